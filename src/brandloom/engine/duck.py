@@ -1,0 +1,92 @@
+"""The embedded engine: one DuckDB file, no server."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+
+from brandloom.engine.base import Batches, Value
+from brandloom.errors import ConfigError, DataError
+from brandloom.i18n import _
+
+
+class DuckEngine:
+    """Engine on DuckDB; `path` None keeps everything in memory."""
+
+    name = "duckdb"
+
+    def __init__(self, path: Path | None = None, *, memory_limit_gb: float = 2.0, threads: int | None = None) -> None:
+        config: dict[str, str | int] = {"memory_limit": f"{memory_limit_gb}GB", "preserve_insertion_order": "false"}
+        if threads:
+            config["threads"] = threads
+        if path is not None:
+            config["temp_directory"] = str(path.parent / "tmp")
+        try:
+            self.connection = duckdb.connect(str(path) if path else ":memory:", config=config)
+        except duckdb.IOException as error:
+            raise ConfigError(_("{path} cannot be opened: {reason}. If another brandloom process uses it, wait or stop it."),
+                              path=path, reason=str(error).splitlines()[0]) from error
+        self.connection.execute("SET TimeZone = 'UTC'")
+
+    def query(self, sql: str, /, **values: Value) -> pa.Table:
+        try:
+            return self.connection.sql(sql, params=values or None).to_arrow_table()
+        except duckdb.OutOfMemoryException as error:
+            raise ConfigError(_("The warehouse ran out of memory. Raise BRANDLOOM_MEMORY_LIMIT_GB.")) from error
+
+    def execute(self, sql: str, /, **values: Value) -> int:
+        """Run one statement that changes data; returns the number of rows it touched."""
+        row = self.connection.execute(sql, values or None).fetchone()
+        return int(row[0]) if row and isinstance(row[0], int) else 0
+
+    def replace(self, table: str, select: str, /, **values: Value) -> int:
+        return self.execute(f"CREATE OR REPLACE TABLE {table} AS {select}", **values)
+
+    def append(self, table: str, select: str, /, **values: Value) -> int:
+        return self.execute(f"INSERT INTO {table} BY NAME {select}", **values)
+
+    def put(self, table: str, rows: pa.Table, /) -> int:
+        with self._registered(rows) as name:
+            return self.execute(f"CREATE OR REPLACE TABLE {table} AS SELECT * FROM {name}")
+
+    def add(self, table: str, rows: pa.Table, /) -> int:
+        with self._registered(rows) as name:
+            return self.execute(f"INSERT INTO {table} BY NAME SELECT * FROM {name}")
+
+    def map_batches(self, table: str, select: str, function: Batches, schema: pa.Schema, /, **values: Value) -> int:
+        rows = function(self.query(select, **values)).cast(schema)
+        return self.put(table, rows)
+
+    def exists(self, table: str, /) -> bool:
+        found = self.connection.execute("SELECT 1 FROM information_schema.tables WHERE table_name = $name", {"name": table})
+        return found.fetchone() is not None
+
+    def drop(self, table: str, /) -> None:
+        self.connection.execute(f"DROP TABLE IF EXISTS {table}")
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        self.connection.execute("BEGIN TRANSACTION")
+        try:
+            yield
+        except BaseException:
+            self.connection.execute("ROLLBACK")
+            raise
+        self.connection.execute("COMMIT")
+
+    def close(self) -> None:
+        self.connection.close()
+
+    @contextmanager
+    def _registered(self, rows: pa.Table) -> Iterator[str]:
+        self.connection.register("_incoming", rows)
+        try:
+            yield "_incoming"
+        except duckdb.Error as error:
+            raise DataError(_("Rows do not fit the table: {reason}."), reason=str(error).splitlines()[0]) from error
+        finally:
+            self.connection.unregister("_incoming")
