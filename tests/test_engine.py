@@ -1,0 +1,54 @@
+"""The engine seam on DuckDB; the same on Spark is in test_conformance.py."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from brandloom.engine import DuckEngine, Engine, scalar, tables
+from brandloom.engine.spark import translate
+from brandloom.errors import ConfigError, DataError
+
+
+def test_canonical_tables_have_the_declared_columns(engine: Engine) -> None:
+    for name, schema in tables.CANONICAL.items():
+        assert engine.query(f"SELECT * FROM {name}").schema.names == schema.names
+
+
+def test_a_failed_transaction_leaves_everything_as_it_was(engine: Engine) -> None:
+    engine.put("numbers", pa.table({"i": [1, 2, 3]}))
+    with pytest.raises(KeyError), engine.transaction():
+        engine.add("numbers", pa.table({"i": [4]}))
+        engine.replace("other", "SELECT 1 AS i")
+        raise KeyError
+    assert scalar(engine, "SELECT SUM(i) FROM numbers") == 6
+    assert not engine.exists("other")
+
+
+def test_values_are_never_read_as_sql(engine: Engine) -> None:
+    evil = "x'; DROP TABLE events; --"
+    assert scalar(engine, "SELECT $word", word=evil) == evil
+    assert engine.exists("events")
+
+
+def test_rows_that_do_not_fit_are_refused_whole(engine: Engine) -> None:
+    with pytest.raises(DataError, match="do not fit"):
+        engine.add("products", pa.table({"product": ["a"], "no_such_column": [1]}))
+    assert scalar(engine, "SELECT COUNT(*) FROM products") == 0
+
+
+def test_a_warehouse_in_use_says_so(tmp_path: Path) -> None:
+    (tmp_path / "w.duckdb").write_bytes(b"this is no database" * 100)
+    with pytest.raises(ConfigError, match=r"w\.duckdb"):
+        DuckEngine(tmp_path / "w.duckdb")
+
+
+def test_translation_keeps_values_exact() -> None:
+    sql = translate("SELECT a FROM t WHERE x < $day AND name = $name AND m > $money AND f = $f",
+                    {"day": datetime(2011, 11, 9), "name": "O'Hara \\ $x", "money": Decimal("1.10"), "f": 0.1})
+    assert "CAST('2011-11-09 00:00:00' AS TIMESTAMP_NTZ)" in sql
+    assert "1.10" in sql and "$" not in sql.replace("$x", "")
