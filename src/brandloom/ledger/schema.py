@@ -119,12 +119,15 @@ outbox = Table(
     Column("state", String(16), nullable=False),  # queued, sending, sent, failed, suppressed, uncertain
     Column("reason", Text),  # why failed, suppressed or uncertain; no personal data
     Column("attempts", Integer, nullable=False),
-    Column("not_before", Utc),
+    Column("not_before", Utc, nullable=False),
+    Column("owner", String(128)),  # the running sender that claimed the row
+    Column("lease_until", Utc),  # after this moment the owner no longer holds it
     Column("state_at", Utc, nullable=False),
     UniqueConstraint("plan", "customer", "channel", "step"),
     UniqueConstraint("plan", "address", "channel", "step"),
-    Index(None, "plan", "state"),
+    Index(None, "plan", "state", "not_before", "id"),
     Index(None, "customer", "state", "state_at"),
+    Index(None, "address", "state", "state_at"),
 )
 audit = Table(  # hash chain: each record seals the one before it
     "audit", metadata,

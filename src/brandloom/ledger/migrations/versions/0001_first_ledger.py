@@ -109,7 +109,9 @@ def upgrade() -> None:
     sa.Column('state', sa.String(length=16), nullable=False),
     sa.Column('reason', sa.Text(), nullable=True),
     sa.Column('attempts', sa.Integer(), nullable=False),
-    sa.Column('not_before', Utc(), nullable=True),
+    sa.Column('not_before', Utc(), nullable=False),
+    sa.Column('owner', sa.String(length=128), nullable=True),
+    sa.Column('lease_until', Utc(), nullable=True),
     sa.Column('state_at', Utc(), nullable=False),
     sa.ForeignKeyConstraint(['plan'], ['plans.id'], name=op.f('fk_outbox_plan')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_outbox')),
@@ -119,13 +121,15 @@ def upgrade() -> None:
     )
     with op.batch_alter_table('outbox', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_outbox_customer_state_state_at'), ['customer', 'state', 'state_at'], unique=False)
-        batch_op.create_index(batch_op.f('ix_outbox_plan_state'), ['plan', 'state'], unique=False)
+        batch_op.create_index(batch_op.f('ix_outbox_address_state_state_at'), ['address', 'state', 'state_at'], unique=False)
+        batch_op.create_index(batch_op.f('ix_outbox_plan_state_not_before_id'), ['plan', 'state', 'not_before', 'id'], unique=False)
 
 
 
 def downgrade() -> None:
     with op.batch_alter_table('outbox', schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f('ix_outbox_plan_state'))
+        batch_op.drop_index(batch_op.f('ix_outbox_plan_state_not_before_id'))
+        batch_op.drop_index(batch_op.f('ix_outbox_address_state_state_at'))
         batch_op.drop_index(batch_op.f('ix_outbox_customer_state_state_at'))
 
     op.drop_table('outbox')
