@@ -40,8 +40,8 @@ class DuckEngine:
 
     def execute(self, sql: str, /, **values: Value) -> int:
         """Run one statement that changes data; returns the number of rows it touched."""
-        row = self.connection.execute(sql, values or None).fetchone()
-        return int(row[0]) if row and isinstance(row[0], int) else 0
+        rows = self.connection.execute(sql, values or None).fetchall()  # to the end: an open result blocks the connection
+        return int(rows[0][0]) if rows and isinstance(rows[0][0], int) else 0
 
     def replace(self, table: str, select: str, /, **values: Value) -> int:
         return self.execute(f"CREATE OR REPLACE TABLE {table} AS {select}", **values)
@@ -63,7 +63,7 @@ class DuckEngine:
 
     def exists(self, table: str, /) -> bool:
         found = self.connection.execute("SELECT 1 FROM information_schema.tables WHERE table_name = $name", {"name": table})
-        return found.fetchone() is not None
+        return bool(found.fetchall())
 
     def drop(self, table: str, /) -> None:
         self.connection.execute(f"DROP TABLE IF EXISTS {table}")
