@@ -5,13 +5,34 @@
 
 from __future__ import annotations
 
-from brandloom.measure.experiment import Arm, Power, Readout, Truth
-from brandloom.measure.intervals import Estimate, bootstrap, bootstrap_ratio, newcombe, wilson
+from brandloom.measure import report
+from brandloom.measure.experiment import (
+    Arm,
+    Power,
+    Readout,
+    Truth,
+    holdout_readout,
+    observe_outcomes,
+    power,
+    simulate_response,
+)
+from brandloom.measure.intervals import (
+    Estimate,
+    anytime_difference,
+    bootstrap,
+    bootstrap_ratio,
+    fixed_difference,
+    newcombe,
+    wilson,
+)
 from brandloom.measure.meter import Meter, Stage
-from brandloom.measure.replay import Capture, HitRates
-from brandloom.measure.report import Report, Text, from_json, text, to_json
+from brandloom.measure.replay import Capture, HitRates, capture, hit_rate
+from brandloom.measure.report import Report, from_json, to_json
+from brandloom.measure.words import Text, text, words
 
 __all__ = [
     "Arm", "Capture", "Estimate", "HitRates", "Meter", "Power", "Readout", "Report", "Stage", "Text", "Truth",
-    "bootstrap", "bootstrap_ratio", "from_json", "newcombe", "text", "to_json", "wilson",
+    "anytime_difference", "bootstrap", "bootstrap_ratio", "capture", "fixed_difference", "from_json", "hit_rate",
+    "holdout_readout", "newcombe", "observe_outcomes", "power", "report", "simulate_response", "text", "to_json",
+    "wilson", "words",
 ]

@@ -5,7 +5,7 @@ Every function takes plain numbers or arrays and returns an `Estimate`. `level` 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -68,6 +68,27 @@ def newcombe(hits: int, trials: int, base_hits: int, base_trials: int, *, level:
     return Estimate(gap, max(-1.0, low), min(1.0, high), level)
 
 
+def share_ratio(hits: int, trials: int, base_hits: int, base_trials: int, *, level: int = 95) -> Estimate | None:
+    """Estimate the relative change of a share (first over base, minus 1; 0.05 is 5 % more).
+
+    Excludes 0 exactly when `newcombe` does, since both join the same Wilson limits. `high` is None while the base's limits
+    reach 0; with no success in the base there is no ratio, and the result is None.
+
+    Source:
+        Donner and Zou 2012, "Closed-form confidence intervals for functions of the normal mean and standard deviation" (MOVER-R).
+    """
+    one, base = wilson(hits, trials, level=level), wilson(base_hits, base_trials, level=level)
+    if base.value == 0:
+        return None
+    assert one.low is not None and one.high is not None and base.low is not None and base.high is not None
+    product, ratio = one.value * base.value, one.value / base.value
+    down = base.high * (2 * base.value - base.high), one.low * (2 * one.value - one.low)
+    up = base.low * (2 * base.value - base.low), one.high * (2 * one.value - one.high)
+    low = down[1] / (product + float(np.sqrt(max(0.0, product * product - down[0] * down[1])))) if product > 0 else 0.0
+    high = (product + float(np.sqrt(product * product - up[0] * up[1]))) / up[0] if up[0] > 0 else None
+    return Estimate(ratio - 1, low - 1, None if high is None else high - 1, level)
+
+
 def bootstrap(columns: Floats, statistic: Statistic, *, seed: int, draws: int = 2000, level: int = 95,
               method: Literal["percentile", "bca"] = "percentile") -> Estimate:
     """Estimate a function of means over customers (a ratio, a difference of ratios), by drawing the customers again.
@@ -83,18 +104,17 @@ def bootstrap(columns: Floats, statistic: Statistic, *, seed: int, draws: int = 
     Source:
         Efron and Tibshirani 1993, chapters 13 (percentile) and 14 (BCa).
     """
-    value = float(statistic(columns.mean(axis=0, keepdims=True))[0])
-    if len(columns) < 2 or not np.isfinite(value):
-        return Estimate(value, None, None, level)
+    return bootstrap_all(columns, [statistic], seed=seed, draws=draws, level=level, method=method)[0]
+
+
+def bootstrap_all(columns: Floats, statistics: Sequence[Statistic], *, seed: int, draws: int = 2000, level: int = 95,
+                  method: Literal["percentile", "bca"] = "percentile") -> list[Estimate]:
+    """Several statistics from the same draws; see `bootstrap`."""
     rng = np.random.default_rng(seed)
     units = _bundle(columns, rng)
-    replicas = np.asarray(statistic(_resampled_means(units, draws, rng)))
-    replicas = replicas[np.isfinite(replicas)]
-    tails = np.array([(1 - level / 100) / 2, (1 + level / 100) / 2])
-    if method == "bca":
-        tails = _bca_tails(units, statistic, replicas, value, tails)
-    low, high = np.quantile(replicas, tails)
-    return Estimate(value, float(low), float(high), level)
+    means = _resampled_means(units, draws, rng) if len(columns) > 1 else np.empty((0, columns.shape[1]))
+    whole = columns.mean(axis=0, keepdims=True)
+    return [_bootstrapped(units, means, statistic, float(statistic(whole)[0]), level, method) for statistic in statistics]
 
 
 def bootstrap_ratio(top: Floats, bottom: Floats, *, seed: int, draws: int = 2000, level: int = 95,
@@ -172,6 +192,18 @@ def _resampled_means(units: Floats, draws: int, rng: np.random.Generator) -> Flo
         counts = np.bincount(picked.ravel(), minlength=rows * size).reshape(rows, size)
         parts.append(counts @ units / size)
     return np.concatenate(parts)
+
+
+def _bootstrapped(units: Floats, means: Floats, statistic: Statistic, value: float, level: int, method: str) -> Estimate:
+    replicas = np.asarray(statistic(means))
+    replicas = replicas[np.isfinite(replicas)]
+    if not np.isfinite(value) or len(replicas) < 2:
+        return Estimate(value, None, None, level)
+    tails = np.array([(1 - level / 100) / 2, (1 + level / 100) / 2])
+    if method == "bca":
+        tails = _bca_tails(units, statistic, replicas, value, tails)
+    low, high = np.quantile(replicas, tails)
+    return Estimate(value, float(low), float(high), level)
 
 
 def _bca_tails(units: Floats, statistic: Statistic, replicas: Floats, value: float, tails: Floats) -> Floats:

@@ -36,38 +36,15 @@ from typing import Any
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from brandloom.errors import DataError
-from brandloom.i18n import _, translate
+from brandloom.i18n import _
 from brandloom.measure.experiment import Readout, Truth
 from brandloom.measure.intervals import Estimate
 from brandloom.measure.meter import Stage
 from brandloom.measure.replay import Capture, HitRates
+from brandloom.measure.words import Words
 
 SCHEMA = 1
 _STRICT = ConfigDict(extra="forbid")
-
-
-@dataclass(frozen=True)
-class Text:
-    """A catalogue template with its values; `text(_("{n} rows"), n=3)` makes one."""
-
-    template: str
-    values: dict[str, str | int | float] = field(default_factory=dict)
-
-
-Words = str | Text
-
-
-def text(template: str, /, **values: str | int | float) -> Text:
-    """A text shown in the reader's language; mark the template with `_` where it is written."""
-    return Text(template, values)
-
-
-def words(item: Words, language: str) -> str:
-    """Render words in one language."""
-    if isinstance(item, str):
-        return translate(item, language)
-    template = translate(item.template, language)
-    return template.format(**item.values) if item.values else template
 
 
 @dataclass(frozen=True)
