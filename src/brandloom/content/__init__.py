@@ -1,1 +1,16 @@
+"""Copy: from a brief to checked variants to the message one person reads.
 
+A model drafts with slots and facts (`write_variants`), every draft is checked (`check`, `check_text`), and a variant becomes a
+message when a person's own values are put in at send time (`render`).
+"""
+
+from brandloom.content.brief import Audience, Brief, Fact, Offer, ProductChoice, SenderOverride, read_brief
+from brandloom.content.checks import Finding, check, check_brief, check_text
+from brandloom.content.facts import Facts, Persona, PersonaLike, Product, ProductGroup, Request, build_facts, humanise
+from brandloom.content.writer import Variant, write_variants
+
+__all__ = [
+    "Audience", "Brief", "Fact", "Facts", "Finding", "Offer", "Persona", "PersonaLike", "Product", "ProductChoice",
+    "ProductGroup", "Request", "SenderOverride", "Variant", "build_facts", "check", "check_brief", "check_text", "humanise",
+    "read_brief", "write_variants",
+]

@@ -1,0 +1,224 @@
+"""The brief: what a marketer asks for, read from one YAML file and refused in one clear line when it cannot be used."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Hashable
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_args
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from brandloom.errors import ConfigError
+from brandloom.i18n import _
+
+Goal = Literal["sell", "win_back", "cross_sell", "welcome", "announce"]
+OfferKind = Literal["percent_off", "amount_off", "free_shipping", "gift", "none"]
+Channel = Literal["email"]
+Language = Literal["en", "zh"]
+Line = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\r\n]*$")]
+
+LARGEST_BRIEF = 64_000
+"""Most bytes a brief file may have."""
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
+
+
+class Offer(_Strict):
+    """What the reader gets; `none` sells without one."""
+
+    kind: OfferKind = "none"
+    value: Decimal | None = Field(default=None, gt=0)
+    """Percent for `percent_off` (10 is 10 %), money in the shop's currency for `amount_off`."""
+    code: str | None = Field(default=None, pattern=r"^[A-Za-z0-9_-]{2,32}$")
+    until: date | None = None
+    """Last day on which the offer holds."""
+    min_order: Decimal | None = Field(default=None, gt=0)
+    """Smallest order it applies to, in the shop's currency."""
+    text: Line | None = None
+    """What the gift is, or small print in the shop's own words."""
+
+    @model_validator(mode="after")
+    def _value_fits_kind(self) -> Offer:
+        needs_value = self.kind in ("percent_off", "amount_off")
+        if needs_value and self.value is None:
+            raise ValueError(f"value: an offer of kind {self.kind} needs one")
+        if not needs_value and self.value is not None:
+            raise ValueError(f"value: an offer of kind {self.kind} has none")
+        if self.kind == "percent_off" and self.value is not None and self.value > 100:
+            raise ValueError(f"value: {self.value} percent is more than 100")
+        if self.kind == "gift" and not self.text:
+            raise ValueError("text: say what the gift is")
+        return self
+
+
+class Fact(_Strict):
+    """One true sentence the copy may use; a proof lets it carry a claim such as an award."""
+
+    text: Line
+    proof: Line | None = None
+    """Where it can be verified: a report, a certificate, a page."""
+
+
+class Audience(_Strict):
+    """Who may be chosen. Within it, the models decide."""
+
+    max_size: int | None = Field(default=None, ge=1)
+    countries: tuple[str, ...] = ()
+    personas: tuple[str, ...] = ()
+    min_p: float = Field(default=0.0, ge=0, le=1)
+    """Smallest likelihood to buy of a person who is written to."""
+
+
+class ProductChoice(_Strict):
+    """Product ids that may be shown (all when empty) and that must not."""
+
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+
+
+class SenderOverride(_Strict):
+    """Differs from the shop's own sender for this campaign only."""
+
+    name: Line | None = None
+    reply_to: str | None = Field(default=None, pattern=r"^[^@\s]+@[^@\s]+$")
+
+
+class Brief(_Strict):
+    """A campaign as its owner wants it."""
+
+    name: Line
+    goal: Goal = "sell"
+    offer: Offer = Offer()
+    tone: tuple[Line, ...] = ("warm", "clear")
+    audience: Audience = Audience()
+    channels: tuple[Channel, ...] = Field(default=("email",), min_length=1)
+    languages: tuple[Language, ...] = Field(default=("en", "zh"), min_length=1)
+    budget: Decimal | None = Field(default=None, ge=0)
+    """Most money to spend on messages, in the shop's currency; no limit when absent."""
+    holdout: float = Field(default=0.10, ge=0, le=0.9)
+    """Share of the chosen people who get nothing, so that the effect can be measured."""
+    facts: tuple[Fact, ...] = ()
+    products: ProductChoice = ProductChoice()
+    sender: SenderOverride = SenderOverride()
+
+    @field_validator("tone", mode="before")
+    @classmethod
+    def _one_tone(cls, value: object) -> object:
+        return (value,) if isinstance(value, str) else value
+
+    @field_validator("facts", mode="before")
+    @classmethod
+    def _plain_facts(cls, value: object) -> object:
+        return [{"text": item} if isinstance(item, str) else item for item in value] if isinstance(value, list) else value
+
+    @field_validator("channels", "languages")
+    @classmethod
+    def _no_repeats(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(value))
+
+    def require_current(self, today: date) -> None:
+        """Refuse a brief whose offer is over.
+
+        Raises:
+            ConfigError: `offer.until` lies before `today`.
+        """
+        if self.offer.until is not None and self.offer.until < today:
+            raise ConfigError(_("The offer of '{name}' ended on {until}, before {today}. Give offer.until a later date."),
+                              name=self.name, until=self.offer.until, today=today)
+
+
+def read_brief(path: Path) -> Brief:
+    """Read a brief from a YAML file.
+
+    Raises:
+        ConfigError: no such file, not YAML, an unknown key or a value that cannot be used; names file and key, the keys
+            that are known there and the closest one.
+    """
+    try:
+        raw = path.read_bytes()
+        if len(raw) > LARGEST_BRIEF:
+            raise ConfigError(_("{path} has {size} bytes; a brief has at most {most}. Is it the right file?"),
+                              path=path, size=len(raw), most=LARGEST_BRIEF)
+        content = yaml.load(raw.decode("utf-8-sig"), Loader=_OneKeyOnce)  # noqa: S506 - a SafeLoader
+    except OSError as error:
+        raise ConfigError(_("{path} cannot be read: {reason}. Give the path of a brief; examples/brief.yaml is one."),
+                          path=path, reason=error.strerror or type(error).__name__) from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(_("{path} is not UTF-8 text (byte {byte}). Save it as UTF-8."),
+                          path=path, byte=error.start) from error
+    except (yaml.YAMLError, RecursionError, ValueError) as error:
+        raise ConfigError(_("{path} is not valid YAML, {where}: {reason}. Mend that line."),
+                          path=path, where=_where(error), reason=_problem(error)) from error
+    if not isinstance(content, dict):
+        raise ConfigError(_("{path} is not a brief: it must be a list of `key: value` lines. Known keys: {allowed}."),
+                          path=path, allowed=", ".join(Brief.model_fields))
+    try:
+        return Brief.model_validate(content)
+    except ValidationError as error:
+        raise _refusal(path, error) from error
+
+
+class _OneKeyOnce(yaml.SafeLoader):
+    """Refuses a key written twice, which YAML would let the last one win in silence."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        seen: set[object] = set()
+        for key, _value in node.value:
+            if key.value in seen:
+                raise yaml.MarkedYAMLError(problem=f"'{key.value}' is given twice", problem_mark=key.start_mark)
+            seen.add(key.value)
+        return super().construct_mapping(node, deep)
+
+
+def _where(error: Exception) -> str:
+    mark = getattr(error, "problem_mark", None)
+    return f"line {mark.line + 1}" if mark else "line 1"
+
+
+def _problem(error: Exception) -> str:
+    return " ".join(str(getattr(error, "problem", None) or error or type(error).__name__).split())[:120]
+
+
+def _refusal(path: Path, error: ValidationError) -> ConfigError:
+    """Turn the first finding of pydantic into one line, an unknown key before a wrong value."""
+    first = next((item for item in error.errors() if item["type"] == "extra_forbidden"), error.errors()[0])
+    keys = [str(part) for part in first["loc"]]
+    where = ".".join(keys) or "brief"
+    if first["type"] == "extra_forbidden":
+        allowed = list(_model_at(keys[:-1]).model_fields)
+        close = difflib.get_close_matches(keys[-1], allowed, n=1, cutoff=0.5)
+        if close:
+            return ConfigError(_("{path}: unknown key '{where}'; did you mean '{close}'? Known keys here: {allowed}."),
+                               path=path, where=where, close=close[0], allowed=", ".join(allowed))
+        return ConfigError(_("{path}: unknown key '{where}'. Known keys here: {allowed}."),
+                           path=path, where=where, allowed=", ".join(allowed))
+    reason = first["msg"].removeprefix("Value error, ")
+    if first["type"] == "missing":
+        return ConfigError(_("{path}: '{where}' is missing. Add it."), path=path, where=where)
+    return ConfigError(_("{path}: '{where}' cannot be used: {reason} (given: {given})."), path=path, where=where,
+                       reason=reason, given=_shorten(first["input"]))
+
+
+def _model_at(keys: list[str]) -> type[BaseModel]:
+    """The model whose key is unknown: walk down the fields, through tuples."""
+    model: type[BaseModel] = Brief
+    for key in keys:
+        if key in model.model_fields:
+            annotation = model.model_fields[key].annotation
+            for inner in (annotation, *get_args(annotation)):
+                if isinstance(inner, type) and issubclass(inner, BaseModel):
+                    model = inner
+    return model
+
+
+def _shorten(value: object) -> str:
+    if isinstance(value, dict):
+        return "{" + ", ".join(str(key) for key in value)[:60] + "}"
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."

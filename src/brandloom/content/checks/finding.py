@@ -1,0 +1,46 @@
+"""What a check found, in words for a person."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from brandloom import i18n
+
+Severity = Literal["ban", "evidence", "caution"]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One objection to a text.
+
+    `ban` and `evidence` keep a text from being used (the second until a fact proves it); `caution` asks a person to look.
+    """
+
+    rule: str
+    severity: Severity
+    place: str
+    """Slot in which it stands: subject, preheader, headline, body, cta, or text."""
+    excerpt: str
+    template: str
+    values: tuple[tuple[str, str], ...] = ()
+    article: str | None = None
+    """What the rule rests on, where it is law."""
+
+    @property
+    def blocks(self) -> bool:
+        """True when the text must not be used as it is."""
+        return self.severity != "caution"
+
+    def text(self, language: str | None = None) -> str:
+        """The reason as one line in `language` or the current one."""
+        template = i18n.translate(self.template, language or i18n.language())
+        return template.format(**dict(self.values), excerpt=self.excerpt, place=self.place)
+
+
+def finding(rule: str, severity: Severity, place: str, excerpt: str, template: str, *, article: str | None = None,
+            **values: object) -> Finding:
+    """A finding whose excerpt is short enough for a table."""
+    short = " ".join(excerpt.split())
+    return Finding(rule, severity, place, short if len(short) <= 80 else short[:77] + "...", template,
+                   tuple((name, str(value)) for name, value in values.items()), article)

@@ -1,0 +1,132 @@
+"""Form of a text: its slots, their length, its language, and what never belongs in a message."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable, Mapping
+from functools import cache
+
+from opencc import OpenCC
+
+from brandloom.content.checks.finding import Finding, finding
+from brandloom.content.checks.normalise import fold, strip_invisible
+from brandloom.i18n import _
+
+PARTS = {"email": ("subject", "preheader", "headline", "body", "cta")}
+"""Parts of a text per channel, all required."""
+LENGTHS: Mapping[str, Mapping[str, Mapping[str, tuple[int, int]]]] = {"email": {
+    "subject": {"en": (8, 70), "zh": (4, 32)},
+    "preheader": {"en": (8, 110), "zh": (4, 50)},
+    "headline": {"en": (6, 70), "zh": (3, 30)},
+    "body": {"en": (40, 480), "zh": (18, 180)},
+    "cta": {"en": (3, 28), "zh": (2, 12)},
+}}
+"""Fewest and most characters, a slot counted as eight."""
+
+SLOT = re.compile(r"\{\{\s*([a-z_]+(?:\.[a-z_]+)?)\s*\}\}")
+_HAN = re.compile("[\u3400-\u4dbf\u4e00-\u9fff]")
+_FORBIDDEN = (
+    ("placeholder", re.compile(r"\[[^\]\n]{1,60}\]|【[^】]{0,20}(?:名称|姓名|链接|填写|插入)[^】]{0,20}】|<[A-Za-z_ ]{2,30}>|_{3,}|\bX{3,}\b"
+                               r"|lorem ipsum|\bTBD\b|insert \w+ here|\bTODO\b", re.I),
+     _("'{excerpt}' is a placeholder that was never filled.")),
+    ("link", re.compile(r"https?:|www\.|\b(?:javascript|data|vbscript)\s*:|\b[\w-]+\.(?:com|net|org|cn|io|shop|co\.uk|top|xyz)\b", re.I),
+     _("'{excerpt}' is a link; links are put in by the layout.")),
+    ("email", re.compile(r"[\w.+-]+@[\w-]+\.\w+"), _("'{excerpt}' is an e-mail address.")),
+    ("phone", re.compile(r"(?<!\d)(?:\+?\d[\s().-]?){7,15}(?!\d)"), _("'{excerpt}' looks like a phone or card number.")),
+    ("boilerplate", re.compile(r"\bas an? (?:AI|language model)\b|\bI(?:'m| am) (?:an? AI|sorry)\b|\bI can(?:not|'t)\b|作为(?:一个|一名)?(?:AI|人工智能|语言模型)"
+                               r"|我(?:是|无法)(?:一个)?(?:AI|人工智能)|抱歉|对不起|\bhere(?:'s| is) (?:the|your) (?:email|copy|json)\b|以下是", re.I),
+     _("'{excerpt}' is talk of the model, not of the shop.")),
+    ("markup", re.compile(r"</?[A-Za-z][^>]*>|```|\*\*|^#+ |&#?\w+;|<!--", re.M), _("'{excerpt}' is markup; copy is plain text.")),
+    ("opt-out", re.compile(r"unsubscribe|opt[- ]out|退订|回复?T", re.I), _("'{excerpt}' speaks of unsubscribing, which the layout does.")),
+)
+_UNIT_BESIDE = re.compile(r"[£$€¥￥]\s*\{\{\s*(?:product\.price|offer\.value)\s*\}\}"
+                          r"|\{\{\s*(?:product\.price|offer\.value)\s*\}\}\s*(?:%|折|元|块|英镑|美元|percent|pounds?|dollars?|euros?)")
+
+
+def check_parts(slots: object, channel: str) -> tuple[dict[str, str], list[Finding]]:
+    """The text parts of a model's reply, and findings for those that are missing, empty, unknown or no text."""
+    wanted = PARTS[channel]
+    if not isinstance(slots, Mapping):
+        return {}, [finding("schema", "ban", "text", str(slots), _("The reply is not an object with the parts {parts}."),
+                            parts=", ".join(wanted))]
+    texts, found = {}, []
+    for name in wanted:
+        value = slots.get(name)
+        if isinstance(value, str) and value.strip():
+            texts[name] = value
+        else:
+            found.append(finding("schema", "ban", name, "", _("The part '{place}' is missing or empty.")))
+    found += [finding("schema", "ban", "text", str(name), _("'{excerpt}' is no part of this channel; parts are {parts}."),
+                      parts=", ".join(wanted)) for name in slots if name not in wanted]
+    return texts, found
+
+
+def check_slots(text: str, place: str, allowed: Iterable[str]) -> list[Finding]:
+    """Unknown or malformed `{{ slots }}`, template syntax, and units written beside a slot that has one."""
+    allowed = sorted(allowed)
+    found = []
+    for name in (match[1] for match in SLOT.finditer(text) if match[1] not in allowed):
+        close = difflib.get_close_matches(name, allowed, n=1)
+        found.append(finding("slot", "ban", place, "{{ " + name + " }}", _("{excerpt} has no value here; slots are {slots}."),
+                             slots=", ".join(close or allowed)))
+    rest = SLOT.sub("", text)
+    broken = re.search(r"\{[{%#]?[^{}]{0,40}[}%#]?\}?|[}]", rest)
+    if broken:
+        found.append(finding("slot", "ban", place, broken.group(), _("'{excerpt}' is not a slot; write it as in the facts.")))
+    beside = _UNIT_BESIDE.search(text)
+    if beside:
+        found.append(finding("slot", "ban", place, beside.group(), _("'{excerpt}' repeats a sign that the slot brings itself.")))
+    return found
+
+
+def check_length(text: str, place: str, channel: str, language: str) -> list[Finding]:
+    """Too short or too long for its place."""
+    low, high = LENGTHS[channel][place][language]
+    length = len(SLOT.sub("x" * 8, text))
+    if low <= length <= high:
+        return []
+    return [finding("length", "ban", place, text, _("The {place} has {length} characters; {low} to {high} fit."),
+                    length=length, low=low, high=high)]
+
+
+def check_language(text: str, place: str, language: str, evidence: Iterable[str]) -> list[Finding]:
+    """Words of another language, apart from names and wording the facts give; traditional characters in Chinese."""
+    plain = mask(text, evidence)
+    han, latin = len(_HAN.findall(plain)), len(re.findall("[A-Za-z]", plain))
+    other = re.search("[\u3040-\u30ff\uac00-\ud7af\u0400-\u04ff\u0600-\u06ff\u0e00-\u0e7f\ufffd]", plain)
+    if other:
+        return [finding("language", "ban", place, other.group(), _("'{excerpt}' is of another script."))]
+    if language == "en":
+        return [finding("language", "ban", place, text, _("Chinese characters in an English text."))] if han else []
+    if latin > max(0, han // 5):
+        return [finding("language", "ban", place, text, _("Too little of the text is Chinese."))]
+    if plain != _simple().convert(plain):
+        return [finding("language", "ban", place, text, _("Traditional characters in a simplified Chinese text."))]
+    return []
+
+
+def check_forbidden(text: str, place: str) -> list[Finding]:
+    """Placeholders, links, addresses, numbers of people, talk of the model, markup, invisible characters."""
+    bare = SLOT.sub(" ", text)
+    found = [finding(rule, "ban", place, match.group(), template) for rule, pattern, template in _FORBIDDEN
+             if (match := pattern.search(bare) or pattern.search(fold(bare)))]
+    if strip_invisible(text) != text or re.search(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", text):
+        found.append(finding("invisible", "ban", place, repr(text), _("The text holds invisible or control characters.")))
+    if place != "body" and "\n" in text:
+        found.append(finding("invisible", "ban", place, text, _("The {place} has more than one line.")))
+    return found
+
+
+def mask(text: str, evidence: Iterable[str]) -> str:
+    """The text without its slots and without names and wording that the facts give."""
+    text = SLOT.sub(" ", text)
+    for name in sorted({item for item in evidence if len(item) > 1}, key=len, reverse=True):
+        whole = rf"(?<![A-Za-z0-9]){re.escape(name)}(?![A-Za-z0-9])" if name.isascii() else re.escape(name)
+        text = re.sub(whole, " ", text, flags=re.IGNORECASE)
+    return text
+
+
+@cache
+def _simple() -> OpenCC:
+    return OpenCC("t2s")
