@@ -1,1 +1,17 @@
+"""E-mail out: a crash-safe send queue, carriers behind one protocol, one-click unsubscribe, a mail server on loopback to try it."""
 
+from brandloom.deliver.channels import Channel, Message, OutboxChannel, Receipt
+from brandloom.deliver.mail import Dkim, Mailer, Parts, subject_line
+from brandloom.deliver.outbox import Claimed, Enqueued, Item, Status, enqueue, resolve_uncertain, status
+from brandloom.deliver.rules import Caps
+from brandloom.deliver.send import SendReport, send
+from brandloom.deliver.sink import LoopbackChannel, LoopbackSmtp, Received
+from brandloom.deliver.smtp import SmtpChannel
+from brandloom.deliver.unsubscribe import Links, Subscription, unsubscribe
+from brandloom.deliver.unsubscribe_server import UnsubscribeServer
+
+__all__ = [
+    "Caps", "Channel", "Claimed", "Dkim", "Enqueued", "Item", "Links", "LoopbackChannel", "LoopbackSmtp", "Mailer", "Message",
+    "OutboxChannel", "Parts", "Receipt", "Received", "SendReport", "SmtpChannel", "Status", "Subscription", "UnsubscribeServer",
+    "enqueue", "resolve_uncertain", "send", "status", "subject_line", "unsubscribe",
+]

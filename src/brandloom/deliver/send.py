@@ -1,0 +1,395 @@
+"""Sending a plan's queue through one channel: checked at the last moment, safe to kill at any moment."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import signal
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta, tzinfo
+from typing import Literal
+
+from sqlalchemy import Connection, and_, bindparam, or_, select, update
+
+from brandloom.deliver import outbox as queue
+from brandloom.deliver.channels import Channel, Message, Receipt
+from brandloom.deliver.outbox import Claimed
+from brandloom.deliver.rules import Caps, cap_end, quiet_end
+from brandloom.errors import DataError, ProviderError
+from brandloom.govern.vault import Person, Vault
+from brandloom.i18n import _
+from brandloom.ledger import Ledger
+from brandloom.ledger.schema import consents, outbox, suppressions
+
+BATCH = 20
+LEASE = timedelta(minutes=10)  # longer than any single message can take; see SmtpChannel's time-outs
+MOST_ATTEMPTS = 5
+_MOST_TROUBLE = 10  # answers in a row that are about the carrier, not the message, before a send gives up for now
+
+
+@dataclass
+class SendReport:
+    """What one call of `send` did. Messages held or queued again go out in a later call, see `next_at`."""
+
+    sent: int = 0
+    failed: int = 0
+    suppressed: int = 0
+    uncertain: int = 0
+    held: int = 0
+    """Kept in the queue by quiet hours or a frequency cap."""
+    again: int = 0
+    """Kept in the queue because the carrier asked to try later."""
+    recovered: int = 0
+    """Left in doubt by a sender that died, and settled at the start of this one."""
+    reasons: dict[str, int] = field(default_factory=dict)
+    stopped: bool = False
+    """Whether somebody asked to stop before the queue was through."""
+    seconds: float = 0.0
+    next_at: datetime | None = None
+
+    @property
+    def handled(self) -> int:
+        return self.sent + self.failed + self.suppressed + self.uncertain + self.held + self.again
+
+
+@dataclass(frozen=True)
+class _Verdict:
+    """What is to become of an item: go, or a state (with `later` when it stays queued)."""
+
+    state: str
+    reason: str | None = None
+    later: datetime | None = None
+
+
+_GO = _Verdict("go")
+_LOST = _Verdict("lost")
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+def send(ledger: Ledger, vault: Vault, channel: Channel, plan: str, render: Callable[[Claimed, Person], Message], *,
+         caps: Caps, zone: tzinfo, zone_of: Callable[[str], tzinfo | None] | None = None, clock: Callable[[], datetime] = utc_now,
+         expires_at: datetime | None = None, limit_per_s: float | None = None, stop: threading.Event | None = None,
+         progress: Callable[[int], None] | None = None) -> SendReport:
+    """Send what is due of a plan. May be called again at any time, and by two senders at once: nobody gets anything twice.
+
+    Consent, suppression, quiet hours and caps are looked up in the transaction that commits `sending`, one message at a
+    time. SIGTERM and Ctrl-C stop after the message in hand; a second Ctrl-C interrupts it and leaves it uncertain.
+
+    Args:
+        render: writes the message for one item and one person. Personal data is revealed for a batch and kept in memory only.
+        caps: frequency caps and quiet hours.
+        zone: the shop's time zone, for people whose own is unknown; zone_of: a person's zone by customer id.
+        clock: the present moment (with a zone).
+        expires_at: from this moment on, and where a cap or quiet hours reach beyond it, messages are dropped as 'expired'.
+        limit_per_s: most messages per second of this call; no burst follows a pause.
+        stop: set it to stop after the message in hand.
+        progress: called with the number of messages handled since the last call.
+    Raises:
+        ProviderError: the carrier cannot be reached or keeps refusing service. Everything unsent is still queued.
+    """
+    begun = time.monotonic()
+    report = SendReport()
+    with _stopping(stop or threading.Event()) as stopping, _owner() as me:
+        sender = _Sender(ledger, vault, channel, plan, render, caps, zone, zone_of, clock, expires_at, limit_per_s, stopping,
+                         progress, me, report)
+        sender.run()
+        report.stopped = stopping.is_set()
+    report.seconds = time.monotonic() - begun
+    report.next_at = queue.status(ledger, plan).next_at
+    return report
+
+
+@dataclass
+class _Sender:
+    ledger: Ledger
+    vault: Vault
+    channel: Channel
+    plan: str
+    render: Callable[[Claimed, Person], Message]
+    caps: Caps
+    zone: tzinfo
+    zone_of: Callable[[str], tzinfo | None] | None
+    clock: Callable[[], datetime]
+    expires_at: datetime | None
+    limit_per_s: float | None
+    stopping: threading.Event
+    progress: Callable[[int], None] | None
+    me: str
+    report: SendReport
+    done: tuple[Claimed, _Verdict] | None = None
+    """The message last handed over, whose end the next transaction writes: one commit per message instead of two."""
+    trouble: int = 0
+    free_at: float = 0.0
+
+    def run(self) -> None:
+        self.channel.open()
+        try:
+            recover(self.ledger, self.channel, self.plan, self.me, self.clock(), self.report)
+            while not self.stopping.is_set() and (batch := self._claim()):
+                self._send_batch(batch)
+        finally:
+            self._leave()
+            self.channel.close()
+
+    def _claim(self) -> list[Claimed]:
+        now = self.clock()
+        with self._transaction() as connection:
+            return queue.claim(connection, self.plan, self.channel.name, self.me, now, now + LEASE, BATCH)
+
+    def _send_batch(self, batch: list[Claimed]) -> None:
+        people = self.vault.reveal([item.customer for item in batch])
+        for item in batch:
+            if self.stopping.is_set():
+                return
+            self._pace()
+            if self.stopping.is_set():
+                return
+            self._handle(item, people.get(item.customer))
+
+    def _handle(self, item: Claimed, person: Person | None) -> None:
+        message, unfit = self._write(item, person)
+        with self._transaction() as connection:
+            verdict = unfit or self._admit(connection, item)
+            if verdict is not _GO and verdict is not _LOST:
+                self._record(connection, item, verdict)
+        if verdict is not _GO:
+            self._count(verdict)
+            return
+        assert message is not None
+        self.done = (item, _Verdict("uncertain", "interrupted"))  # holds until the carrier has answered
+        try:
+            receipt = self.channel.send(message)
+        except ProviderError:
+            self.done = (item, _Verdict("queued", "carrier_unreachable", self.clock()))
+            raise
+        self.done = (item, self._judge(item, receipt))
+        self._count(self.done[1])
+        self._watch(receipt)
+
+    def _write(self, item: Claimed, person: Person | None) -> tuple[Message | None, _Verdict | None]:
+        """The message, or why there cannot be one. Quiet hours come first: a night's audience is not written in vain."""
+        if verdict := self._quiet(item):
+            return None, verdict
+        kind: Literal["email", "phone"] = "email" if item.channel == "email" else "phone"
+        address = person and (person.email if kind == "email" else person.phone)
+        if person is None or not address:
+            return None, _Verdict("suppressed", "no_address")
+        try:
+            if self.vault.digest(kind, address) != item.address:
+                return None, _Verdict("suppressed", "address_changed")  # the new one may be suppressed, or has a copy already
+            return self.render(item, person), None
+        except DataError:
+            return None, _Verdict("failed", "not_rendered")
+
+    def _admit(self, connection: Connection, item: Claimed) -> _Verdict:
+        now = self.clock()
+        queue.lock_person(connection, item.customer)
+        if reason := _refusal(connection, item):
+            return _Verdict("suppressed", reason)
+        if verdict := self._expired(now) or self._quiet(item) or self._capped(connection, item, now):
+            return verdict
+        return _GO if queue.start(connection, item, self.me, now, now + LEASE) else _LOST
+
+    def _expired(self, moment: datetime) -> _Verdict | None:
+        return _Verdict("suppressed", "expired") if self.expires_at is not None and moment >= self.expires_at else None
+
+    def _quiet(self, item: Claimed) -> _Verdict | None:
+        end = quiet_end(self.clock(), self._zone(item.customer), self.caps)
+        return None if end is None else self._expired(end) or _Verdict("queued", "quiet_hours", end)
+
+    def _capped(self, connection: Connection, item: Claimed, now: datetime) -> _Verdict | None:
+        recent = list(connection.scalars(_RECENT, {"customer": item.customer, "address": item.address,
+                                                   "since": now - timedelta(days=8)}))
+        end = cap_end(recent, now, self._zone(item.customer), self.caps)
+        if end is None:
+            return None
+        if end.year == datetime.max.year:
+            return _Verdict("suppressed", "cap")
+        return self._expired(end) or _Verdict("queued", "cap", quiet_end(end, self._zone(item.customer), self.caps) or end)
+
+    def _zone(self, customer: str) -> tzinfo:
+        return (self.zone_of(customer) if self.zone_of else None) or self.zone
+
+    def _judge(self, item: Claimed, receipt: Receipt) -> _Verdict:
+        if receipt.outcome == "accepted":
+            return _Verdict("sent")
+        if receipt.outcome == "unknown":
+            return _Verdict("uncertain", receipt.reason)
+        if receipt.outcome == "refused" or item.attempts + 1 >= MOST_ATTEMPTS:
+            return _Verdict("failed", receipt.reason)
+        wait = timedelta(minutes=min(2 ** item.attempts, 60))
+        return _Verdict("queued", receipt.reason, self.clock() + wait)
+
+    def _watch(self, receipt: Receipt) -> None:
+        self.trouble = self.trouble + 1 if receipt.outcome in ("later", "unknown") else 0
+        if self.trouble >= _MOST_TROUBLE:
+            raise ProviderError(_("The carrier turned away {count} messages in a row, last with '{reason}'. What was not sent is "
+                                  "still queued; start the send again later."),
+                                retryable=True, count=self.trouble, reason=receipt.reason)
+
+    def _record(self, connection: Connection, item: Claimed, verdict: _Verdict) -> None:
+        now = self.clock()
+        if verdict.state == "queued":
+            queue.requeue(connection, item, self.me, verdict.reason, verdict.later or now, now,
+                          untried=verdict.reason == "carrier_unreachable")
+        else:
+            queue.settle(connection, item, self.me, verdict.state, verdict.reason, now)
+
+    @contextmanager
+    def _transaction(self) -> Iterator[Connection]:
+        with self.ledger.begin() as connection:
+            if self.done is not None:
+                self._record(connection, *self.done)
+            yield connection
+        self.done = None
+
+    def _leave(self) -> None:
+        """Write the last message's end and free what was claimed and not tried."""
+        with self._transaction() as connection:
+            queue.release(connection, self.plan, [self.me])
+
+    def _count(self, verdict: _Verdict) -> None:
+        if verdict is _LOST:
+            return
+        name = verdict.state
+        if name == "queued":
+            name = "held" if verdict.reason in ("quiet_hours", "cap") else "again"
+        setattr(self.report, name, getattr(self.report, name) + 1)
+        if verdict.reason:
+            self.report.reasons[verdict.reason] = self.report.reasons.get(verdict.reason, 0) + 1
+        if self.progress:
+            self.progress(1)
+
+    def _pace(self) -> None:
+        if self.limit_per_s is None:
+            return
+        wait = self.free_at - time.monotonic()
+        if wait > 0:
+            if self.done is not None:
+                with self._transaction():
+                    pass  # what was sent is on record before the pause
+            self.stopping.wait(wait)
+        self.free_at = max(self.free_at, time.monotonic()) + 1 / self.limit_per_s
+
+
+_RECENT = select(outbox.c.state_at).where(
+    or_(outbox.c.customer == bindparam("customer"), outbox.c.address == bindparam("address")),
+    outbox.c.state.in_(queue.COUNTED), outbox.c.state_at > bindparam("since"))
+_REFUSAL = select(
+    select(suppressions.c.reason).where(suppressions.c.channel == bindparam("channel"),
+                                        suppressions.c.digest == bindparam("address")).scalar_subquery().label("suppressed"),
+    select(consents.c.granted).where(consents.c.customer == bindparam("customer"), consents.c.channel == bindparam("channel"),
+                                     consents.c.purpose == "marketing")
+    .order_by(consents.c.id.desc()).limit(1).scalar_subquery().label("granted"))
+
+
+def _refusal(connection: Connection, item: Claimed) -> str | None:
+    """Why this person must not be written to, or None."""
+    row = connection.execute(_REFUSAL, {"channel": item.channel, "address": item.address, "customer": item.customer}).one()
+    if row.suppressed is not None:
+        return str(row.suppressed)
+    return None if row.granted else "no_consent"
+
+
+def recover(ledger: Ledger, channel: Channel, plan: str, me: str, now: datetime, report: SendReport) -> None:
+    """Settle what dead senders left `sending`, and what is `uncertain` if the carrier can tell now.
+
+    A sender is dead when its process is gone from this machine; one of another machine is only presumed dead when its lease
+    is over, and then its message is never queued again on a bare 'did not arrive': it might still be on its way.
+    """
+    with ledger.begin() as connection:
+        owners = [o for o in connection.scalars(select(outbox.c.owner).where(outbox.c.plan == plan, outbox.c.owner.is_not(None),
+                                                                             outbox.c.state.in_(["queued", "sending"])).distinct())
+                  if _is_gone(o)]
+        queue.release(connection, plan, owners)
+        doubtful = list(connection.execute(select(
+            outbox.c.id, outbox.c.message_id, outbox.c.state, outbox.c.owner).where(
+            outbox.c.plan == plan, outbox.c.channel == channel.name, or_(
+                outbox.c.state == "uncertain",
+                and_(outbox.c.state == "sending", or_(outbox.c.owner.in_(owners), outbox.c.lease_until < now))))))
+    for row in doubtful:
+        certain = row.state == "uncertain" or row.owner in owners
+        arrived = channel.lookup(row.message_id)
+        if arrived:
+            state = "sent"
+        elif channel.accepts_idempotency_key or (arrived is False and certain):
+            state = "queued"
+        elif row.state == "uncertain":
+            continue
+        else:
+            state = "uncertain"
+        with ledger.begin() as connection:
+            changed = connection.execute(
+                update(outbox).where(outbox.c.id == row.id, outbox.c.state == row.state)
+                .values(state=state, reason=None if state == "sent" else "sender_died", state_at=now, not_before=now,
+                        **({} if state == "uncertain" else {"owner": None, "lease_until": None}))).rowcount
+        report.recovered += changed
+
+
+# --- who is sending ------------------------------------------------------------------------------------------------------------
+
+_live: set[str] = set()
+
+
+@contextmanager
+def _owner() -> Iterator[str]:
+    """A name for this call that others can test for life: machine, process, call."""
+    name = f"{_machine()}:{os.getpid()}:{secrets.token_hex(4)}"
+    _live.add(name)
+    try:
+        yield name
+    finally:
+        _live.discard(name)
+
+
+def _machine() -> str:
+    """This host and process namespace: two containers may share a host name and number their processes alike."""
+    space = ""
+    with suppress(OSError):
+        space = os.readlink("/proc/self/ns/pid")
+    return f"{socket.gethostname()[:60]}/{space}"
+
+
+def _is_gone(owner: str) -> bool:
+    machine, pid, _token = owner.rsplit(":", 2)
+    if machine != _machine():
+        return False
+    if int(pid) == os.getpid():
+        return owner not in _live
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        return False
+    return False
+
+
+@contextmanager
+def _stopping(stop: threading.Event) -> Iterator[threading.Event]:
+    """SIGTERM and Ctrl-C set the event; after the first, the old handlers are back, so a second Ctrl-C interrupts."""
+    if threading.current_thread() is not threading.main_thread():
+        yield stop
+        return
+    old = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+
+    def ask(_number: int, _frame: object) -> None:
+        stop.set()
+        for number, handler in old.items():
+            signal.signal(number, handler)
+
+    for number in old:
+        signal.signal(number, ask)
+    try:
+        yield stop
+    finally:
+        for number, handler in old.items():
+            signal.signal(number, handler)

@@ -1,0 +1,96 @@
+"""One-click unsubscribe: links nobody can forge or read, and an effect that is committed before the answer."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from dataclasses import dataclass
+from datetime import datetime
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESSIV
+from sqlalchemy import insert, select, update
+
+from brandloom.deliver.outbox import lock_person
+from brandloom.ledger import Ledger
+from brandloom.ledger.schema import consents, outbox, suppressions
+
+_BOUND_TO = [b"brandloom unsubscribe 1"]
+
+
+@dataclass(frozen=True)
+class Subscription:
+    """What a link stands for."""
+
+    customer: str
+    plan: str
+    channel: str
+
+
+class Links:
+    """Makes and opens the links of one workspace.
+
+    A token is its content encrypted and authenticated with AES-SIV: opaque, without personal data, the same each time it is
+    made, and valid for as long as the key is known; there is no date after which a person can no longer refuse.
+
+    Args:
+        key: `workspace.derive_key("links")`.
+        older: keys of before a change, whose links must still work.
+    """
+
+    def __init__(self, key: bytes, base_url: str, *, older: tuple[bytes, ...] = ()) -> None:
+        self._ciphers = [AESSIV(one) for one in (key, *older)]
+        self._base_url = base_url
+
+    def __repr__(self) -> str:
+        return f"Links({self._base_url!r})"
+
+    def url(self, subscription: Subscription) -> str:
+        """The address to put in `List-Unsubscribe` and in the mail's footer."""
+        return f"{self._base_url}{'&' if '?' in self._base_url else '?'}t={self.token(subscription)}"
+
+    def token(self, subscription: Subscription) -> str:
+        plain = "\0".join((subscription.customer, subscription.plan, subscription.channel)).encode()
+        return base64.urlsafe_b64encode(self._ciphers[0].encrypt(plain, _BOUND_TO)).rstrip(b"=").decode()
+
+    def read(self, token: str) -> Subscription | None:
+        """What a token stands for; None for anything that was not made here, whatever is wrong with it."""
+        try:
+            raw = base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True)
+        except (binascii.Error, ValueError):
+            return None
+        if base64.urlsafe_b64encode(raw).rstrip(b"=").decode() != token:
+            return None  # base64 has several spellings of the same bytes; only ours is ours
+        for cipher in self._ciphers:
+            try:
+                customer, plan, channel = cipher.decrypt(raw, _BOUND_TO).decode().split("\0")
+            except (InvalidTag, ValueError):
+                continue
+            return Subscription(customer, plan, channel)
+        return None
+
+
+def unsubscribe(ledger: Ledger, links: Links, token: str, *, now: datetime) -> Subscription | None:
+    """Take a person at their word: consent withdrawn, address suppressed, queued messages dropped, all in one transaction.
+
+    It is in force when this returns. A second time changes nothing.
+
+    Returns:
+        What was ended, or None for a token that is not ours (then nothing was changed).
+    """
+    ended = links.read(token)
+    if ended is None:
+        return None
+    with ledger.begin() as connection:
+        lock_person(connection, ended.customer)
+        addresses = list(connection.scalars(select(outbox.c.address).where(
+            outbox.c.customer == ended.customer, outbox.c.channel == ended.channel).distinct()))
+        known = set(connection.scalars(select(suppressions.c.digest).where(suppressions.c.digest.in_(addresses))))
+        for digest in set(addresses) - known:
+            connection.execute(insert(suppressions).values(channel=ended.channel, digest=digest, reason="unsubscribed", at=now))
+        connection.execute(insert(consents).values(customer=ended.customer, channel=ended.channel, purpose="marketing",
+                           granted=False, wording="x", wording_hash="x", source="link", at=now))
+        connection.execute(update(outbox).where(
+            outbox.c.channel == ended.channel, outbox.c.state == "queued", outbox.c.address.in_(addresses))
+            .values(state="suppressed", reason="unsubscribed", state_at=now))
+    return ended
