@@ -1,0 +1,219 @@
+"""Any OpenAI-compatible endpoint as a `TextModel`: what it cannot do is found out once and remembered."""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, cast
+from urllib.parse import urlsplit
+
+import openai
+
+from brandloom.errors import BrandloomError, ConfigError, ProviderError
+from brandloom.i18n import _
+from brandloom.llm.base import Completion, Message, Schema, TextModel
+from brandloom.llm.reply import extract_json, read_reply
+
+_FORMATS = ("strict", "json_schema", "json_object", "text")
+_ORDER = "Answer with one JSON value only, without any other text. It must obey this JSON schema: "
+_CONTEXT = re.compile(r"context[ _](length|window|size)|maximum context|too many tokens|prompt is too long", re.IGNORECASE)
+_NO_MODEL = re.compile(r"model[ _'\"`].*(not[ _]found|not exist|unknown|unsupported)|(unknown|invalid) model", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class _Dialect:
+    """What an endpoint understands, as far as it has told us."""
+
+    format: str = _FORMATS[0]
+    limit: str = "max_tokens"
+    dropped: frozenset[str] = frozenset()
+
+    def body(self, schema: Schema | None, max_tokens: int, temperature: float, seed: int) -> dict[str, Any]:
+        body: dict[str, Any] = {self.limit: max_tokens, "temperature": temperature, "seed": seed}
+        if schema is not None and self.format in ("strict", "json_schema"):
+            wanted = {"name": "answer", "schema": dict(schema)} | ({"strict": True} if self.format == "strict" else {})
+            body["response_format"] = {"type": "json_schema", "json_schema": wanted}
+        if schema is not None and self.format == "json_object":
+            body["response_format"] = {"type": "json_object"}
+        return {key: value for key, value in body.items() if key not in self.dropped}
+
+    def without(self, reason: str, schema: Schema | None) -> _Dialect | None:
+        """The next thing to try after a refusal that gave this reason; None when nothing is left."""
+        if self.limit == "max_tokens" and "max_completion_tokens" in reason:
+            return replace(self, limit="max_completion_tokens")
+        for name in ("seed", "temperature"):
+            if name not in self.dropped and re.search(rf"\b{name}\b", reason):
+                return replace(self, dropped=self.dropped | {name})
+        if schema is not None and self.format != _FORMATS[-1]:
+            return replace(self, format=_FORMATS[_FORMATS.index(self.format) + 1])
+        return None
+
+
+class EndpointModel(TextModel):
+    """A model behind an OpenAI-compatible address.
+
+    Busy answers (429), server errors and time-outs are tried again with growing pauses, or after the pause the endpoint
+    asks for, up to `retries` times. An endpoint that refuses JSON schemas is asked for a JSON object, then in words.
+
+    Args:
+        url: base address, usually ending in /v1.
+        key: API key; None for endpoints without one. It is never shown, logged or put into a message.
+        model: model to ask for; None takes the only one the endpoint offers.
+        timeout_s: longest silence of the endpoint, per try, in seconds.
+        retries: tries after the first.
+    Raises:
+        ConfigError: the address is not http or https, or `model` is None and the endpoint offers several.
+    """
+
+    def __init__(self, url: str, *, key: str | None = None, model: str | None = None, timeout_s: float = 120.0,
+                 retries: int = 2) -> None:
+        self._shown = shown_address(url)
+        self._key = key
+        self._timeout_s = timeout_s
+        # Proxies are for other machines: a request to this one must not leave it.
+        local = urlsplit(url).hostname in ("127.0.0.1", "localhost", "::1")
+        self._client = openai.OpenAI(base_url=url, api_key=key or "none", timeout=timeout_s, max_retries=retries,
+                                     http_client=openai.DefaultHttpxClient(trust_env=not local))
+        # The client fills these from variables meant for another provider.
+        self._client.organization = self._client.project = None
+        self._dialect = _Dialect()
+        self._lock = threading.Lock()
+        self.name = model or self._only_model()
+
+    def complete(self, messages: Sequence[Message], *, schema: Schema | None = None, max_tokens: int,
+                 temperature: float = 0.0, seed: int = 0) -> Completion:
+        """Answer a conversation; see `TextModel`. Token counts are 0 where the endpoint does not tell them."""
+        began = time.perf_counter()
+        dialect, refusal = self._dialect, None
+        while True:
+            body = dialect.body(schema, max_tokens, temperature, seed)
+            asked = _with_order(messages, schema) if schema is not None and "json_schema" not in str(body) else messages
+            try:
+                answer = self._post(asked, body)
+            except (openai.BadRequestError, openai.UnprocessableEntityError) as error:
+                reason = self._reason(error)
+                refusal = refusal or self._refused(reason)
+                following = None if isinstance(refusal, ConfigError) else dialect.without(reason, schema)
+                if following is None:
+                    raise refusal from None
+                dialect = following
+                continue
+            with self._lock:
+                self._dialect = dialect
+            return self._completion(answer, schema, time.perf_counter() - began)
+
+    def close(self) -> None:
+        self._client.close()
+
+    def _post(self, messages: Sequence[Message], body: Mapping[str, Any]) -> object:
+        turns = cast(Any, [{"role": message.role, "content": message.content} for message in messages])
+        try:
+            raw = self._client.chat.completions.with_raw_response.create(model=self.name, messages=turns, extra_body=dict(body))
+            return raw.http_response.json()
+        except (openai.BadRequestError, openai.UnprocessableEntityError):
+            raise
+        except openai.OpenAIError as error:
+            raise self._translated(error) from None
+        except ValueError:
+            raise ProviderError(_("{url} answered with something that is not JSON. Check that it is an OpenAI-compatible "
+                                  "address; most end in /v1."), retryable=True, url=self._shown) from None
+
+    def _completion(self, answer: object, schema: Schema | None, seconds: float) -> Completion:
+        reply = read_reply(answer)
+        if reply is None:
+            raise ProviderError(_("{url} answered without any text. Try again, or choose another model than '{model}'."),
+                                retryable=True, url=self._shown, model=self.name)
+        return Completion(text=reply.text if schema is None else extract_json(reply.text), model=reply.model or self.name,
+                          prompt_tokens=reply.prompt_tokens, completion_tokens=reply.completion_tokens, seconds=seconds,
+                          finish_reason=reply.finish_reason)
+
+    def _only_model(self) -> str:
+        try:
+            offered = [model.id for model in self._client.models.list()]
+        except openai.OpenAIError as error:
+            raise self._translated(error) from None
+        if len(offered) != 1:
+            raise ConfigError(_("{url} offers {count} models: {names}. Say which one with BRANDLOOM_MODEL_NAME."),
+                              url=self._shown, count=len(offered), names=", ".join(offered[:8]) or "-")
+        return offered[0]
+
+    def _refused(self, reason: str) -> BrandloomError:
+        if _CONTEXT.search(reason):
+            return ConfigError(_("The request is too long for model '{model}' at {url}: {reason}. Shorten the brief, or use a model "
+                                 "with a bigger context."), model=self.name, url=self._shown, reason=reason)
+        if _NO_MODEL.search(reason):
+            return self._unknown_model(reason)
+        return ProviderError(_("{url} refused the request: {reason}. Check the model '{model}' and the address."),
+                             url=self._shown, reason=reason, model=self.name)
+
+    def _unknown_model(self, reason: str) -> ConfigError:
+        return ConfigError(_("{url} does not serve model '{model}': {reason}. Correct BRANDLOOM_MODEL_NAME or BRANDLOOM_MODEL_URL (most "
+                             "addresses end in /v1)."), url=self._shown, model=self.name, reason=reason)
+
+    def _translated(self, error: openai.OpenAIError) -> BrandloomError:
+        """The one line a person reads for a failure that stayed after all retries."""
+        if isinstance(error, openai.APITimeoutError):
+            return ProviderError(_("{url} gave no answer within {seconds:g} s. Try again, or use a smaller model."),
+                                 retryable=True, url=self._shown, seconds=self._timeout_s)
+        if isinstance(error, openai.APIConnectionError):
+            return ProviderError(_("{url} cannot be reached: {reason}. Start the model server, or correct BRANDLOOM_MODEL_URL."),
+                                 retryable=True, url=self._shown, reason=self._hidden(str(error.__cause__ or error)))
+        if isinstance(error, openai.AuthenticationError | openai.PermissionDeniedError):
+            return ConfigError(_("{url} refused the API key (status {status}). Set BRANDLOOM_MODEL_KEY to a valid one."),
+                               url=self._shown, status=error.status_code)
+        if isinstance(error, openai.NotFoundError):
+            return self._unknown_model(self._reason(error))
+        if isinstance(error, openai.APIStatusError):
+            busy = error.status_code in (408, 409, 429) or error.status_code >= 500
+            return ProviderError(_("{url} failed with status {status}: {reason}. Try again later, or use another model."),
+                                 retryable=busy, retry_after_s=_retry_after(error), url=self._shown, status=error.status_code,
+                                 reason=self._reason(error))
+        return ProviderError(_("{url} answered with something that is not JSON. Check that it is an OpenAI-compatible "
+                               "address; most end in /v1."), retryable=True, url=self._shown)
+
+    def _reason(self, error: openai.APIStatusError) -> str:
+        """The endpoint's own words, in one short line and without the key."""
+        body = error.body
+        if isinstance(body, dict):
+            body = body.get("message") or body.get("detail") or body.get("error") or body
+        return self._hidden(body if isinstance(body, str) else json.dumps(body, default=str))
+
+    def _hidden(self, text: str) -> str:
+        line = " ".join(text.split())
+        if self._key:
+            line = line.replace(self._key, "***")
+        # Some providers quote the key's first and last letters.
+        return re.sub(r"\b(sk|key)-[\w*.-]{4,}", "***", line)[:200].rstrip(".") or "-"
+
+
+def shown_address(url: str) -> str:
+    """The address without user, password and query, fit for a message.
+
+    Raises:
+        ConfigError: it is not an http or https address.
+    """
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ConfigError(_("The model's address is not an http or https URL. Set BRANDLOOM_MODEL_URL, for example "
+                            "http://127.0.0.1:8080/v1."))
+    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    return f"{parts.scheme}://{host}{f':{parts.port}' if parts.port else ''}{parts.path}"
+
+
+def _with_order(messages: Sequence[Message], schema: Schema) -> list[Message]:
+    """Ask in words for what the endpoint cannot be held to."""
+    order = _ORDER + json.dumps(schema, ensure_ascii=False)
+    if messages and messages[0].role == "system":
+        return [replace(messages[0], content=f"{messages[0].content}\n\n{order}"), *messages[1:]]
+    return [Message("system", order), *messages]
+
+
+def _retry_after(error: openai.APIStatusError) -> float | None:
+    try:
+        return float(error.response.headers.get("retry-after", ""))
+    except ValueError:
+        return None

@@ -1,0 +1,70 @@
+"""Read what endpoints really send back: content as text or parts, thoughts before the answer, JSON inside prose."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from typing import Any
+
+_THOUGHT = re.compile(r"\A\s*<think>.*?(</think>|\Z)\s*", re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Reply:
+    """The first choice of a chat completion."""
+
+    text: str
+    model: str
+    prompt_tokens: int
+    completion_tokens: int
+    finish_reason: str
+
+
+def read_reply(answer: object) -> Reply | None:
+    """Read the body of a chat completion; None when it holds no text and does not say that it was cut before any.
+
+    Reasoning, whether in its own field or as a `<think>` block before the answer, is not part of the text.
+    """
+    body: dict[str, Any] = answer if isinstance(answer, dict) else {}
+    choices = body.get("choices")
+    choice = choices[0] if isinstance(choices, list) and choices and isinstance(choices[0], dict) else {}
+    message = choice.get("message")
+    text = _THOUGHT.sub("", _content_text(message.get("content") if isinstance(message, dict) else None)).strip()
+    finish_reason = str(choice.get("finish_reason") or "stop")
+    if not text and finish_reason not in ("length", "content_filter"):
+        return None
+    usage = body.get("usage")
+    counts = usage if isinstance(usage, dict) else {}
+    return Reply(text=text, model=str(body.get("model") or ""), prompt_tokens=_count(counts.get("prompt_tokens")),
+                 completion_tokens=_count(counts.get("completion_tokens")), finish_reason=finish_reason)
+
+
+def extract_json(text: str) -> str:
+    """The JSON object or array in a text, as it stands there; the text itself when there is none.
+
+    Example:
+        >>> extract_json('Here you are: ```json\\n{"subject": "Hi"}\\n``` Enjoy!')
+        '{"subject": "Hi"}'
+    """
+    decoder = json.JSONDecoder()
+    for match in re.finditer(r"[{\[]", text):
+        try:
+            _value, end = decoder.raw_decode(text, match.start())
+        except ValueError:
+            continue
+        return text[match.start():end]
+    return text
+
+
+def _content_text(content: object) -> str:
+    if isinstance(content, str):
+        return content
+    if not isinstance(content, list):
+        return ""
+    parts = [part.get("text") for part in content if isinstance(part, dict) and part.get("type") in ("text", "output_text")]
+    return "".join(part for part in parts if isinstance(part, str))
+
+
+def _count(value: object) -> int:
+    return value if isinstance(value, int) else 0
