@@ -1,1 +1,8 @@
+"""Recommending: what each person is likely to want next, why, and which products can share a text."""
 
+from brandloom.recommend.evaluate import evaluate
+from brandloom.recommend.fit import fit
+from brandloom.recommend.model import Recommender, Weights
+from brandloom.recommend.score import recommend
+
+__all__ = ["Recommender", "Weights", "evaluate", "fit", "recommend"]

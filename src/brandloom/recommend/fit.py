@@ -1,0 +1,136 @@
+"""Fitting: what goes together, what is popular, and how to weigh the three pieces of evidence."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import datetime, timedelta
+from itertools import product as combinations
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from scipy import sparse
+
+from brandloom.engine import Engine, read_sql
+from brandloom.errors import NotFittedError
+from brandloom.i18n import _
+from brandloom.recommend.history import (
+    MAX_ITEMS, SELLABLE_DAYS, Floats, Histories, history_select, put_codes, read_items, sample_bar, unpack,
+)
+from brandloom.recommend.measures import bought_after, gains
+from brandloom.recommend.model import (
+    POPULAR_HALF_LIFE_DAYS, Recommender, Weights, histories_matrix, recent_weight, top,
+)
+
+Progress = Callable[[float], None]  # share done, 0 to 1
+NEIGHBOURS = 100  # kept per product
+TUNE_DAYS = 30  # the weights are chosen on what people bought in the days before `as_of`
+_FIT_CUSTOMERS = 50_000  # a sample by hashed id: beyond it, which products go together changes no more
+_TUNE_CUSTOMERS = 1_500
+_GRID = {"together": (0.0, 0.3, 0.6, 1.0), "popular": (0.05, 0.2, 0.4, 0.8)}
+
+
+def fit(engine: Engine, as_of: datetime, *, progress: Progress | None = None) -> Recommender:
+    """Learn from purchases before `as_of`.
+
+    The weights are chosen on an earlier date: the model is fitted as of `TUNE_DAYS` before `as_of`, judged by NDCG at 10 on
+    what was bought between the two, then fitted again with everything. So nothing at or after `as_of` is ever read.
+
+    Raises:
+        NotFittedError: no product was bought before `as_of`.
+    """
+    report = progress or (lambda share: None)
+    earlier = as_of - timedelta(days=TUNE_DAYS)
+    weights = _choose_weights(engine, earlier, as_of)
+    report(0.6)
+    model = fit_with(engine, as_of, weights or Weights())
+    report(1.0)
+    return replace(model, tuned_on=earlier if weights else None)
+
+
+def fit_with(engine: Engine, as_of: datetime, weights: Weights) -> Recommender:
+    """Fit with given weights; `fit` chooses them itself."""
+    items = read_items(engine, as_of)
+    if not items.num_rows:
+        raise NotFittedError(_("No product was bought before {as_of}. Load orders first: `brandloom load DIR orders.csv --as orders`."),
+                             as_of=as_of.date())
+    products = tuple(items["product"].to_pylist())
+    with coded(engine, items["product"]):
+        rows = engine.query(history_select(), as_of=as_of, bar=sample_bar(engine, as_of, _FIT_CUSTOMERS), max_items=MAX_ITEMS)
+    histories = unpack(rows.sort_by("customer")["items"])
+    sold = items["sold"].to_numpy()
+    return Recommender(as_of=as_of, products=products, sold=sold, popular=popularity(engine, items["product"], as_of),
+                       neighbours=_neighbours(histories, sold), weights=weights, tuned_on=None)
+
+
+@contextmanager
+def coded(engine: Engine, products: pa.ChunkedArray) -> Iterator[None]:
+    """Products numbered in `recommend_items` inside the block."""
+    put_codes(engine, products)
+    try:
+        yield
+    finally:
+        engine.drop("recommend_items")
+
+
+def popularity(engine: Engine, products: pa.ChunkedArray, as_of: datetime) -> Floats:
+    """Customers who bought each product lately, faded by age, scaled to 0..1 by the most popular one."""
+    rows = engine.query(read_sql("recommend", "popular"), as_of=as_of, since=as_of - timedelta(days=SELLABLE_DAYS))
+    code = pc.index_in(rows["product"], value_set=products.combine_chunks()).fill_null(-1).to_numpy()
+    faded = rows["buyers"].to_numpy() * 0.5 ** (rows["age"].to_numpy() / POPULAR_HALF_LIFE_DAYS)
+    known = code >= 0
+    counts = np.bincount(code[known], weights=faded[known], minlength=len(products))
+    scaled: Floats = counts / max(counts.max(initial=0.0), 1e-12)
+    return scaled
+
+
+def _neighbours(histories: Histories, sold: Any) -> Any:
+    """Products bought by the same people, recent ones counting more, each row cut to its strongest `NEIGHBOURS`.
+
+    Co-purchase counts are divided by count^0.7 of the product bought and count^0.3 of the product recommended: leaning to
+    popular neighbours, which a plain cosine punishes too much. A person's products count less the more of them there are.
+    """
+    n = len(sold)
+    lengths = np.diff(histories.starts)
+    shares = histories_matrix(histories, recent_weight(histories) / np.log1p(1.0 + lengths)[histories.rows], n)
+    size = np.asarray(shares.multiply(shares).sum(axis=0)).ravel()
+    size[size == 0] = 1.0
+    left, right = sparse.diags(size ** -0.7), sparse.diags(size ** -0.3 * sold)
+    step = max(1, 20_000_000 // max(n, 1))
+    turned = shares.T.tocsr()
+    blocks = [_strongest(left.tocsr()[start:start + step, start:start + step] @ (turned[start:start + step] @ shares) @ right, start)
+              for start in range(0, n, step)]
+    return sparse.vstack(blocks, format="csr")
+
+
+def _strongest(block: Any, start: int) -> Any:
+    """Drop each product's link to itself and all but its strongest links; ties go to the lower product id."""
+    block = block.tocoo()
+    keep = (block.row + start != block.col) & (block.data > 0)
+    row, column, data = block.row[keep], block.col[keep], np.round(block.data[keep], 12)
+    order = np.lexsort((column, -data, row))
+    row, column, data = row[order], column[order], data[order]
+    place = np.arange(len(row)) - np.searchsorted(row, row)
+    kept = place < NEIGHBOURS
+    links = sparse.csr_matrix((data[kept], (row[kept], column[kept])), shape=block.shape)
+    links.sort_indices()
+    return links
+
+
+def _choose_weights(engine: Engine, earlier: datetime, as_of: datetime) -> Weights | None:
+    """The blend with the best NDCG at 10 on purchases from `earlier` up to `as_of`; None where nobody can be judged."""
+    try:
+        model = fit_with(engine, earlier, Weights())
+    except NotFittedError:
+        return None
+    judged = bought_after(engine, model, earlier, as_of, most=_TUNE_CUSTOMERS)
+    if judged.relevant.sum() == 0:
+        return None
+    again, together = model.evidence(judged.histories.latest(MAX_ITEMS))
+    choices = [Weights(0.0, 0.0, 1.0), Weights(0.0, 1.0, 0.2)]
+    choices += [Weights(1.0, t, p) for t, p in combinations(_GRID["together"], _GRID["popular"])]
+    scores = [gains(judged, top(model.blend(again, together, w), 10), 10).ndcg.mean() for w in choices]
+    return choices[int(np.argmax(np.round(scores, 9)))]

@@ -1,0 +1,77 @@
+"""What people bought, as compact arrays: the only thing that fitting and scoring read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from brandloom.engine import Engine, read_sql, scalar
+
+Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+
+SELLABLE_DAYS = 90  # a product nobody bought for this long is taken as no longer sold, unless the catalogue lists it
+MAX_ITEMS = 100  # most recent products of a person that are used; a wholesaler may have bought thousands
+
+
+@dataclass(frozen=True)
+class Histories:
+    """Products bought, one row per (customer, product), customers together, most recent product first."""
+
+    starts: Ints  # (n_customers + 1,) where each customer's rows begin
+    codes: Ints  # position of the product in the item list
+    age: Ints  # days since it was last bought
+    span: Ints  # days between the first and the last time
+    times: Ints  # days on which it was bought
+
+    @property
+    def rows(self) -> Ints:
+        """Number of the customer that each row belongs to."""
+        return np.repeat(np.arange(len(self.starts) - 1), np.diff(self.starts))
+
+    def latest(self, most: int) -> Histories:
+        """The same with at most `most` products per customer, the most recent ones."""
+        keep = np.arange(len(self.codes)) - np.repeat(self.starts[:-1], np.diff(self.starts)) < most
+        starts = np.concatenate([[0], np.cumsum(np.minimum(np.diff(self.starts), most))])
+        return Histories(starts, self.codes[keep], self.age[keep], self.span[keep], self.times[keep])
+
+
+def unpack(items: pa.ChunkedArray | pa.Array) -> Histories:
+    """Read the packed lists of `history.sql`: code, age, span and times in one whole number; -1 is an unknown product."""
+    lists = items.combine_chunks() if isinstance(items, pa.ChunkedArray) else items
+    packed = lists.flatten().to_numpy(zero_copy_only=False).astype(np.int64)
+    rows = np.repeat(np.arange(len(lists)), lists.value_lengths().to_numpy(zero_copy_only=False))
+    known = packed >= 0
+    packed, rows = packed[known], rows[known]
+    age, times, code = (packed >> 22) & 4095, packed & 1023, packed >> 34
+    order = np.lexsort((code, -times, age, rows))  # as history.sql ranks them
+    packed, rows = packed[order], rows[order]
+    starts = np.searchsorted(rows, np.arange(len(lists) + 1))
+    return Histories(starts, packed >> 34, (packed >> 22) & 4095, (packed >> 10) & 4095, packed & 1023)
+
+
+def history_select() -> str:
+    """The SELECT that gives one row per customer; needs `$as_of`, `$bar`, `$max_items` and the table `recommend_items`."""
+    return read_sql("recommend", "history")
+
+
+def read_items(engine: Engine, as_of: datetime) -> pa.Table:
+    """Every product known at `as_of`, in order of its id, with whether it can still be recommended."""
+    return engine.query(read_sql("recommend", "items"), as_of=as_of, since=as_of - timedelta(days=SELLABLE_DAYS))
+
+
+def put_codes(engine: Engine, products: pa.Array) -> None:
+    """Number the products for `history.sql`: table `recommend_items`, dropped when the work is done."""
+    engine.put("recommend_items", pa.table({"product": products, "code": pa.array(np.arange(len(products), dtype=np.int64))}))
+
+
+def sample_bar(engine: Engine, as_of: datetime, most: int) -> str:
+    """Eight hexadecimal digits below which about `most` customers' hashed ids fall; '~' keeps everyone."""
+    known = scalar(engine, "SELECT count(DISTINCT customer) AS n FROM events WHERE kind = 'purchase' AND occurred_at < $as_of",
+                   as_of=as_of)
+    share = most / max(int(str(known)), 1)
+    return "~" if share >= 1 else format(int(share * 16**8), "08x")

@@ -1,0 +1,90 @@
+"""Judging recommendations by what people bought afterwards."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from brandloom.engine import Engine
+from brandloom.recommend.history import Floats, Histories, Ints, history_select, put_codes, sample_bar, unpack
+
+if TYPE_CHECKING:
+    from brandloom.recommend.model import Recommender
+
+Top = tuple[Ints, Ints, Ints, Floats]  # person, rank, product, score
+_EVERYTHING = 1_000_000  # products per person, when judging what is new to them
+
+
+@dataclass(frozen=True)
+class Judged:
+    """People known before a date who bought after it, and what they bought."""
+
+    customers: pa.ChunkedArray
+    histories: Histories  # what they bought before it, all of it
+    relevant: Any  # sparse (n_people, n_products) of 0/1: known products bought in the window
+    bought: Ints  # (n_people,) products bought, those unknown before the date included
+
+
+@dataclass(frozen=True)
+class Gains:
+    """Per person: products of the list that were bought, `recall` of all that was bought, `ndcg`, each at k."""
+
+    hits: Ints
+    hits_new: Ints  # not bought before
+    bought_new: Ints
+    recall: Floats
+    ndcg: Floats
+
+
+def bought_after(engine: Engine, model: Recommender, start: datetime, end: datetime, *, most: int | None = None) -> Judged:
+    """Customers who bought before `start` and again in [start, end); at most about `most` of them, by hashed id."""
+    bar = sample_bar(engine, start, most * 4) if most else "~"
+    products = pa.array(model.products, pa.string())
+    put_codes(engine, products)
+    known = engine.query(history_select(), as_of=start, bar=bar, max_items=_EVERYTHING).sort_by("customer")
+    engine.drop("recommend_items")
+    after = engine.query(
+        "SELECT customer, product FROM events WHERE kind = 'purchase' AND product IS NOT NULL AND customer IS NOT NULL"
+        " AND occurred_at >= $start AND occurred_at < $end GROUP BY customer, product ORDER BY customer, product",
+        start=start, end=end)
+    known = known.filter(pc.is_in(known["customer"], value_set=pc.unique(after["customer"])))
+    known = known.slice(0, most) if most else known
+    return _judged(known, after, products)
+
+
+def _judged(known: pa.Table, after: pa.Table, products: pa.Array) -> Judged:
+    from scipy import sparse
+    person = pc.index_in(after["customer"], value_set=known["customer"].combine_chunks()).fill_null(-1).to_numpy()
+    code = pc.index_in(after["product"], value_set=products).fill_null(-1).to_numpy()
+    bought = np.bincount(person[person >= 0], minlength=known.num_rows)
+    both = (person >= 0) & (code >= 0)
+    relevant = sparse.csr_matrix((np.ones(both.sum()), (person[both], code[both])), shape=(known.num_rows, len(products)))
+    return Judged(known["customer"], unpack(known["items"]), relevant, bought)
+
+
+def gains(judged: Judged, best: Top, k: int) -> Gains:
+    """Compare each person's list with what was bought."""
+    person, rank, code, _ = best
+    n = len(judged.bought)
+    hit = np.asarray(judged.relevant[person, code]).ravel() > 0
+    n_products = judged.relevant.shape[1]
+    owned = np.isin(person * n_products + code, judged.histories.rows * n_products + judged.histories.codes)
+    hits = np.bincount(person, weights=hit, minlength=n)
+    hits_new = np.bincount(person, weights=hit & ~owned, minlength=n)
+    gain = np.bincount(person, weights=hit / np.log2(rank + 1.0), minlength=n)
+    ideal = np.cumsum(1 / np.log2(np.arange(2, k + 2)))[np.minimum(judged.bought, k) - 1]
+    return Gains(hits.astype(np.int64), hits_new.astype(np.int64), judged.bought - _old(judged), hits / judged.bought, gain / ideal)
+
+
+def _old(judged: Judged) -> Ints:
+    """Products bought in the window that the person had bought before."""
+    h = judged.histories
+    n_products = judged.relevant.shape[1]
+    pairs = judged.relevant.tocoo()
+    again = np.isin(pairs.row.astype(np.int64) * n_products + pairs.col, h.rows * n_products + h.codes)
+    return np.bincount(pairs.row, weights=again, minlength=len(judged.bought)).astype(np.int64)

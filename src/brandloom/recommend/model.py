@@ -1,0 +1,147 @@
+"""The recommender: three plain pieces of evidence about a product, blended with weights chosen out of time.
+
+again     this person bought it before: grows with how often, fades with how long ago
+together  people who bought what this person recently bought also bought it
+popular   many people bought it lately
+
+Each piece is scaled to 0..1 per person, so weights mean the same for a newcomer and a wholesaler. On shops with repeat
+purchases such a blend is far above popularity and above any of its pieces (`benchmarks/recommend.py`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+from scipy import sparse
+
+from brandloom.recommend.history import Floats, Histories, Ints, unpack
+
+REASONS = ("again", "together", "popular")
+AGAIN_HALF_LIFE_DAYS = 120.0
+RECENT_HALF_LIFE_DAYS = 60.0
+POPULAR_HALF_LIFE_DAYS = 14.0
+_CELLS = 2_000_000  # people x products scored at once; bounds memory whatever the shop's size
+
+
+@dataclass(frozen=True)
+class Weights:
+    """How much each piece of evidence counts, 0 or more; only their proportions matter."""
+
+    again: float = 1.0
+    together: float = 0.6
+    popular: float = 0.4
+
+
+@dataclass(frozen=True, repr=False)
+class Recommender:
+    """A fitted recommender. Plain arrays, so that it can be pickled to workers; `products` are in order of their ids."""
+
+    as_of: datetime
+    products: tuple[str, ...]
+    sold: npt.NDArray[np.bool_]  # (n_products,) can be recommended
+    popular: Floats  # (n_products,) in 0..1
+    neighbours: Any  # sparse (n_products, n_products): weight of column given that row was bought
+    weights: Weights
+    tuned_on: datetime | None  # the earlier date the weights were chosen at; None: too little history, defaults
+
+    def __repr__(self) -> str:
+        return (f"Recommender(as_of={self.as_of:%Y-%m-%d}, products={len(self.products)}, sold={int(self.sold.sum())}, "
+                f"weights={self.weights}, tuned_on={self.tuned_on})")
+
+    def evidence(self, histories: Histories) -> tuple[Floats, Floats]:
+        """Scaled 'again' and 'together' of every person for every product that is sold, dense (n_people, n_products)."""
+        again = histories_matrix(histories, again_weight(histories), len(self.products)).toarray()
+        together = (histories_matrix(histories, recent_weight(histories), len(self.products)) @ self.neighbours).toarray()
+        return _scale(again * self.sold), _scale(together * self.sold)
+
+    def blend(self, again: Floats, together: Floats, weights: Weights | None = None) -> Floats:
+        """One score per person and product; 0 where there is no evidence or the product is not sold."""
+        w = weights or self.weights
+        return w.again * again + w.together * together + w.popular * self.popular * self.sold
+
+
+def score_batch(rows: pa.Table, *, model: Recommender, k: int) -> pa.Table:
+    """Best `k` products of each customer of a batch (`customer`, packed `items`), as codes; the form `map_batches` wants."""
+    size = max(1, _CELLS // max(len(model.products), 1))
+    parts = [_score(rows.slice(start, size), model, k) for start in range(0, rows.num_rows, size)]
+    return pa.concat_tables(parts) if parts else SCORES.empty_table()
+
+
+SCORES = pa.schema([("customer", pa.string()), ("rank", pa.int32()), ("code", pa.int64()), ("score", pa.float64()),
+                    ("reason", pa.string()), ("because", pa.int64())])
+
+
+def _score(rows: pa.Table, model: Recommender, k: int) -> pa.Table:
+    histories = unpack(rows["items"])
+    again, together = model.evidence(histories)
+    person, rank, code, score = top(model.blend(again, together), k)
+    w = model.weights
+    pieces = np.stack([w.again * again[person, code], w.together * together[person, code],
+                       w.popular * model.popular[code]])
+    reason = pieces.argmax(axis=0)
+    because = np.where(reason == 0, code, -1)
+    because[reason == 1] = _strongest(histories, model.neighbours, person[reason == 1], code[reason == 1])
+    return pa.Table.from_arrays([
+        rows["customer"].combine_chunks().take(pa.array(person)), pa.array(rank.astype(np.int32)), pa.array(code),
+        pa.array(score), pa.array(np.array(REASONS))[0:0] if not len(reason) else pa.array(REASONS).take(pa.array(reason)),
+        pa.array(because, mask=because < 0)], schema=SCORES)
+
+
+def top(scores: Floats, k: int) -> tuple[Ints, Ints, Ints, Floats]:
+    """Person, rank from 1, product and score of each person's best `k`; equal scores go by product id; 0 never counts.
+
+    Scores are compared as whole millionths: sums that differ only by the order of adding are equal on every engine.
+    """
+    n = scores.shape[1]
+    whole = np.rint(scores * 1e6).astype(np.int64)
+    key = whole * n + np.arange(n - 1, -1, -1)
+    k = min(k, n)
+    best = np.argpartition(-key, k - 1, axis=1)[:, :k] if k else np.zeros((len(key), 0), dtype=np.int64)
+    best = np.take_along_axis(best, np.argsort(-np.take_along_axis(key, best, 1), axis=1), 1)
+    person, place = np.nonzero(np.take_along_axis(whole, best, 1) > 0)
+    code = best[person, place]
+    return person.astype(np.int64), place.astype(np.int64) + 1, code.astype(np.int64), whole[person, code] / 1e6
+
+
+def again_weight(histories: Histories) -> Floats:
+    """Evidence that a product will be bought again by one who bought it, before scaling."""
+    faded: Floats = np.log1p(histories.times) * 0.5 ** (histories.age / AGAIN_HALF_LIFE_DAYS)
+    return faded
+
+
+def recent_weight(histories: Histories) -> Floats:
+    """How much a bought product says about what is wanted now, in 0..1."""
+    faded: Floats = 0.5 ** (histories.age / RECENT_HALF_LIFE_DAYS)
+    return faded
+
+
+def histories_matrix(histories: Histories, weight: Floats, n_products: int) -> Any:
+    """Sparse (n_people, n_products) of the given weight per row of the histories."""
+    shape = (len(histories.starts) - 1, n_products)
+    return sparse.csr_matrix((weight, (histories.rows, histories.codes)), shape=shape)
+
+
+def _scale(scores: Floats) -> Floats:
+    highest = scores.max(axis=1, keepdims=True, initial=0.0)
+    return np.divide(scores, highest, out=np.zeros_like(scores), where=highest > 0)
+
+
+def _strongest(histories: Histories, neighbours: Any, person: Ints, code: Ints) -> Ints:
+    """The bought product that adds most to 'together' for each (person, product)."""
+    n = neighbours.shape[0]
+    keys = np.repeat(np.arange(n, dtype=np.int64), np.diff(neighbours.indptr)) * n + neighbours.indices
+    lengths = np.diff(histories.starts)[person]
+    pair = np.repeat(np.arange(len(person)), lengths)
+    row = np.arange(len(pair)) - np.repeat(np.cumsum(lengths) - lengths, lengths) + np.repeat(histories.starts[person], lengths)
+    wanted = histories.codes[row] * n + code[pair]
+    at = np.minimum(np.searchsorted(keys, wanted), max(len(keys) - 1, 0))
+    added = np.where(keys[at] == wanted, neighbours.data[at], 0.0) * recent_weight(histories)[row]
+    order = np.lexsort((histories.codes[row], -np.rint(added * 1e9), pair))
+    first = np.searchsorted(pair[order], np.arange(len(person)))
+    strongest: Ints = histories.codes[row][order][first]
+    return strongest
