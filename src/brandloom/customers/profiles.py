@@ -1,0 +1,47 @@
+"""One row per customer: what they bought, how often, how recently, and their habits, as of a moment.
+
+Words follow Fader and Hardie, as in `lifetimes`: `frequency` is the number of repeat purchase days (purchase days minus one),
+`recency_days` runs from first to last purchase, `T_days` from first purchase to `as_of`, and `monetary_value` is the mean
+amount of a purchase day before returns. `days_since_last` is how long ago the last purchase was. For somebody who never bought,
+counts and sums are 0 and everything that needs a purchase is null. Windows such as `spend_90d` count calendar days in UTC.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from brandloom.engine import Engine, Value, read_sql
+
+EVERYBODY = "g"  # above every hexadecimal digit
+
+
+def build_profiles(engine: Engine, as_of: datetime) -> int:
+    """Write table `profiles`, one row per customer known before `as_of`, and return the number of rows.
+
+    Args:
+        as_of: naive UTC; nothing that happened at or after it is looked at.
+    """
+    features, values = feature_query(as_of)
+    select = (
+        "SELECT f.*, c.country AS country, c.language AS language, h.favourite_category AS favourite_category, "
+        "h.favourite_product AS favourite_product, h.favourite_weekday AS favourite_weekday, h.favourite_hour AS favourite_hour "
+        f"FROM ({features}) f LEFT JOIN customers c ON c.customer = f.customer "
+        f"LEFT JOIN ({read_sql('customers', 'profile_habits')}) h ON h.customer = f.customer"
+    )
+    return engine.replace("profiles", select, **values)
+
+
+def profile_features(engine: Engine, as_of: datetime, table: str, *, share: float = 1.0, seed: int = 0) -> int:
+    """Write only the numeric part of the profiles, at any cutoff, to `table`: the features models learn from and score.
+
+    Args:
+        share: part of the customers to keep, in (0, 1]; the same people at every cutoff with the same seed.
+    """
+    select, values = feature_query(as_of, share=share, seed=seed)
+    return engine.replace(table, select, **values)
+
+
+def feature_query(as_of: datetime, *, share: float = 1.0, seed: int = 0) -> tuple[str, dict[str, Value]]:
+    """The SELECT behind `profile_features` and its values, for callers that score without keeping a table."""
+    below = EVERYBODY if share >= 1 else f"{int(share * 16**8):08x}"
+    return read_sql("customers", "profile_features"), {"as_of": as_of, "below": below, "salt": str(seed)}
