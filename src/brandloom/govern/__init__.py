@@ -1,1 +1,18 @@
+"""Who people are and what they agreed to: pseudonyms, the encrypted vault, consent, suppression, the audit chain, AI labels."""
 
+from brandloom.govern.audit import Audit, Head
+from brandloom.govern.consent import (
+    Consent, granted, record, refusals, suppress, suppressed, withdraw,
+)
+from brandloom.govern.label import (
+    AiLabel, VisibleLabel, ai_label, is_genuine, label_in_html, label_in_mail, parse_label, visible_label,
+)
+from brandloom.govern.patterns import holds_personal, scrub
+from brandloom.govern.personal import find_personal_columns
+from brandloom.govern.vault import PERSONAL_FIELDS, Person, Vault
+
+__all__ = [
+    "PERSONAL_FIELDS", "AiLabel", "Audit", "Consent", "Head", "Person", "Vault", "VisibleLabel", "ai_label",
+    "find_personal_columns", "granted", "holds_personal", "is_genuine", "label_in_html", "label_in_mail", "parse_label",
+    "record", "refusals", "scrub", "suppress", "suppressed", "visible_label", "withdraw",
+]
