@@ -2,7 +2,8 @@
 
 from brandloom.recommend.evaluate import evaluate
 from brandloom.recommend.fit import fit
+from brandloom.recommend.groups import GENERAL, ProductGroup, group_products
 from brandloom.recommend.model import Recommender, Weights
 from brandloom.recommend.score import recommend
 
-__all__ = ["Recommender", "Weights", "evaluate", "fit", "recommend"]
+__all__ = ["GENERAL", "ProductGroup", "Recommender", "Weights", "evaluate", "fit", "group_products", "recommend"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -78,7 +78,8 @@ def gains(judged: Judged, best: Top, k: int) -> Gains:
     hits_new = np.bincount(person, weights=hit & ~owned, minlength=n)
     gain = np.bincount(person, weights=hit / np.log2(rank + 1.0), minlength=n)
     ideal = np.cumsum(1 / np.log2(np.arange(2, k + 2)))[np.minimum(judged.bought, k) - 1]
-    return Gains(hits.astype(np.int64), hits_new.astype(np.int64), judged.bought - _old(judged), hits / judged.bought, gain / ideal)
+    return Gains(hits.astype(np.int64), hits_new.astype(np.int64), judged.bought - _old(judged), hits / judged.bought,
+                 gain / ideal)
 
 
 def _old(judged: Judged) -> Ints:

@@ -88,7 +88,7 @@ def _score(rows: pa.Table, model: Recommender, k: int) -> pa.Table:
     because[reason == 1] = _strongest(histories, model.neighbours, person[reason == 1], code[reason == 1])
     return pa.Table.from_arrays([
         rows["customer"].combine_chunks().take(pa.array(person)), pa.array(rank.astype(np.int32)), pa.array(code),
-        pa.array(score), pa.array(np.array(REASONS))[0:0] if not len(reason) else pa.array(REASONS).take(pa.array(reason)),
+        pa.array(score), pa.array(REASONS).take(pa.array(reason)),
         pa.array(because, mask=because < 0)], schema=SCORES)
 
 
@@ -128,7 +128,8 @@ def histories_matrix(histories: Histories, weight: Floats, n_products: int) -> A
 
 def _scale(scores: Floats) -> Floats:
     highest = scores.max(axis=1, keepdims=True, initial=0.0)
-    return np.divide(scores, highest, out=np.zeros_like(scores), where=highest > 0)
+    scaled: Floats = np.divide(scores, highest, out=np.zeros_like(scores), where=highest > 0)
+    return scaled
 
 
 def _strongest(histories: Histories, neighbours: Any, person: Ints, code: Ints) -> Ints:

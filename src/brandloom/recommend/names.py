@@ -1,0 +1,89 @@
+"""Words in product names, English and Chinese, and the themes they belong to."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+
+_CJK = "\u3400-\u9fff"
+_RUN = re.compile(f"[{_CJK}]+")
+_WORD = re.compile(r"[^\W\d_]+(?:[-'’][^\W\d_]+)*")
+STOP_WORDS = frozenset("""a an and are as at by for from in is it its of on or the to with set pack assorted small large mini medium
+big jumbo new design style colour color red blue green pink white black ivory cream silver gold purple yellow orange brown grey
+gray vintage retro antique single double pair piece pieces cm mm inch size""".split())
+
+
+@dataclass(frozen=True)
+class Theme:
+    """A kind of product with a readable name in both languages."""
+
+    key: str
+    label_en: str
+    label_zh: str
+    words: tuple[str, ...]
+    first: bool  # wins over other themes wherever its word stands
+
+
+@cache
+def themes() -> tuple[Theme, ...]:
+    """The themes of `themes.tsv`, in its order."""
+    lines = files("brandloom").joinpath("recommend", "themes.tsv").read_text(encoding="utf-8").splitlines()
+    rows = [line.split("\t") for line in lines if line and not line.startswith("#")]
+    return tuple(Theme(key.rstrip("!"), english, chinese, tuple(words.split()), key.endswith("!"))
+                 for key, english, chinese, words in rows)
+
+
+@cache
+def _by_word() -> dict[str, Theme]:
+    return {word: theme for theme in reversed(themes()) for word in theme.words}
+
+
+def has_chinese(text: str) -> bool:
+    """Whether there is a Chinese character in it."""
+    return _RUN.search(text) is not None
+
+
+def theme_of(name: str) -> Theme | None:
+    """The theme a product name speaks of: a marked theme anywhere in it, else the last word that names one.
+
+    The last, because both languages put the thing itself at the end: "heart T-light holder", "不锈钢保温杯".
+    """
+    found = _themes_in(name.lower())
+    marked = [theme for theme in found if theme.first]
+    return marked[0] if marked else found[-1] if found else None
+
+
+def _themes_in(name: str) -> list[Theme]:
+    known = _by_word()
+    found = [(match.end(), known[match.group()]) for match in _WORD.finditer(name) if match.group() in known]
+    for run in _RUN.finditer(name):
+        found += _chinese_themes(run.group(), run.start(), known)
+    return [theme for _, theme in sorted(found, key=lambda item: item[0])]
+
+
+def _chinese_themes(run: str, start: int, known: dict[str, Theme]) -> list[tuple[int, Theme]]:
+    """Longest words first at each place: 双肩包 is one word, not 包 after something."""
+    found: list[tuple[int, Theme]] = []
+    at = 0
+    while at < len(run):
+        size = next((n for n in (4, 3, 2, 1) if run[at:at + n] in known and at + n <= len(run)), 0)
+        if size:
+            found.append((start + at + size, known[run[at:at + size]]))
+        at += size or 1
+    return found
+
+
+def terms(name: str) -> list[str]:
+    """What a name is compared by: its words of two letters and more, and all runs of 2 to 4 Chinese characters."""
+    text = name.lower()
+    words = [w for w in _WORD.findall(_RUN.sub(" ", text)) if len(w) > 1 and w not in STOP_WORDS]
+    for run in _RUN.findall(text):
+        words += [run[i:i + n] for n in (2, 3, 4) for i in range(len(run) - n + 1)]
+    return words
+
+
+def slug(label: str) -> str:
+    """A short key from a label: letters and digits of any script, the rest becomes '_'; never holds '/'."""
+    return re.sub(r"[\W_]+", "_", label.lower()).strip("_") or "group"
