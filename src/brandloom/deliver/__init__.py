@@ -1,4 +1,4 @@
-"""E-mail out: a crash-safe send queue, carriers behind one protocol, one-click unsubscribe, a mail server on loopback to try it."""
+"""Messages out: a crash-safe send queue, carriers behind one protocol, one-click unsubscribe, a mail server on loopback."""
 
 from brandloom.deliver.channels import Channel, Message, OutboxChannel, Receipt
 from brandloom.deliver.mail import Dkim, Mailer, Parts, subject_line

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import json
 import quopri
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from email.header import Header
@@ -22,6 +21,7 @@ import dkim
 
 from brandloom.deliver.channels import Message
 from brandloom.errors import ConfigError, DataError
+from brandloom.govern import AiLabel
 from brandloom.i18n import _
 from brandloom.workspace import ShopConfig
 
@@ -83,12 +83,12 @@ class Mailer:
         self.domain = _ascii_domain(sender.email.rpartition("@")[2])
 
     def message(self, parts: Parts, *, message_id: str, recipient: str, language: str, plan: str, unsubscribe_url: str,
-                now: datetime, ai_label: Mapping[str, str] | None = None) -> Message:
+                now: datetime, ai_label: AiLabel | None = None) -> Message:
         """Write one mail.
 
         Args:
             unsubscribe_url: this person's https link, as `Links.url` makes it (http only on loopback).
-            ai_label: the machine-readable AI-content label, kept in the header `X-AIGC` as JSON.
+            ai_label: the machine-readable mark of AI-generated content, kept in its header as JSON.
         Raises:
             DataError: the recipient's address or the link cannot be used in a mail; neither is shown.
         """
@@ -109,7 +109,7 @@ class Mailer:
             ("List-Unsubscribe", f"<{unsubscribe_url}>"),
             ("List-Unsubscribe-Post", "List-Unsubscribe=One-Click"),
             ("Feedback-ID", f"{_token(plan)}:{_token(language)}:marketing:{self.domain}"),
-            *([("X-AIGC", json.dumps(dict(ai_label), separators=(",", ":")))] if ai_label else []),
+            *([_folded(ai_label)] if ai_label else []),
         ]
         data = _assemble(headers, parts, boundary="b" + hashlib.sha256(message_id.encode()).hexdigest()[:30])
         return Message(message_id, self._sender.email, recipient, self._signed(data))
@@ -126,9 +126,9 @@ class Mailer:
 def subject_line(subject: str, *, language: str, jurisdictions: Collection[str]) -> str:
     """The subject as the law of the shop's markets wants it to begin.
 
-    China's rules for e-mail services (互联网电子邮件服务管理办法, art. 13) ask for '广告' or 'AD' at the front of a commercial mail's
-    subject. With 'cn' among the jurisdictions, Chinese mail gets '广告'; mail in another language gets 'AD' where China is the
-    only jurisdiction, since a reader elsewhere would not know what it means.
+    China's rules for e-mail services (互联网电子邮件服务管理办法, art. 13) ask for '广告' or 'AD' at the front of a commercial
+    mail's subject. With 'cn' among the jurisdictions, Chinese mail gets '广告'; mail in another language gets 'AD' where China is
+    the only jurisdiction, since a reader elsewhere would not know what it means.
     """
     subject = _CONTROL.sub(" ", subject).strip()
     if "cn" not in jurisdictions or subject.startswith(("广告", "AD ", "AD:")):
@@ -171,6 +171,11 @@ def _name(value: str) -> str:
     if plain.isascii() and "=?" not in plain:
         return '"' + plain.replace("\\", "").replace('"', "") + '"'
     return Header(plain, "utf-8", maxlinelen=60).encode(linesep="\r\n")
+
+
+def _folded(label: AiLabel) -> tuple[str, str]:
+    name, value = label.mail_header()
+    return name, value.replace(", ", ",\r\n ")
 
 
 def _token(value: str) -> str:

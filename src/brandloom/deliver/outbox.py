@@ -22,6 +22,7 @@ from typing import Any, Literal
 from sqlalchemy import Connection, and_, bindparam, func, insert, or_, select, text, update
 
 from brandloom.errors import StateError
+from brandloom.govern import Audit
 from brandloom.i18n import _
 from brandloom.ledger import Ledger
 from brandloom.ledger.schema import outbox
@@ -150,7 +151,8 @@ def status(ledger: Ledger, plan: str) -> Status:
     return Status(sum(states.values()), **states, reasons=reasons, next_at=next_at)
 
 
-def resolve_uncertain(ledger: Ledger, plan: str, how: Literal["sent", "resend"], *, by: str, now: datetime) -> int:
+def resolve_uncertain(ledger: Ledger, plan: str, how: Literal["sent", "resend"], *, by: str, audit: Audit,
+                      now: datetime) -> int:
     """Settle every uncertain message of a plan by a person's word: it arrived, or send it again (and risk a second copy).
 
     Returns:
@@ -165,6 +167,7 @@ def resolve_uncertain(ledger: Ledger, plan: str, how: Literal["sent", "resend"],
             .values(state=state, reason=f"resolved_{how}", owner=None, lease_until=None, state_at=now, not_before=now)).rowcount
         if not done:
             raise StateError(_("Plan {plan} has no message of uncertain delivery."), plan=plan)
+        audit.append(f"outbox.{how}", plan, by, {"messages": done}, now, connection=connection)
     return done
 
 
@@ -176,19 +179,18 @@ _START = update(outbox).where(_mine, outbox.c.state == "queued").values(
 _SETTLE = update(outbox).where(_mine, outbox.c.state.in_(["queued", "sending", "uncertain"])).values(
     state=bindparam("to"), reason=bindparam("why"), owner=None, lease_until=None, state_at=bindparam("at"))
 _REQUEUE = update(outbox).where(_mine, outbox.c.state.in_(["queued", "sending"])).values(
-    state="queued", reason=bindparam("why"), attempts=outbox.c.attempts - bindparam("untried"), owner=None, lease_until=None, not_before=bindparam("later"),
-    state_at=bindparam("at"))
+    state="queued", reason=bindparam("why"), attempts=outbox.c.attempts - bindparam("untried"), owner=None, lease_until=None,
+    not_before=bindparam("later"), state_at=bindparam("at"))
 _DUE = select(outbox.c.id).where(
     outbox.c.plan == bindparam("plan"), outbox.c.state == "queued", outbox.c.channel == bindparam("channel"),
-    outbox.c.not_before <= bindparam("at"),
-    or_(outbox.c.owner.is_(None), outbox.c.lease_until < bindparam("at")),
+    outbox.c.not_before <= bindparam("at"), outbox.c.owner.is_(None),
 ).order_by(outbox.c.not_before, outbox.c.id).limit(bindparam("most"))
 
 
 def claim(connection: Connection, plan: str, channel: str, me: str, now: datetime, until: datetime, most: int) -> list[Claimed]:
     """Take up to `most` due rows for one sender; a second sender asking at the same time gets others.
 
-    The rows stay `queued`: until `start` nothing has been tried, and if the sender dies they are simply free again.
+    The rows stay `queued`: until `start` nothing has been tried, so when the sender dies they are free again (`recover`).
     """
     due = _DUE if connection.dialect.name == "sqlite" else _DUE.with_for_update(skip_locked=True)
     ids = list(connection.scalars(due, {"plan": plan, "channel": channel, "at": now, "most": most}))

@@ -2,29 +2,27 @@
 
 from __future__ import annotations
 
-import os
-import secrets
 import signal
-import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import MAXYEAR, UTC, datetime, timedelta, tzinfo
 from typing import Literal
 
-from sqlalchemy import Connection, and_, bindparam, or_, select, update
+from sqlalchemy import Connection, and_, bindparam, func, or_, select, update
 
 from brandloom.deliver import outbox as queue
 from brandloom.deliver.channels import Channel, Message, Receipt
 from brandloom.deliver.outbox import Claimed
+from brandloom.deliver.owners import BOOT, boot_of, is_gone, owning
 from brandloom.deliver.rules import Caps, cap_end, quiet_end
 from brandloom.errors import DataError, ProviderError
-from brandloom.govern.vault import Person, Vault
+from brandloom.govern import Person, Vault, refusals
 from brandloom.i18n import _
 from brandloom.ledger import Ledger
-from brandloom.ledger.schema import consents, outbox, suppressions
+from brandloom.ledger.schema import outbox
 
 BATCH = 20
 LEASE = timedelta(minutes=10)  # longer than any single message can take; see SmtpChannel's time-outs
@@ -97,7 +95,7 @@ def send(ledger: Ledger, vault: Vault, channel: Channel, plan: str, render: Call
     """
     begun = time.monotonic()
     report = SendReport()
-    with _stopping(stop or threading.Event()) as stopping, _owner() as me:
+    with _stopping(stop or threading.Event()) as stopping, owning() as me:
         sender = _Sender(ledger, vault, channel, plan, render, caps, zone, zone_of, clock, expires_at, limit_per_s, stopping,
                          progress, me, report)
         sender.run()
@@ -141,7 +139,7 @@ class _Sender:
 
     def _claim(self) -> list[Claimed]:
         now = self.clock()
-        with self._transaction() as connection:
+        with self._transaction(durable=True) as connection:
             return queue.claim(connection, self.plan, self.channel.name, self.me, now, now + LEASE, BATCH)
 
     def _send_batch(self, batch: list[Claimed]) -> None:
@@ -192,7 +190,7 @@ class _Sender:
     def _admit(self, connection: Connection, item: Claimed) -> _Verdict:
         now = self.clock()
         queue.lock_person(connection, item.customer)
-        if reason := _refusal(connection, item):
+        if reason := refusals(connection, {item.customer: item.address}, item.channel, "marketing").get(item.customer):
             return _Verdict("suppressed", reason)
         if verdict := self._expired(now) or self._quiet(item) or self._capped(connection, item, now):
             return verdict
@@ -211,7 +209,7 @@ class _Sender:
         end = cap_end(recent, now, self._zone(item.customer), self.caps)
         if end is None:
             return None
-        if end.year == datetime.max.year:
+        if end.year == MAXYEAR:
             return _Verdict("suppressed", "cap")
         return self._expired(end) or _Verdict("queued", "cap", quiet_end(end, self._zone(item.customer), self.caps) or end)
 
@@ -244,8 +242,13 @@ class _Sender:
             queue.settle(connection, item, self.me, verdict.state, verdict.reason, now)
 
     @contextmanager
-    def _transaction(self) -> Iterator[Connection]:
-        with self.ledger.begin() as connection:
+    def _transaction(self, *, durable: bool = BOOT == "") -> Iterator[Connection]:
+        """Writes the end of the last message, and whatever the block adds.
+
+        Only claims wait for the disk: after a loss of power all that was claimed is in doubt and is found by the boot in its
+        owner's name; after the death of the process nothing committed is missing, so the one message in hand is.
+        """
+        with self.ledger.begin(durable=durable) as connection:
             if self.done is not None:
                 self._record(connection, *self.done)
             yield connection
@@ -253,7 +256,7 @@ class _Sender:
 
     def _leave(self) -> None:
         """Write the last message's end and free what was claimed and not tried."""
-        with self._transaction() as connection:
+        with self._transaction(durable=True) as connection:
             queue.release(connection, self.plan, [self.me])
 
     def _count(self, verdict: _Verdict) -> None:
@@ -283,94 +286,52 @@ class _Sender:
 _RECENT = select(outbox.c.state_at).where(
     or_(outbox.c.customer == bindparam("customer"), outbox.c.address == bindparam("address")),
     outbox.c.state.in_(queue.COUNTED), outbox.c.state_at > bindparam("since"))
-_REFUSAL = select(
-    select(suppressions.c.reason).where(suppressions.c.channel == bindparam("channel"),
-                                        suppressions.c.digest == bindparam("address")).scalar_subquery().label("suppressed"),
-    select(consents.c.granted).where(consents.c.customer == bindparam("customer"), consents.c.channel == bindparam("channel"),
-                                     consents.c.purpose == "marketing")
-    .order_by(consents.c.id.desc()).limit(1).scalar_subquery().label("granted"))
-
-
-def _refusal(connection: Connection, item: Claimed) -> str | None:
-    """Why this person must not be written to, or None."""
-    row = connection.execute(_REFUSAL, {"channel": item.channel, "address": item.address, "customer": item.customer}).one()
-    if row.suppressed is not None:
-        return str(row.suppressed)
-    return None if row.granted else "no_consent"
 
 
 def recover(ledger: Ledger, channel: Channel, plan: str, me: str, now: datetime, report: SendReport) -> None:
-    """Settle what dead senders left `sending`, and what is `uncertain` if the carrier can tell now.
+    """Settle what dead senders left behind, and what is `uncertain` if the carrier can tell now.
 
     A sender is dead when its process is gone from this machine; one of another machine is only presumed dead when its lease
     is over, and then its message is never queued again on a bare 'did not arrive': it might still be on its way.
     """
     with ledger.begin() as connection:
-        owners = [o for o in connection.scalars(select(outbox.c.owner).where(outbox.c.plan == plan, outbox.c.owner.is_not(None),
-                                                                             outbox.c.state.in_(["queued", "sending"])).distinct())
-                  if _is_gone(o)]
-        queue.release(connection, plan, owners)
-        doubtful = list(connection.execute(select(
-            outbox.c.id, outbox.c.message_id, outbox.c.state, outbox.c.owner).where(
-            outbox.c.plan == plan, outbox.c.channel == channel.name, or_(
-                outbox.c.state == "uncertain",
-                and_(outbox.c.state == "sending", or_(outbox.c.owner.in_(owners), outbox.c.lease_until < now))))))
+        leases = {row.owner: row.until for row in connection.execute(_OWNERS, {"plan": plan})}
+        gone = [owner for owner in leases if is_gone(owner)]
+        over = [owner for owner, until in leases.items() if owner in gone or until < now]
+        # their claims were certainly not tried, if every commit of theirs is on record: see `_transaction`
+        untried = [owner for owner in over if ledger.dialect == "postgresql" or boot_of(owner) == BOOT]
+        queue.release(connection, plan, untried)
+        doubtful = list(connection.execute(_DOUBTFUL, {"plan": plan, "channel": channel.name, "over": over}))
     for row in doubtful:
-        certain = row.state == "uncertain" or row.owner in owners
-        arrived = channel.lookup(row.message_id)
-        if arrived:
-            state = "sent"
-        elif channel.accepts_idempotency_key or (arrived is False and certain):
-            state = "queued"
-        elif row.state == "uncertain":
+        state = _conclude(channel, row.message_id, row.state, certain=row.state == "uncertain" or row.owner in gone)
+        if state == row.state == "uncertain":
             continue
-        else:
-            state = "uncertain"
+        values: dict[str, object] = {"state": state, "reason": None if state == "sent" else "sender_died", "state_at": now}
+        if state != "uncertain":  # its owner, should it live after all, may still say how it ended
+            values |= {"owner": None, "lease_until": None, "not_before": now}
         with ledger.begin() as connection:
-            changed = connection.execute(
-                update(outbox).where(outbox.c.id == row.id, outbox.c.state == row.state)
-                .values(state=state, reason=None if state == "sent" else "sender_died", state_at=now, not_before=now,
-                        **({} if state == "uncertain" else {"owner": None, "lease_until": None}))).rowcount
-        report.recovered += changed
+            report.recovered += connection.execute(
+                update(outbox).where(outbox.c.id == row.id, outbox.c.state == row.state, outbox.c.owner.is_not_distinct_from(
+                    row.owner)).values(values)).rowcount
 
 
-# --- who is sending ------------------------------------------------------------------------------------------------------------
-
-_live: set[str] = set()
-
-
-@contextmanager
-def _owner() -> Iterator[str]:
-    """A name for this call that others can test for life: machine, process, call."""
-    name = f"{_machine()}:{os.getpid()}:{secrets.token_hex(4)}"
-    _live.add(name)
-    try:
-        yield name
-    finally:
-        _live.discard(name)
+def _conclude(channel: Channel, message_id: str, state: str, *, certain: bool) -> str:
+    arrived = channel.lookup(message_id)
+    if arrived:
+        return "sent"
+    if channel.accepts_idempotency_key or (arrived is False and certain):
+        return "queued"
+    return "uncertain"
 
 
-def _machine() -> str:
-    """This host and process namespace: two containers may share a host name and number their processes alike."""
-    space = ""
-    with suppress(OSError):
-        space = os.readlink("/proc/self/ns/pid")
-    return f"{socket.gethostname()[:60]}/{space}"
-
-
-def _is_gone(owner: str) -> bool:
-    machine, pid, _token = owner.rsplit(":", 2)
-    if machine != _machine():
-        return False
-    if int(pid) == os.getpid():
-        return owner not in _live
-    try:
-        os.kill(int(pid), 0)
-    except ProcessLookupError:
-        return True
-    except PermissionError:
-        return False
-    return False
+_OWNERS = select(outbox.c.owner, func.max(outbox.c.lease_until).label("until")).where(
+    outbox.c.plan == bindparam("plan"), outbox.c.owner.is_not(None), outbox.c.state.in_(["queued", "sending"])
+).group_by(outbox.c.owner)
+_DOUBTFUL = select(outbox.c.id, outbox.c.message_id, outbox.c.state, outbox.c.owner).where(
+    outbox.c.plan == bindparam("plan"), outbox.c.channel == bindparam("channel"), or_(
+        outbox.c.state == "uncertain",
+        and_(outbox.c.state.in_(["queued", "sending"]), outbox.c.owner.in_(bindparam("over", expanding=True))))
+).order_by(outbox.c.id)
 
 
 @contextmanager

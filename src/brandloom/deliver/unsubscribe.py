@@ -9,11 +9,12 @@ from datetime import datetime
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESSIV
-from sqlalchemy import insert, select, update
+from sqlalchemy import select, update
 
 from brandloom.deliver.outbox import lock_person
+from brandloom.govern import Audit, granted, suppress, suppressed, withdraw
 from brandloom.ledger import Ledger
-from brandloom.ledger.schema import consents, outbox, suppressions
+from brandloom.ledger.schema import outbox
 
 _BOUND_TO = [b"brandloom unsubscribe 1"]
 
@@ -70,7 +71,7 @@ class Links:
         return None
 
 
-def unsubscribe(ledger: Ledger, links: Links, token: str, *, now: datetime) -> Subscription | None:
+def unsubscribe(ledger: Ledger, links: Links, token: str, *, audit: Audit, now: datetime) -> Subscription | None:
     """Take a person at their word: consent withdrawn, address suppressed, queued messages dropped, all in one transaction.
 
     It is in force when this returns. A second time changes nothing.
@@ -85,11 +86,12 @@ def unsubscribe(ledger: Ledger, links: Links, token: str, *, now: datetime) -> S
         lock_person(connection, ended.customer)
         addresses = list(connection.scalars(select(outbox.c.address).where(
             outbox.c.customer == ended.customer, outbox.c.channel == ended.channel).distinct()))
-        known = set(connection.scalars(select(suppressions.c.digest).where(suppressions.c.digest.in_(addresses))))
-        for digest in set(addresses) - known:
-            connection.execute(insert(suppressions).values(channel=ended.channel, digest=digest, reason="unsubscribed", at=now))
-        connection.execute(insert(consents).values(customer=ended.customer, channel=ended.channel, purpose="marketing",
-                           granted=False, wording="x", wording_hash="x", source="link", at=now))
+        agreed = bool(granted(connection, [ended.customer], ended.channel, "marketing"))
+        if agreed or suppressed(connection, ended.channel, addresses) != set(addresses):
+            withdraw(connection, ended.customer, ended.channel, "marketing", source="unsubscribe link", now=now)
+            suppress(connection, ended.channel, addresses, reason="unsubscribed", now=now)
+            audit.append("unsubscribed", ended.customer, "recipient", {"plan": ended.plan, "channel": ended.channel}, now,
+                         connection=connection)
         connection.execute(update(outbox).where(
             outbox.c.channel == ended.channel, outbox.c.state == "queued", outbox.c.address.in_(addresses))
             .values(state="suppressed", reason="unsubscribed", state_at=now))

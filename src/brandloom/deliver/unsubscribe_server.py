@@ -18,8 +18,10 @@ from urllib.parse import parse_qs, urlsplit
 
 from brandloom.deliver.send import utc_now
 from brandloom.deliver.unsubscribe import Links, unsubscribe
+from brandloom.govern import Audit
 from brandloom.i18n import _, nearest_language, translate
 from brandloom.ledger import Ledger
+from brandloom.workspace import Workspace
 
 _MOST_BYTES = 10_000
 _log = logging.getLogger(__name__)
@@ -28,7 +30,7 @@ _TITLE = _("Unsubscribe")
 _QUESTION = _("Do you want to receive no more marketing messages of this kind from us?")
 _BUTTON = _("Yes, unsubscribe me")
 _DONE = _("Done. You will receive no more marketing messages of this kind from us.")
-_UNKNOWN = _("This link is not complete. Please open it from the mail again, or answer the mail and ask to be taken off the list.")
+_UNKNOWN = _("This link is not complete. Open it from the mail again, or answer the mail and ask to be taken off the list.")
 
 
 class UnsubscribeServer:
@@ -38,11 +40,12 @@ class UnsubscribeServer:
         url: base address for `Links`, such as 'http://127.0.0.1:40123/unsubscribe'.
     """
 
-    def __init__(self, ledger: Ledger, key: bytes, *, clock: Callable[[], datetime] = utc_now, port: int = 0) -> None:
+    def __init__(self, ledger: Ledger, workspace: Workspace, *, clock: Callable[[], datetime] = utc_now, port: int = 0) -> None:
         self._http = _Server(("127.0.0.1", port), _Handler)
         self._http.ledger, self._http.clock = ledger, clock
+        self._http.audit = Audit(ledger, workspace.derive_key("audit"))
         self.url = f"http://127.0.0.1:{self._http.server_port}/unsubscribe"
-        self.links = self._http.links = Links(key, self.url)
+        self.links = self._http.links = Links(workspace.derive_key("links"), self.url)
         self._thread = threading.Thread(target=self._http.serve_forever, args=(0.05,), name="unsubscribe", daemon=True)
 
     def __enter__(self) -> UnsubscribeServer:
@@ -59,6 +62,7 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
     ledger: Ledger
     links: Links
+    audit: Audit
     clock: Callable[[], datetime]
 
 
@@ -81,7 +85,9 @@ class _Handler(BaseHTTPRequestHandler):
             return
         token = (parse_qs(urlsplit(self.path).query).get("t") or [""])[0]
         confirmed = _says_one_click(self.headers.get("Content-Type", ""), body)
-        ended = unsubscribe(self.server.ledger, self.server.links, token, now=self.server.clock()) if confirmed else None
+        ended = None
+        if confirmed:
+            ended = unsubscribe(self.server.ledger, self.server.links, token, audit=self.server.audit, now=self.server.clock())
         self._answer(200 if ended else 400, _page(self._language(), _DONE if ended else _UNKNOWN))
 
     def _body(self) -> bytes | None:

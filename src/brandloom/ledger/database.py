@@ -30,13 +30,16 @@ class Ledger:
         return self.database.dialect.name
 
     @contextmanager
-    def begin(self) -> Iterator[Connection]:
+    def begin(self, *, durable: bool = True) -> Iterator[Connection]:
         """One transaction that writes: committed when the block ends, rolled back when it raises.
 
-        On SQLite it takes the write lock at once, so two writers wait for each other instead of failing half-way.
+        On SQLite it takes the write lock at once, so two writers wait for each other instead of failing half-way. A commit
+        that is not `durable` survives the death of the process but, on SQLite, perhaps not a loss of power (it saves the wait
+        for the disk); the next durable one makes it so.
         """
         with self.database.connect() as connection, connection.begin():
             if self.dialect == "sqlite":
+                connection.exec_driver_sql(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
                 connection.exec_driver_sql("BEGIN IMMEDIATE")
             yield connection
 
