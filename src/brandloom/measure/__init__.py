@@ -16,6 +16,7 @@ from brandloom.measure.experiment import (
     power,
     simulate_response,
 )
+from brandloom.measure.html import render_report
 from brandloom.measure.intervals import (
     Estimate,
     anytime_difference,
@@ -33,6 +34,6 @@ from brandloom.measure.words import Text, text, words
 __all__ = [
     "Arm", "Capture", "Estimate", "HitRates", "Meter", "Power", "Readout", "Report", "Stage", "Text", "Truth",
     "anytime_difference", "bootstrap", "bootstrap_ratio", "capture", "fixed_difference", "from_json", "hit_rate",
-    "holdout_readout", "newcombe", "observe_outcomes", "power", "report", "simulate_response", "text", "to_json",
+    "holdout_readout", "newcombe", "observe_outcomes", "power", "render_report", "report", "simulate_response", "text", "to_json",
     "wilson", "words",
 ]
