@@ -47,7 +47,8 @@ loads = Table(
     Column("rows_new", BigInteger, nullable=False),
     Column("rows_known", BigInteger, nullable=False),
     Column("rows_refused", BigInteger, nullable=False),
-    Column("rejects", Text),  # path of the reject file in the workspace
+    Column("rejects", Text),  # name of the reject file in the workspace
+    Column("detail", Text, nullable=False, server_default="{}"),  # JSON: reasons, notes, mapping, personal columns by kind
     Column("at", Utc, nullable=False),
 )
 

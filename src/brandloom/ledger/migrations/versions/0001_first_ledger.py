@@ -49,6 +49,7 @@ def upgrade() -> None:
     sa.Column('rows_known', sa.BigInteger(), nullable=False),
     sa.Column('rows_refused', sa.BigInteger(), nullable=False),
     sa.Column('rejects', sa.Text(), nullable=True),
+    sa.Column('detail', sa.Text(), server_default='{}', nullable=False),
     sa.Column('at', Utc(), nullable=False),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_loads'))
     )
