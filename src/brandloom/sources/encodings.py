@@ -1,0 +1,88 @@
+"""Which encoding a text file is in, decided by strictly decoding all of it, and rewriting it as UTF-8."""
+
+from __future__ import annotations
+
+import codecs
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+from brandloom.errors import DataError
+from brandloom.i18n import _
+
+CHUNK = 1 << 20
+BOMS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
+
+
+def find_encoding(stream: IO[bytes], file: str) -> tuple[str, str]:
+    """The encoding and the SHA-256 of a byte stream that can be rewound.
+
+    A byte-order mark decides. Else UTF-8 if every byte fits it; else GB18030 if every byte fits and the characters are the
+    ones Chinese is written with (accented Latin letters happen to form rare GB18030 characters); else Windows-1252.
+
+    Raises:
+        DataError: none fits, or the bytes are no text at all.
+    """
+    head = stream.read(4)
+    named = next((name for mark, name in BOMS if head.startswith(mark)), "")
+    fits, seal = _fits(stream, named or "utf-8", seal=True)
+    if fits:
+        return named or "utf-8", seal
+    if not named:
+        if _fits(stream, "gb18030")[0] and _looks_chinese(stream):
+            return "gb18030", seal
+        if _fits(stream, "cp1252")[0]:
+            return "cp1252", seal
+    raise DataError(_("{file} is not text in UTF-8, UTF-16, GB18030 or Windows-1252. Save it as CSV in UTF-8."), file=file)
+
+
+def transcode(stream: IO[bytes], encoding: str, target: Path) -> None:
+    """Rewrite a stream as UTF-8 without a byte-order mark."""
+    with target.open("w", encoding="utf-8", newline="") as file:
+        for text in _decode(stream, encoding):
+            file.write(text)
+
+
+def _fits(stream: IO[bytes], encoding: str, *, seal: bool = False) -> tuple[bool, str]:
+    """Whether every byte decodes, and no NUL is among the characters; with the SHA-256 of all bytes if asked for."""
+    digest = hashlib.sha256()
+    decoder: codecs.IncrementalDecoder | None = codecs.getincrementaldecoder(encoding)("strict")
+    stream.seek(0)
+    while True:
+        chunk = stream.read(CHUNK)
+        if decoder is not None:
+            try:
+                if "\0" in decoder.decode(chunk, final=not chunk):
+                    decoder = None
+            except UnicodeDecodeError:
+                decoder = None
+        if not chunk or (decoder is None and not seal):
+            return decoder is not None, digest.hexdigest()
+        if seal:
+            digest.update(chunk)
+
+
+def _looks_chinese(stream: IO[bytes]) -> bool:
+    """Whether most of the non-ASCII characters belong to GB2312, the everyday set."""
+    everyday = total = 0
+    for text in _decode(stream, "gb18030"):
+        odd = [character for character in text if character > "\x7f"]
+        total += len(odd)
+        everyday += sum(1 for character in odd if _in_gb2312(character))
+    return everyday > 0.67 * total
+
+
+def _in_gb2312(character: str) -> bool:
+    try:
+        return len(character.encode("gb2312")) == 2
+    except UnicodeEncodeError:
+        return False
+
+
+def _decode(stream: IO[bytes], encoding: str) -> Iterator[str]:
+    decoder = codecs.getincrementaldecoder(encoding)("strict")
+    stream.seek(0)
+    while chunk := stream.read(CHUNK):
+        yield decoder.decode(chunk)
+    yield decoder.decode(b"", final=True)

@@ -1,0 +1,51 @@
+"""Derived rows kept up to date after a load: products known from order lines only, customers known from orders only."""
+
+from __future__ import annotations
+
+
+import pyarrow as pa
+
+from brandloom.engine import DuckEngine, Engine, read_sql
+from brandloom.engine.tables import MONEY, TIME
+from brandloom.sources.texts import clean_names
+from brandloom.sources.transfer import hand_over
+
+PRODUCT_NAMES = pa.schema([  # how often an order line called a product so, and the latest sale under that name
+    ("product", pa.string()), ("name", pa.string()), ("lines", pa.int64()), ("last_at", TIME), ("last_price", MONEY)])
+_CUSTOMERS = pa.schema([("customer", pa.string()), ("first_seen", TIME), ("country", pa.string())])
+
+
+def merge_products(engine: Engine, staging: DuckEngine, fresh: str) -> None:
+    """Add the names and prices of the fresh order lines and derive the products that no catalogue lists.
+
+    A product's name is the one on most of its lines (ties: the last in the alphabet), its price that of its latest sale
+    (ties: the highest).
+    """
+    select = f"""
+        SELECT product, name, count(*) AS lines, max(occurred_at) FILTER (kind = 'purchase') AS last_at,
+               CAST(arg_max(amount / quantity, (occurred_at, amount / quantity)) FILTER (kind = 'purchase') AS DECIMAL(18, 4)) AS last_price
+        FROM {fresh} WHERE kind <> 'adjustment' GROUP BY product, name"""
+    counted = staging.connection.sql(select).to_arrow_table()
+    counted = counted.set_column(counted.column_names.index("name"), "name", clean_names(counted.column("name")))
+    if not engine.exists("product_names"):
+        engine.put("product_names", PRODUCT_NAMES.empty_table())
+    engine.put("incoming_names", counted.select(PRODUCT_NAMES.names).cast(PRODUCT_NAMES))
+    engine.replace("product_names", read_sql("sources", "product_names"))
+    engine.drop("incoming_names")
+    derive_products(engine)
+
+
+def derive_products(engine: Engine) -> None:
+    """Write `products` anew: the catalogue's rows as they are, and one row for every other product of the order lines."""
+    if engine.exists("product_names"):
+        engine.replace("products", read_sql("sources", "products_from_orders"))
+
+
+def merge_customers(engine: Engine, staging: DuckEngine, select: str) -> None:
+    """Add customers; of one that is known only what was unknown is filled in, and the earlier `first_seen` stays."""
+    hand_over(engine, staging, "incoming_customers", select, _CUSTOMERS)
+    engine.replace("customers", read_sql("sources", "customers_from_orders"))
+    engine.drop("incoming_customers")
+
+
+__all__ = ["PRODUCT_NAMES", "derive_products", "merge_customers", "merge_products"]

@@ -1,0 +1,106 @@
+"""Order lines and other events: what is refused, what is a return or an adjustment, and what becomes a row of `events`."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import datetime
+
+import pyarrow as pa
+
+from brandloom.engine import DuckEngine, read_sql
+from brandloom.govern import Vault
+from brandloom.govern import normal
+from brandloom.sources.adjustments import is_adjustment
+from brandloom.sources.formats import literal
+from brandloom.sources.staging import BATCH, Staged, insert_rows
+
+UNDONE = ("cancelled", "canceled", "refunded", "voided", "void", "returned", "return", "refund", "已取消", "已退款", "退款成功", "交易关闭",
+          "已关闭", "已退货", "取消", "退款", "退货", "退款完成", "订单关闭")
+_TEXTS = ("order_id", "row_id", "name", "country", "channel", "session", "campaign")
+KIND_WORDS = {"pv": "view", "pageview": "view", "page_view": "view", "view_item": "view", "浏览": "view", "点击": "click",
+              "fav": "favourite", "favorite": "favourite", "wishlist": "favourite", "收藏": "favourite", "add_to_cart": "cart",
+              "addtocart": "cart", "加购": "cart", "加入购物车": "cart", "buy": "purchase", "order": "purchase", "transaction": "purchase",
+              "购买": "purchase", "下单": "purchase", "搜索": "search", "refund": "return", "退货": "return"}
+
+
+def prepare_lines(duck: DuckEngine, staged: Staged, *, properties: str) -> None:
+    """Make the view `lines`: one shape for every file, whatever columns it has.
+
+    Args:
+        properties: SQL over `parsed` that gives a JSON object or NULL.
+    """
+    have = staged.positions
+    texts = ", ".join(f"p.{name}" if name in have else f"CAST(NULL AS VARCHAR) AS {name}" for name in _TEXTS)
+    product = "coalesce(p.product, p.name)" if {"product", "name"} <= have.keys() else "p.product" if "product" in have else "p.name"
+    quantity, quantity_raw = ("p.quantity", "p.quantity_raw") if "quantity" in have else ("CAST(1 AS DOUBLE)", "CAST(NULL AS VARCHAR)")
+    price = "p.unit_price" if "unit_price" in have else "CAST(NULL AS DOUBLE)"
+    money = " , ".join([*(["p.amount"] if "amount" in have else []), *([f"{price} * {quantity}"] if "unit_price" in have else [])])
+    raws = ", ".join(f"p.{name}_raw" for name in ("amount", "unit_price") if name in have)
+    status = f"coalesce(lower(p.status) IN ({', '.join(literal(word) for word in UNDONE)}), FALSE)" if "status" in have else "FALSE"
+    invoice = f"coalesce(p.order_id[1] IN ('C', 'c') AND {quantity} < 0, FALSE)" if "order_id" in have else "FALSE"
+    duck.connection.execute(f"""
+        CREATE OR REPLACE TEMP VIEW plain_lines AS
+        SELECT p.line, p.malformed, p.customer AS source_customer, {product} AS product, {texts}, p.occurred_at, p.occurred_at_raw,
+               {quantity} AS quantity, {quantity_raw} AS quantity_raw, {price} AS unit_price, coalesce({money}) AS money,
+               coalesce({raws}) AS money_raw, {status} AS undone, {status} OR {invoice} AS cancelled, {properties} AS properties
+        FROM parsed p""")
+    identity = ("order_id, source_customer, product, occurred_at, occurred_at_raw, quantity, quantity_raw, money, money_raw, row_id, undone")
+    duck.connection.execute(f"""
+        CREATE OR REPLACE TEMP VIEW lines AS
+        SELECT *, TRY_CAST(money AS DECIMAL(18, 4)) AS amount, hash({identity}) AS same FROM plain_lines""")
+    everything = f"{identity}, name, country, channel, unit_price, properties"
+    duck.connection.execute(read_sql("sources", "repeated").format(identity=identity, everything=everything))
+
+
+def judge_orders(duck: DuckEngine, now: datetime) -> None:
+    """Make the tables `adjustments` and `refused`."""
+    names = duck.connection.sql("""
+        SELECT product, arg_max(name, (lines, name)) AS name FROM (
+            SELECT product, name, count(*) AS lines FROM lines WHERE product IS NOT NULL GROUP BY product, name)
+        WHERE name IS NOT NULL OR lines > 0 GROUP BY product""").to_arrow_table().to_pylist()
+    found = [row["product"] for row in names if is_adjustment(row["product"], row["name"])]
+    duck.connection.execute("CREATE OR REPLACE TEMP TABLE adjustments (product VARCHAR)")
+    insert_rows(duck.connection, "adjustments", pa.table({"product": pa.array(found, pa.string())}))
+    duck.connection.execute(read_sql("sources", "refused_orders"), {"now": now})
+
+
+def make_pseudonyms(duck: DuckEngine, vault: Vault, keyed_by: str, select: str) -> None:
+    """Make the table `pseudonyms` for the distinct ids that `select` gives as `source_customer`."""
+    duck.connection.execute("CREATE OR REPLACE TEMP TABLE pseudonyms (source_customer VARCHAR, customer VARCHAR)")
+    found = duck.connection.sql(select).to_arrow_table()
+    for batch in found.to_batches(max_chunksize=BATCH):
+        ids = [text for text in batch.column("source_customer").to_pylist() if text and key_of(text, keyed_by)]
+        rows = pa.table({"source_customer": pa.array(ids, pa.string()),
+                         "customer": pa.array(vault.pseudonyms([key_of(text, keyed_by) for text in ids]), pa.string())})
+        insert_rows(duck.connection, "pseudonyms", rows)
+
+
+def key_of(text: str, keyed_by: str) -> str:
+    """The id a pseudonym is made of: one spelling for an address or a phone number; '' when nothing is left."""
+    if keyed_by == "email":
+        return normal.email(text) or normal.source_id(text)
+    if keyed_by == "phone":
+        return normal.phone(text) or normal.source_id(text)
+    return normal.source_id(text)
+
+
+def accept_orders(duck: DuckEngine) -> None:
+    """Make the view `accepted`: rows as `events` wants them, with what products and customers are derived from."""
+    duck.connection.execute(read_sql("sources", "accepted_orders"))
+
+
+def count_notes(duck: DuckEngine) -> dict[str, int]:
+    """Accepted rows worth knowing about: per kind, and those without a customer."""
+    counted = duck.connection.execute(
+        "SELECT kind, count(*), count(*) FILTER (customer IS NULL) FROM accepted GROUP BY kind ORDER BY kind").fetchall()
+    notes = {f"{kind}s": int(rows) for kind, rows, _ in counted}
+    return notes | {"rows_without_customer": sum(int(rows) for _, _, rows in counted)}
+
+
+def count_reasons(duck: DuckEngine, staged: Staged) -> dict[str, int]:
+    """Refused rows by code, most frequent first, lines that could not be split included."""
+    rows = duck.connection.execute("SELECT code, count(*) FROM refused GROUP BY code").fetchall()
+    total = Counter({str(code): int(count) for code, count in rows})
+    if staged.broken:
+        total["malformed"] += len(staged.broken)
+    return dict(sorted(total.items(), key=lambda item: (-item[1], item[0])))

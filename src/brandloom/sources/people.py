@@ -1,0 +1,71 @@
+"""Personal data on its way to the vault: which columns hold it, whose it is, and free text with it masked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pyarrow as pa
+
+from brandloom.engine import DuckEngine
+from brandloom.govern import PERSONAL_FIELDS, Person, find_personal_columns, scrub
+from brandloom.sources.formats import Source
+from brandloom.sources.staging import BATCH, insert_rows
+
+SAMPLE_ROWS = 2_000
+WORTH_A_LOOK = "@|[0-9][0-9 ().-]{4,}[0-9]|[0-9０-９]{6,}|[号室栋座]"  # what `scrub` could mask is among these
+
+
+def personal_columns(duck: DuckEngine, source: Source) -> dict[str, str]:
+    """Heading -> kind of personal data, judged by the heading and by a sample of values."""
+    cells = ", ".join(f"CAST(c{i} AS VARCHAR) AS c{i}" for i in range(len(source.columns)))
+    sample = duck.connection.sql(f"SELECT {cells} FROM {source.relation} LIMIT {SAMPLE_ROWS}").to_arrow_table()
+    return dict(find_personal_columns({heading: [value for value in sample.column(i).to_pylist() if value]
+                                       for i, heading in enumerate(source.columns)}))
+
+
+def mask_free_text(duck: DuckEngine, columns: list[str]) -> None:
+    """Mask what looks personal in these text columns of `staged`, each distinct suspicious value once."""
+    for column in columns:
+        found = duck.connection.execute(
+            f"SELECT DISTINCT {column} FROM staged WHERE regexp_matches({column}, $pattern)", {"pattern": WORTH_A_LOOK})
+        masked: list[tuple[str, str]] = []
+        while rows := found.fetchmany(BATCH):
+            masked += [(text, safe) for (text,) in rows if (safe := scrub(text)) != text]
+        if masked:
+            duck.connection.execute("CREATE OR REPLACE TEMP TABLE masked (raw VARCHAR, value VARCHAR)")
+            insert_rows(duck.connection, "masked", pa.table({"raw": [raw for raw, _ in masked], "value": [value for _, value in masked]}))
+            duck.connection.execute(f"UPDATE staged SET {column} = masked.value FROM masked WHERE staged.{column} = masked.raw")
+
+
+def keep_people(duck: DuckEngine, table: str, personal: dict[int, str]) -> None:
+    """Make the temporary `table`: per customer of `parsed` the last value of each personal column, under its pseudonym."""
+    cells = ", ".join(f"arg_max(p.c{at}, p.line) FILTER (p.c{at} IS NOT NULL) AS c{at}" for at in personal)
+    duck.connection.execute(f"CREATE OR REPLACE TEMP TABLE {table} AS SELECT k.customer, {cells} FROM parsed p "
+                            "JOIN pseudonyms k ON k.source_customer = p.customer GROUP BY k.customer")
+
+
+def people(duck: DuckEngine, table: str, source: Source, personal: dict[int, str]) -> Iterator[Person]:
+    """The people of a table made by `keep_people`."""
+    rows = duck.connection.sql(f"SELECT * FROM {table} ORDER BY customer").to_arrow_table()
+    for batch in rows.to_batches(max_chunksize=BATCH):
+        for row in batch.to_pylist():
+            yield _person(row, source, personal)
+
+
+def _person(row: dict[str, Any], source: Source, personal: dict[int, str]) -> Person:
+    fields: dict[str, str] = {}
+    other: dict[str, str] = {}
+    for at, kind in personal.items():
+        value = row[f"c{at}"]
+        if not value:
+            continue
+        if kind not in PERSONAL_FIELDS or kind == "other":
+            other[source.columns[at]] = value
+        elif kind == "address" and kind in fields:
+            fields[kind] += f", {value}"
+        elif kind in fields:
+            other[source.columns[at]] = value
+        else:
+            fields[kind] = value
+    return Person(row["customer"], other=other, **fields)

@@ -1,0 +1,33 @@
+"""Why a row is refused: a stable code and its sentence."""
+
+from __future__ import annotations
+
+from brandloom.i18n import _, say
+
+REASONS = {
+    "malformed": _("the line does not have the fields of the heading"),
+    "duplicate": _("exact copy of an earlier line"),
+    "same_line": _("same order, product, time, quantity and amount as an earlier line"),
+    "no_date": _("no date"),
+    "bad_date": _("the date cannot be read"),
+    "future_date": _("the date is in the future"),
+    "no_product": _("no product"),
+    "no_id": _("no id"),
+    "no_customer": _("no customer"),
+    "no_kind": _("no kind of event"),
+    "no_quantity": _("no quantity"),
+    "bad_quantity": _("the quantity cannot be read"),
+    "zero_quantity": _("the quantity is zero"),
+    "stock_adjustment": _("negative quantity without a price and without a cancelled order: a stock correction, not a return"),
+    "no_price": _("no price"),
+    "bad_price": _("the price cannot be read"),
+    "zero_price": _("the price is zero"),
+    "negative_price": _("negative price on a sale"),
+    "too_large": _("the amount or quantity is too large to be real"),
+    "no_text": _("no text"),
+}
+
+
+def reason_text(code: str) -> str:
+    """The sentence of a reason code, in the current language."""
+    return say(REASONS[code])
