@@ -18,11 +18,24 @@ from brandloom.engine import Engine, read_sql
 from brandloom.errors import NotFittedError
 from brandloom.i18n import _
 from brandloom.recommend.history import (
-    MAX_ITEMS, SELLABLE_DAYS, Floats, Histories, history_select, put_codes, read_items, sample_bar, unpack,
+    MAX_ITEMS,
+    SELLABLE_DAYS,
+    Floats,
+    Histories,
+    history_select,
+    put_codes,
+    read_items,
+    sample_bar,
+    unpack,
 )
 from brandloom.recommend.measures import bought_after, gains
 from brandloom.recommend.model import (
-    POPULAR_HALF_LIFE_DAYS, Recommender, Weights, histories_matrix, recent_weight, top,
+    POPULAR_HALF_LIFE_DAYS,
+    Recommender,
+    Weights,
+    histories_matrix,
+    recent_weight,
+    top,
 )
 
 Progress = Callable[[float], None]  # share done, 0 to 1
@@ -55,8 +68,8 @@ def fit_with(engine: Engine, as_of: datetime, weights: Weights) -> Recommender:
     """Fit with given weights; `fit` chooses them itself."""
     items = read_items(engine, as_of)
     if not items.num_rows:
-        raise NotFittedError(_("No product was bought before {as_of}. Load orders first: `brandloom load DIR orders.csv --as orders`."),
-                             as_of=as_of.date())
+        raise NotFittedError(_("No product was bought before {as_of}. Load orders first: "
+                               "`brandloom load DIR orders.csv --as orders`."), as_of=as_of.date())
     products = tuple(items["product"].to_pylist())
     with coded(engine, items["product"]):
         rows = engine.query(history_select(), as_of=as_of, bar=sample_bar(engine, as_of, _FIT_CUSTOMERS), max_items=MAX_ITEMS)
@@ -100,9 +113,8 @@ def _neighbours(histories: Histories, sold: Any) -> Any:
     size[size == 0] = 1.0
     left, right = sparse.diags(size ** -0.7), sparse.diags(size ** -0.3 * sold)
     step = max(1, 20_000_000 // max(n, 1))
-    turned = shares.T.tocsr()
-    blocks = [_strongest(left.tocsr()[start:start + step, start:start + step] @ (turned[start:start + step] @ shares) @ right, start)
-              for start in range(0, n, step)]
+    turned = (left @ shares.T).tocsr()
+    blocks = [_strongest((turned[start:start + step] @ shares) @ right, start) for start in range(0, n, step)]
     return sparse.vstack(blocks, format="csr")
 
 

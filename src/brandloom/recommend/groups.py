@@ -54,7 +54,8 @@ def group_products(engine: Engine, as_of: datetime, *, n_groups: int = 8) -> lis
     """
     rows = engine.query(read_sql("recommend", "names"), as_of=as_of).to_pylist()
     if not rows:
-        raise NotFittedError(_("There are no products. Load orders or a catalogue first: `brandloom load DIR products.csv --as products`."))
+        raise NotFittedError(_("There are no products. Load orders or a catalogue first: "
+                               "`brandloom load DIR products.csv --as products`."))
     known = [_Named(r["product"], r["name"] or "", (r["category"] or "").strip(), r["lines"]) for r in rows]
     keys, labels = _by_category(known) or _by_theme(known) or _by_cluster(known, n_groups - 1)
     keys = _keep_largest(known, keys, n_groups - 1)
@@ -140,7 +141,7 @@ def _telling(vocabulary: np.ndarray, lift: np.ndarray) -> str:
 def _both_languages(label: str) -> tuple[str, str]:
     """A label in English and Chinese: by the words of the themes where they say it, else as the shop wrote it."""
     theme = theme_of(label)
-    if theme is None or len(terms(label)) > 2 and not has_chinese(label):
+    if theme is None or (len(terms(label)) > 2 and not has_chinese(label)):
         return label, label
     return (theme.label_en, label) if has_chinese(label) else (label, theme.label_zh)
 

@@ -10,9 +10,13 @@ from importlib.resources import files
 _CJK = "\u3400-\u9fff"
 _RUN = re.compile(f"[{_CJK}]+")
 _WORD = re.compile(r"[^\W\d_]+(?:[-'’][^\W\d_]+)*")
-STOP_WORDS = frozenset("""a an and are as at by for from in is it its of on or the to with set pack assorted small large mini medium
-big jumbo new design style colour color red blue green pink white black ivory cream silver gold purple yellow orange brown grey
-gray vintage retro antique single double pair piece pieces cm mm inch size""".split())
+STOP_WORDS = frozenset({
+    "a", "an", "and", "antique", "are", "as", "assorted", "at", "big", "black", "blue", "brown", "by", "cm", "color",
+    "colour", "cream", "design", "double", "for", "from", "gold", "gray", "green", "grey", "in", "inch", "is", "it", "its",
+    "ivory", "jumbo", "large", "medium", "mini", "mm", "new", "of", "on", "or", "orange", "pack", "pair", "piece", "pieces",
+    "pink", "purple", "red", "retro", "set", "silver", "single", "size", "small", "style", "the", "to", "vintage", "white",
+    "with", "yellow",
+})
 
 
 @dataclass(frozen=True)

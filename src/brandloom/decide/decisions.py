@@ -1,0 +1,285 @@
+"""Deciding: one row per known customer, what is done with this person in this plan and why."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from brandloom.decide.economics import Economics, Floats, incremental_value
+from brandloom.decide.policy import (
+    HOLDOUT,
+    SEND,
+    SKIP,
+    Bools,
+    Strings,
+    cheapest_channel,
+    holdout_draw,
+    permission,
+    within_limits,
+)
+from brandloom.decide.variants import Variant, assign, keep_variants
+from brandloom.engine import Engine, read_sql, tables
+from brandloom.errors import ConfigError, NotFittedError
+from brandloom.i18n import _
+
+POLICY = "incremental-value 1"  # name and version; raise the version when a choice could come out differently
+MAX_VARIANTS = 16
+_SHOWN = ("1", "2", "3", "4")
+_Z80 = 1.2815515655446004
+
+
+@dataclass(frozen=True)
+class Audience:
+    """Who may be chosen. Empty means everyone."""
+
+    countries: Sequence[str] = ()
+    personas: Sequence[str] = ()
+    min_p: float = 0.0
+    """Smallest likelihood to buy."""
+    max_size: int | None = None
+    """Most people chosen, the holdout among them."""
+
+
+@dataclass(frozen=True)
+class Products:
+    """Products that may be shown (all when `include` is empty) and that must not."""
+
+    include: Sequence[str] = ()
+    exclude: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class DecisionSummary:
+    """What was decided. Money in the shop's currency; people in `sent` and `holdout` together are the target group."""
+
+    plan: str
+    policy: str
+    customers: int
+    actions: Mapping[str, int]
+    reasons: Mapping[str, int]
+    variants: Mapping[str, int]  # messages per variant key, largest first; each has to be written
+    remapped: int  # people whose own combination was too rare to be written for
+    holdout_share: float  # of the target group, as drawn
+    expected_value: float  # incremental margin of the messages sent, before cost
+    cost: float
+    expected_buyers: float  # of those written to, were nothing sent: the lift is an assumption and left out
+    buyers_low: float
+    buyers_high: float  # 80 % interval; assumes that the model errs for all in the same direction, so on the wide side
+
+
+@dataclass
+class _Choice:
+    """Columns of the decision table while they are made, all of one length."""
+
+    people: pa.Table
+    customers: Strings
+    value: Floats
+    cost: Floats
+    channel: Strings
+    reason: Strings
+    targeted: Bools
+    held: Bools
+    language: Strings
+    variants: list[Variant | None] = field(default_factory=list)
+    products: list[list[str]] = field(default_factory=list)
+
+
+def decide(engine: Engine, *, plan: str, audience: Audience, discount: float, economics: Economics, channels: Sequence[str],
+           languages: Sequence[str], default_language: str, eligibility: pa.Table, now: datetime,
+           budget: Decimal | float | None = None, holdout_share: float = 0.1, products: Products | None = None,
+           max_variants: int = MAX_VARIANTS, seed: int = 0) -> DecisionSummary:
+    """Decide for every known customer and write `decisions`; deciding a plan again replaces its rows.
+
+    Someone is chosen who is in the audience, may be written to, has products to show, and for whom the expected incremental
+    value of a message (see `incremental_value`) is above its cost; of these, highest value per cost first, as many as people
+    and budget allow. Among exactly these a share is held out at random, so both groups differ by chance alone; the logged
+    propensity is 1 for a skip and `holdout_share` or its complement for the rest, without any approximation.
+
+    Args:
+        discount: share of the price that the offer gives away, 0..1.
+        channels: in order of preference among equally dear ones; each needs a cost in `economics`.
+        eligibility: customer, channel, eligible, reason; whoever is not listed counts as without consent.
+        now: when this is decided, naive UTC.
+        holdout_share: 0 up to, not including, 1.
+        max_variants: most distinct texts; rarer combinations join larger ones.
+    Raises:
+        NotFittedError: `brandloom learn` has not run.
+        ConfigError: a share, language, channel or limit that cannot be used.
+    """
+    _check(engine, channels, languages, default_language, economics, holdout_share, max_variants)
+    people = _read_people(engine, products or Products())
+    value = incremental_value(_floats(people, "p_purchase"), _floats(people, "expected_spend"), economics=economics,
+                              discount=discount)
+    choice = _choose(people, value, audience, eligibility, channels, economics, budget)
+    choice.held = choice.targeted & (holdout_draw(plan, seed, choice.customers.tolist()) < holdout_share)
+    choice.reason[choice.held] = HOLDOUT
+    choice.language = _languages(people, languages, default_language)
+    remapped = _write_for(choice, max_variants)
+    _store(engine, plan, _rows(choice, plan, holdout_share, now))
+    return _summary(choice, plan, remapped)
+
+
+def _check(engine: Engine, channels: Sequence[str], languages: Sequence[str], default_language: str, economics: Economics,
+           holdout_share: float, max_variants: int) -> None:
+    for table in ("segments", "predictions", "recommendations", "product_groups"):
+        if not engine.exists(table):
+            raise NotFittedError(_("Nothing has been learned yet ({table} is missing). Run `brandloom learn` first."),
+                                 table=table)
+    if default_language not in languages:
+        raise ConfigError(_("The default language '{language}' is not among the brief's languages: {languages}."),
+                          language=default_language, languages=", ".join(languages))
+    for channel in channels:
+        if channel not in economics.cost_per_message:
+            raise ConfigError(_("Channel '{channel}' has no cost per message. Channels with one: {known}."),
+                              channel=channel, known=", ".join(sorted(economics.cost_per_message)))
+    if not channels:
+        raise ConfigError(_("The brief names no channel. Give at least one, such as 'email'."))
+    if not 0 <= holdout_share < 1:
+        raise ConfigError(_("The holdout share is {share}; it must be 0 or more and below 1 (0.1 is 10 %)."), share=holdout_share)
+    if max_variants < 1:
+        raise ConfigError(_("max_variants is {most}; it must be at least 1."), most=max_variants)
+
+
+def _read_people(engine: Engine, products: Products) -> pa.Table:
+    """One row per customer; where nothing on offer was recommended, the brief's own products are shown."""
+    known = engine.query("SELECT product, product_group FROM product_groups ORDER BY product")
+    group_of = dict(zip(known["product"].to_pylist(), known["product_group"].to_pylist(), strict=True))
+    included = set(products.include)
+    barred = set(products.exclude) | ({p for p in group_of if p not in included} if included else set())
+    engine.put("decide_barred", pa.table({"product": pa.array(sorted(barred), pa.string())}))
+    people = engine.query(read_sql("decide", "people"))
+    engine.drop("decide_barred")
+    offered = [p for p in products.include if p in group_of and p not in products.exclude][:len(_SHOWN)]
+    if not offered:
+        return people
+    empty = pc.is_null(people["product_1"])
+    for place, product in zip(_SHOWN, offered, strict=False):
+        for column, text in ((f"product_{place}", product), (f"group_{place}", group_of[product])):
+            filled = pc.if_else(empty, text, people[column])
+            people = people.set_column(people.column_names.index(column), column, filled)
+    return people
+
+
+def _choose(people: pa.Table, value: Floats, audience: Audience, eligibility: pa.Table, channels: Sequence[str],
+            economics: Economics, budget: Decimal | float | None) -> _Choice:
+    customers = _strings(people, "customer")
+    costs = [economics.cost_per_message[channel] for channel in channels]
+    permissions = [permission(eligibility, people["customer"].combine_chunks(), channel) for channel in channels]
+    best = cheapest_channel(permissions, costs)
+    reachable = best >= 0
+    cost = np.where(reachable, np.array(costs)[best], 0.0)
+    channel = np.array([*channels, None], dtype=object)[best]  # -1: none
+    reason = np.full(len(customers), "worth_it", dtype=object)
+    inside = _inside(people, audience)
+    reason[~inside] = "not_in_audience"
+    reason[inside & ~reachable] = permissions[0].reason[inside & ~reachable]
+    open_ = inside & reachable
+    has_products = _strings(people, "product_1") != None  # noqa: E711 - elementwise
+    reason[open_ & ~has_products] = "no_products"
+    worth = open_ & has_products & (value > cost)
+    reason[open_ & has_products & ~worth] = "not_worth_it"
+    within, beyond = within_limits(worth, value, cost, customers, budget=budget, max_size=audience.max_size)
+    reason[beyond] = "over_budget"
+    reason[worth & ~within & ~beyond] = "audience_full"
+    return _Choice(people, customers, value, cost, channel, reason, within, np.zeros_like(within), channel)
+
+
+def _inside(people: pa.Table, audience: Audience) -> Bools:
+    inside: Bools = _floats(people, "p_purchase") >= audience.min_p
+    for column, allowed in (("country", audience.countries), ("persona", audience.personas)):
+        if allowed:
+            inside &= np.isin(_strings(people, column).astype(str), list(allowed))
+    return inside
+
+
+def _languages(people: pa.Table, languages: Sequence[str], default: str) -> Strings:
+    by_head = {language.lower()[:2]: language for language in reversed(languages)}
+    return np.array([by_head.get(code, default) for code in people["language"].to_pylist()], dtype=object)
+
+
+def _write_for(choice: _Choice, max_variants: int) -> int:
+    """Give every chosen person a variant that will be written, and put products of its group first; returns how many moved."""
+    targets = np.flatnonzero(choice.targeted)
+    shown = [(choice.people[f"product_{place}"].to_pylist(), choice.people[f"group_{place}"].to_pylist()) for place in _SHOWN]
+    persona = [p or "everyone" for p in choice.people["persona"].to_pylist()]
+    own = {i: Variant(persona[i], shown[0][1][i], choice.channel[i], choice.language[i]) for i in targets.tolist()}
+    sizes = Counter(own.values())
+    kept = keep_variants(sizes, max_variants)
+    choice.variants = [None] * len(choice.customers)
+    choice.products = [[] for _ in choice.customers]
+    for i, variant in own.items():
+        pairs = [(products[i], groups[i]) for products, groups in shown if products[i] is not None]
+        final = variant if variant in kept else assign(variant, [group for _, group in pairs], kept, sizes)
+        choice.variants[i] = final
+        choice.products[i] = [p for p, g in sorted(pairs, key=lambda pair: pair[1] != final.group)]
+    return sum(choice.variants[i] != variant for i, variant in own.items())
+
+
+def _rows(choice: _Choice, plan: str, holdout_share: float, now: datetime) -> pa.Table:
+    n = len(choice.customers)
+    action = np.where(choice.held, HOLDOUT, np.where(choice.targeted, SEND, SKIP)).astype(object)
+    propensity = np.where(choice.held, holdout_share, np.where(choice.targeted, 1 - holdout_share, 1.0))
+    columns = {
+        "plan": [plan] * n, "customer": choice.customers, "action": action, "reason": choice.reason, "channel": choice.channel,
+        "language": choice.language, "persona": choice.people["persona"].combine_chunks(),
+        "product_group": [v.group if v else None for v in choice.variants], "products": choice.products,
+        "variant": [v.key if v else None for v in choice.variants], "p_purchase": _floats(choice.people, "p_purchase"),
+        "expected_value": choice.value, "cost": np.where(action == SEND, choice.cost, 0.0),
+        "candidates": _candidates(choice, holdout_share), "propensity": propensity, "policy": [POLICY] * n,
+        "decided_at": [now] * n,
+    }
+    return pa.table({f.name: pa.array(columns[f.name], f.type) for f in tables.DECISIONS}, schema=tables.DECISIONS)
+
+
+def _candidates(choice: _Choice, holdout_share: float) -> list[str]:
+    """The actions that were possible for each person, with value, cost and the probability this policy gives them."""
+    texts = []
+    skip_only = json.dumps([{"action": SKIP, "value": 0, "cost": 0, "probability": 1}])
+    for channel, value, cost, targeted in zip(choice.channel, choice.value.tolist(), choice.cost.tolist(),
+                                              choice.targeted.tolist(), strict=True):
+        if channel is None:
+            texts.append(skip_only)
+            continue
+        send, hold = (1 - holdout_share, holdout_share) if targeted else (0, 0)
+        texts.append(f'[{{"action": "{SEND}", "channel": {json.dumps(channel)}, "value": {value:.6f}, "cost": {cost:.6f}, '
+                     f'"probability": {send!r}}}, {{"action": "{HOLDOUT}", "value": 0, "cost": 0, "probability": {hold!r}}}, '
+                     f'{{"action": "{SKIP}", "value": 0, "cost": 0, "probability": {int(not targeted)}}}]')
+    return texts
+
+
+def _store(engine: Engine, plan: str, rows: pa.Table) -> None:
+    with engine.transaction():
+        engine.replace("decisions", "SELECT * FROM decisions WHERE plan <> $plan", plan=plan)
+        engine.add("decisions", rows)
+
+
+def _summary(choice: _Choice, plan: str, remapped: int) -> DecisionSummary:
+    sent = choice.targeted & ~choice.held
+    written = Counter(v.key for v, is_sent in zip(choice.variants, sent.tolist(), strict=True) if v and is_sent)
+    p, low, high = (_floats(choice.people, name)[sent] for name in ("p_purchase", "p_low", "p_high"))
+    actions = {SEND: int(sent.sum()), HOLDOUT: int(choice.held.sum()), SKIP: int((~choice.targeted).sum())}
+    return DecisionSummary(
+        plan=plan, policy=POLICY, customers=len(choice.customers), actions=actions,
+        reasons=dict(sorted(Counter(choice.reason.tolist()).items())),
+        variants=dict(sorted(written.items(), key=lambda item: (-item[1], item[0]))), remapped=remapped,
+        holdout_share=actions[HOLDOUT] / max(int(choice.targeted.sum()), 1), expected_value=float(choice.value[sent].sum()),
+        cost=float(choice.cost[sent].sum()), expected_buyers=float(p.sum()),
+        buyers_low=max(0.0, float(low.sum() - _Z80 * np.sqrt((low * (1 - low)).sum()))),
+        buyers_high=min(float(len(p)), float(high.sum() + _Z80 * np.sqrt((high * (1 - high)).sum()))))
+
+
+def _floats(table: pa.Table, column: str) -> Floats:
+    values: Floats = table[column].to_numpy().astype(np.float64)
+    return values
+
+
+def _strings(table: pa.Table, column: str) -> Strings:
+    return np.array(table[column].to_pylist(), dtype=object)

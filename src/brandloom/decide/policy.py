@@ -1,0 +1,85 @@
+"""Who is chosen: audience, permission, worth, budget; then the holdout, drawn among exactly those who would be written to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import ROUND_FLOOR, Decimal
+from hashlib import blake2b
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+Floats = npt.NDArray[np.float64]
+Bools = npt.NDArray[np.bool_]
+Strings = npt.NDArray[np.object_]
+
+SEND, HOLDOUT, SKIP = "send", "holdout", "skip"
+
+
+@dataclass(frozen=True)
+class Permission:
+    """Whether each person may be written to on one channel, and if not, why not."""
+
+    allowed: Bools
+    reason: Strings
+
+
+def permission(eligibility: pa.Table, customers: pa.Array, channel: str) -> Permission:
+    """Read `eligibility` (customer, channel, eligible, reason) for one channel; someone not listed has not consented."""
+    rows = eligibility.filter(pc.equal(eligibility["channel"], channel))
+    person = pc.index_in(rows["customer"], value_set=customers).fill_null(-1).to_numpy()
+    eligible = rows["eligible"].fill_null(False).to_numpy()
+    reasons = np.array(rows["reason"].fill_null("no_consent").to_pylist(), dtype=object)
+    allowed = np.zeros(len(customers), dtype=bool)
+    reason = np.full(len(customers), "no_consent", dtype=object)
+    allowed[person[(person >= 0) & eligible]] = True
+    barred = (person >= 0) & ~eligible  # a single bar counts, whatever other rows say
+    allowed[person[barred]] = False
+    reason[person[barred]] = reasons[barred]
+    return Permission(allowed, reason)
+
+
+def cheapest_channel(permissions: Sequence[Permission], costs: Sequence[float]) -> npt.NDArray[np.int64]:
+    """Number of the cheapest channel each person may be written to on, the first of equals; -1 where there is none.
+
+    The value of a message does not depend on the channel yet, so the cheapest is the best.
+    """
+    price = np.stack([np.where(p.allowed, cost, np.inf) for p, cost in zip(permissions, costs, strict=True)])
+    best = price.argmin(axis=0)
+    return np.where(np.isfinite(price.min(axis=0)), best, -1).astype(np.int64)
+
+
+def within_limits(wanted: Bools, value: Floats, cost: Floats, customers: Strings, *, budget: Decimal | float | None,
+                  max_size: int | None) -> tuple[Bools, Bools]:
+    """Of those `wanted`, who fits the number of people and the budget: highest value per cost first.
+
+    The list is cut where the budget ends, counting everyone on it as if they were written to. Holdout people cost nothing
+    in the end, but counting them keeps the choice free of chance, and so the logged probabilities exact.
+
+    Returns:
+        Masks of (within both, beyond the budget); the remainder of `wanted` is beyond `max_size`.
+    """
+    rows = np.flatnonzero(wanted)
+    ratio = np.divide(value[rows], cost[rows], out=np.full(len(rows), np.inf), where=cost[rows] > 0)
+    rows = rows[np.lexsort((customers[rows].astype(str), -value[rows], -ratio))]
+    within, beyond = np.zeros(len(wanted), dtype=bool), np.zeros(len(wanted), dtype=bool)
+    rows = rows[:max_size]
+    affordable = len(rows)
+    if budget is not None:
+        spent = np.cumsum(np.ceil(np.round(cost[rows] * 1e6, 3)).astype(np.int64))  # whole millionths: no drift in long sums
+        limit = int((Decimal(str(budget)) * 1_000_000).to_integral_value(ROUND_FLOOR))
+        affordable = int(np.searchsorted(spent, limit, side="right"))
+    within[rows[:affordable]] = True
+    beyond[rows[affordable:]] = True
+    return within, beyond
+
+
+def holdout_draw(plan: str, seed: int, customers: Sequence[str]) -> Floats:
+    """A number in [0, 1) for each person from plan, seed and id alone: the same in any order, on any machine."""
+    key = blake2b(f"{plan}\x1f{seed}".encode(), digest_size=32).digest()
+    raw = b"".join(blake2b(customer.encode(), digest_size=8, key=key, person=b"holdout").digest() for customer in customers)
+    uniform: Floats = (np.frombuffer(raw, dtype=">u8") >> np.uint64(11)) / 2.0**53
+    return uniform
