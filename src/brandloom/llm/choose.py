@@ -15,17 +15,20 @@ from brandloom.i18n import _
 from brandloom.llm.base import Completion, Message, TextModel
 from brandloom.llm.embedded import EmbeddedModel
 from brandloom.llm.endpoint import EndpointModel
-from brandloom.llm.weights import check_gguf, find_weights, registry
+from brandloom.llm.fetch import fetch
+from brandloom.llm.weights import Progress, check_gguf, find_weights, registry
 from brandloom.settings import Settings
 
 _CHOICE = "chosen-model.txt"
-_SCHEMA = {"type": "object", "properties": {"text": {"type": "string"}}, "required": ["text"], "additionalProperties": False}
+_SCHEMA = {"type": "object", "properties": {"text": {"type": "string"}}, "required": ["text"],
+           "additionalProperties": False}
 _TASKS = {
     "en": ("Write one short sentence about the product in English. Use only the facts. Answer as JSON.",
            "Facts: glass lantern, 20 cm high, for tea lights", '{"text": "A glass lantern for tea lights, 20 cm high."}',
            "Facts: wooden tray, 30 cm wide, made of beech"),
     "zh": ("用中文写一句简短的产品介绍，只使用给出的事实，以 JSON 回答。",
-           "事实：玻璃灯笼，高20厘米，可放茶蜡", '{"text": "这款玻璃灯笼高20厘米，可放茶蜡。"}', "事实：木托盘，宽30厘米，榉木制"),
+           "事实：玻璃灯笼，高20厘米，可放茶蜡",
+           '{"text": "这款玻璃灯笼高20厘米，可放茶蜡。"}', "事实：木托盘，宽30厘米，榉木制"),
 }
 
 
@@ -45,6 +48,8 @@ class ModelInfo:
 @dataclass(frozen=True)
 class ModelTest:
     """What a model wrote when tried, and how fast."""
+
+    __test__ = False  # pytest: not a test
 
     model: str
     texts: dict[str, str]
@@ -93,15 +98,19 @@ def list_models(cache: Path) -> list[ModelInfo]:
     return models
 
 
-def use(model: str, cache: Path) -> Path:
-    """Choose the model for this machine: a pinned name that has been pulled, or the path of a GGUF file.
+def use(model: str, cache: Path, *, sha256: str | None = None, progress: Progress | None = None) -> Path:
+    """Choose the model for this machine: a pinned name that has been pulled, a GGUF file, or the address of one.
 
+    Args:
+        sha256, progress: for an address; see `fetch`.
     Returns:
         The file that will be used.
     Raises:
-        ConfigError: the name is unknown or not pulled, or the path is not a GGUF file; the old choice stays.
+        ConfigError: the name is unknown or not pulled, or the file is not GGUF; the old choice stays.
+        ProviderError: the address failed.
     """
-    path = _resolve(model, cache)
+    fetched = fetch(model, cache, sha256=sha256, progress=progress) if "://" in model else None
+    path = fetched or _resolve(model, cache)
     cache.mkdir(parents=True, exist_ok=True)
     choice = cache / _CHOICE
     fresh = choice.with_suffix(".new")

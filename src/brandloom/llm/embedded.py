@@ -45,8 +45,8 @@ class EmbeddedModel(TextModel):
     def __init__(self, path: Path, *, threads: int | None = None, context: int = 2048, slots: int = 1, name: str | None = None,
                  load_timeout_s: float = 180.0, timeout_s: float = 600.0, batch: int = 512, repack: bool = False) -> None:
         if importlib.util.find_spec("xllamacpp") is None:
-            raise ConfigError(_("This machine has no runtime for embedded models. Run `pip install xllamacpp` (Linux and macOS), or set "
-                                "BRANDLOOM_MODEL_URL to an OpenAI-compatible endpoint."))
+            raise ConfigError(_("This machine has no runtime for embedded models. Run `pip install xllamacpp` (Linux and macOS), "
+                                "or set BRANDLOOM_MODEL_URL to an OpenAI-compatible endpoint."))
         self.path = check_gguf(path)
         self.name = name or self.path.stem
         self.slots = slots
@@ -105,10 +105,13 @@ class EmbeddedModel(TextModel):
 
     def _launch(self, progress: Callable[[float], None] | None) -> tuple[subprocess.Popen[bytes], str, str]:
         key = secrets.token_urlsafe(32)
+        # -P keeps the child's import path free of this folder.
+        command = [sys.executable, "-P", str(_SERVER), "--parent", str(os.getpid()), *self._arguments]
+        # Threads that wait by spinning starve each other when other programs want the cores: answers then take 4 times as long.
+        environment = {**os.environ, "OMP_WAIT_POLICY": "passive"}
         with tempfile.TemporaryFile() as log:
-            # -P keeps the child's import path free of this folder.
-            child = subprocess.Popen([sys.executable, "-P", str(_SERVER), "--parent", str(os.getpid()), *self._arguments],
-                                     stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log)
+            child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,  # noqa: S603 - our own file
+                                     stderr=log, env=environment)
             try:
                 return child, f"{self._handshake(child, key, log, progress)}/v1", key
             except BaseException:
@@ -118,7 +121,8 @@ class EmbeddedModel(TextModel):
     def _handshake(self, child: subprocess.Popen[bytes], key: str, log: IO[bytes],
                    progress: Callable[[float], None] | None) -> str:
         """Hand over the key and wait for the address."""
-        assert child.stdin is not None and child.stdout is not None
+        assert child.stdin is not None
+        assert child.stdout is not None
         began = time.monotonic()
         try:
             child.stdin.write(f"{key}\n".encode())
@@ -130,8 +134,8 @@ class EmbeddedModel(TextModel):
             while not selector.select(timeout=0.5):
                 waited = time.monotonic() - began
                 if waited > self._load_timeout_s:
-                    raise ProviderError(_("Model '{model}' was not ready after {seconds:.0f} s. Close other programs and try again, or use a "
-                                          "smaller model."), retryable=True, model=self.name, seconds=waited)
+                    raise ProviderError(_("Model '{model}' was not ready after {seconds:.0f} s. Close other programs and try "
+                                          "again, or use a smaller model."), retryable=True, model=self.name, seconds=waited)
                 if progress:
                     progress(waited)
         address = child.stdout.readline().decode().strip()
@@ -144,8 +148,11 @@ class EmbeddedModel(TextModel):
         log.seek(0)
         lines = log.read().decode(errors="replace").strip().splitlines()
         reason = lines[-1][:200] if lines else "-"
-        return ConfigError(_("Model '{model}' could not be loaded (status {status}): {reason}. Check that {path} is whole and that "
-                             "enough memory is free."), model=self.name, status=status, reason=reason, path=self.path)
+        if "libgomp" in reason:
+            return ConfigError(_("The runtime for embedded models needs the system library libgomp. Install it, for example with "
+                                 "`apt-get install libgomp1`, or set BRANDLOOM_MODEL_URL to an OpenAI-compatible endpoint."))
+        return ConfigError(_("Model '{model}' could not be loaded (status {status}): {reason}. Check that {path} is whole and "
+                             "that enough memory is free."), model=self.name, status=status, reason=reason, path=self.path)
 
 
 def _end(child: subprocess.Popen[bytes]) -> None:

@@ -143,16 +143,16 @@ class EndpointModel(TextModel):
 
     def _refused(self, reason: str) -> BrandloomError:
         if _CONTEXT.search(reason):
-            return ConfigError(_("The request is too long for model '{model}' at {url}: {reason}. Shorten the brief, or use a model "
-                                 "with a bigger context."), model=self.name, url=self._shown, reason=reason)
+            return ConfigError(_("The request is too long for model '{model}' at {url}: {reason}. Shorten the brief, or use "
+                                 "a model with a bigger context."), model=self.name, url=self._shown, reason=reason)
         if _NO_MODEL.search(reason):
             return self._unknown_model(reason)
         return ProviderError(_("{url} refused the request: {reason}. Check the model '{model}' and the address."),
                              url=self._shown, reason=reason, model=self.name)
 
     def _unknown_model(self, reason: str) -> ConfigError:
-        return ConfigError(_("{url} does not serve model '{model}': {reason}. Correct BRANDLOOM_MODEL_NAME or BRANDLOOM_MODEL_URL (most "
-                             "addresses end in /v1)."), url=self._shown, model=self.name, reason=reason)
+        return ConfigError(_("{url} does not serve model '{model}': {reason}. Correct BRANDLOOM_MODEL_NAME or "
+                             "BRANDLOOM_MODEL_URL (most addresses end in /v1)."), url=self._shown, model=self.name, reason=reason)
 
     def _translated(self, error: openai.OpenAIError) -> BrandloomError:
         """The one line a person reads for a failure that stayed after all retries."""

