@@ -21,7 +21,7 @@ Progress = Callable[[int, int], None]
 
 CHUNK = 1 << 20
 _NOTES = {
-    "qwen2.5-coder-1.5b": _("Usable English and Chinese when held to facts; needs about 1.6 GB of memory."),
+    "qwen2.5-coder-1.5b": _("Usable English and Chinese when held to facts; needs about 1.3 GB of memory."),
     "qwen2.5-coder-0.5b": _("Faster and half the memory, but invents more: more copy falls back to the plain template."),
 }
 
