@@ -106,7 +106,7 @@ class Audit:
                 return seq
             previous = row.digest
         end = max(expected)
-        return seq + 1 if seq != end else None
+        return None if seq == end else min(seq, end) + 1
 
     def _lock_head(self, connection: Connection, now: datetime) -> tuple[int, str]:
         query = select(audit).where(audit.c.seq == _HEAD).with_for_update()

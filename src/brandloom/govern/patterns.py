@@ -155,11 +155,11 @@ _STREET = (r"street|st|road|rd|avenue|ave|lane|ln|drive|dr|boulevard|blvd|court|
            r"highway|hwy|parkway|pkwy|way|mews")
 _HAN = r"[\u4e00-\u9fff]"
 _RECOGNISERS: list[tuple[str, re.Pattern[str], Callable[[re.Match[str]], bool]]] = [
-    ("email", re.compile(r"(?<![A-Za-z0-9._%+-])(?P<value>[A-Za-z0-9][A-Za-z0-9._%+'-]*@(?:[A-Za-z0-9-]+\.)+[A-Za-z]{2,24})(?![A-Za-z0-9])"),
+    ("email", re.compile(r"(?<![A-Za-z0-9_%+-])(?P<value>[A-Za-z0-9][A-Za-z0-9._%+'-]*@(?:[A-Za-z0-9-]+\.)+[A-Za-z]{2,24})(?![A-Za-z0-9])"),
      _always),
     ("email", re.compile(r"(?<![\w.])(?P<value>[\w.+-]+ ?[\[(](?:at|@)[\])] ?[\w-]+(?: ?(?:[\[(](?:dot|\.)[\])]|\.) ?[a-z]{2,10})+)",
                          re.IGNORECASE | re.ASCII), _always),
-    ("email", re.compile(r"(?P<value>[^\s@<>,;:，。；：]{1,64}@(?:[\w-]+\.)+[a-z\u4e00-\u9fff]{2,24})(?![a-z0-9])", re.IGNORECASE), _always),
+    ("email", re.compile(r"(?P<value>[a-z0-9._+\u00c0-\u024f-]{1,64}@(?:[a-z0-9\u00c0-\u024f\u4e00-\u9fff-]+\.)+(?:[a-z]{2,24}|中国|公司|网络))(?![a-z0-9])", re.IGNORECASE), _always),
     ("id_number", _word(r"[1-9][0-9]{5}[ -]?(?:18|19|20)[0-9]{2}[ -]?[0-9]{4}[ -]?[0-9]{3}[0-9Xx]"),
      lambda match: is_chinese_id(re.sub(r"[ -]", "", match["value"]))),
     ("id_number", re.compile(r"(?:身份证|证件|护照)(?:号码?)?[\s:：是为]{0,3}(?P<value>[A-Za-z0-9]{8,18})"), _always),
@@ -185,11 +185,11 @@ _RECOGNISERS: list[tuple[str, re.Pattern[str], Callable[[re.Match[str]], bool]]]
     ("plate", _word(r"[京津沪渝冀豫云辽黑湘皖鲁新苏浙赣鄂桂甘晋蒙陕吉闽贵粤青藏川宁琼][A-HJ-NP-Z][·. ]?[A-HJ-NP-Z0-9]{4,5}[A-HJ-NP-Z0-9挂学警港澳]"),
      _is_plate),
     ("ip", _word(r"(?:[0-9]{1,3}\.){3}[0-9]{1,3}|(?:[0-9a-fA-F]{1,4}:){3,7}(?::?[0-9a-fA-F]{1,4})+"), _is_person_ip),
-    ("address", re.compile(rf"(?P<value>(?:{_HAN}{{2,12}}(?:省|市|区|县|镇|乡|州|旗))*{_HAN}{{1,12}}(?:路|街|大道|道|巷|弄|胡同|村|小区|花园|苑|里|大厦|广场)"
+    ("address", re.compile(rf"(?P<value>(?:{_HAN}{{2,12}}(?:省|市|区|县|镇|乡|州|旗))*{_HAN}{{1,12}}(?:路|街|大道|巷|弄|胡同|村|小区|花园|苑|大厦|广场)"
                            rf"[0-9一二三四五六七八九十]{{1,5}}(?:号院?|弄|栋|幢|座)(?:[0-9A-Za-z一二三四五六七八九十-]{{1,6}}(?:号楼?|栋|幢|座|单元|室|楼|层|户|房))*(?:[0-9]{{2,5}})?)"),
      _always),
     ("address", re.compile(rf"(?<![A-Za-z0-9.£$€-])(?P<value>(?:(?:flat|apt|apartment|unit|suite) [0-9]+[A-Za-z]?,? )?[0-9]{{1,5}}[A-Za-z]?(?:-[0-9]{{1,4}})?,? "
-                           rf"(?:(?:North|South|East|West|[NSEW]|Old|New|Upper|Lower|St)\.? )?(?:[A-Z][a-z'’]+ ){{1,3}}(?i:{_STREET})\.?(?![A-Za-z]))"), _always),
+                           rf"(?:(?:North|South|East|West|[NSEW]|Old|New|Upper|Lower|St)\.? )?(?:(?!(?:The|On|In|To|Of|For|A) )[A-Z][a-z'’]+ ){{1,3}}(?i:{_STREET})\b\.?)(?=\s*(?:$|[,.;:)，。；]|\n|(?:in|near|apt|flat|unit|suite|floor|and|is|to)\b|{_HAN}))"), _always),
     ("address", re.compile(r"(?<![A-Za-z0-9])(?P<value>[A-ZÄÖÜ][\wäöüß.-]{2,24}(?:straße|strasse|str\.|weg|allee|gasse|platz|straat|laan) [0-9]{1,4}[a-z]?)(?![0-9A-Za-z])"), _always),
     ("address", re.compile(r"(?<![A-Za-z0-9])(?P<value>[0-9]{1,4}(?: bis| ter)?,? (?:rue|avenue|boulevard|chemin|impasse|allée|place) (?:de |du |des |de la |d')?[A-ZÉÈ][\w'’ -]{2,30})"), _always),
     ("address", re.compile(r"(?<![A-Za-z])(?P<value>P\.? ?O\.? ?Box [0-9]{1,6})(?![0-9])", re.IGNORECASE), _always),

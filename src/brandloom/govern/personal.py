@@ -119,7 +119,7 @@ def _by_name(name: str) -> Kind | None:
         return None
     for kind, pattern in _BY_NAME:
         if pattern.search(name):
-            if kind in {"address", "full_name"} and (_NO_PERSONS.search(name) or _ID_LIKE.search(name)):
+            if kind in {"address", "full_name"} and (_NO_PERSONS.search(name) or (_ID_LIKE.search(name) and "code" not in name)):
                 return None
             return kind
     return None
@@ -147,6 +147,8 @@ def _cell_kind(cell: str) -> Kind | None:
     if found and max(one.end - one.start for one in found) >= _COVERS * len(cell):
         longest = max(found, key=lambda one: one.end - one.start)
         return _OF_FOUND.get(longest.kind, "other")
+    if found and found[0].kind == "address" and found[0].start < 0.3 * len(cell) < 30:
+        return "address"
     return "address" if _UK_POSTCODE.fullmatch(cell) and " " in cell else None
 
 

@@ -13,7 +13,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from brandloom.ledger import Ledger
 
 Item = TypeVar("Item")
-CHUNK = 5_000  # rows or ids of one statement, below both databases' limit on parameters
+CHUNK = 5_000  # rows or ids of one statement: below the databases' limits on parameters, and the lock is held briefly
 
 
 def insert_or_update(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
