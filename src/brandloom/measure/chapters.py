@@ -33,8 +33,7 @@ def data(reader: Reader, report: Report) -> Html | None:
     if report.load is None and not report.demand:
         return None
     return join([_loaded(reader, report.load) if report.load else None,
-                 charts.demand(reader, report.demand) if report.demand else None,
-                 _demand_note(reader, report.demand)])
+                 charts.demand(reader, report.demand) if report.demand else None, _demand_note(reader, report.demand)])
 
 
 def customers(reader: Reader, report: Report) -> Html | None:
@@ -110,8 +109,7 @@ def _customers(reader: Reader, facts: Customers) -> Html:
                      reader.say(_("Days since last purchase, median")), reader.say(_("Likely to buy, mean"))], rows,
                     caption=reader.say(_("Segments")), numbers=(1, 2, 3, 4, 5))
     countries = el("p", reader.say(_("Countries: {list}"), list=kinds(reader, facts.countries)), class_="note")
-    return join([lead, el("div", charts.segments(reader, facts.segments), numbers, class_="pair"),
-                 countries if facts.countries else None])
+    return join([lead, charts.segments(reader, facts.segments), numbers, countries if facts.countries else None])
 
 
 def _labelled(label: str, description: str) -> Html:
@@ -123,8 +121,9 @@ def _likely(reader: Reader, facts: Likely, days: int) -> Html:
         "p", reader.say(_("In the data that followed, {n} of them bought."), n=reader.number(facts.observed_buyers)))
     lead = el("p", reader.say(_("Customers expected to buy in the next {days} days: "), days=days),
               el("strong", reader.quantity(facts.expected_buyers)), ".")
-    people = fold(reader.say(_("The most likely people, and why")), _prospects(reader, facts.prospects)) if facts.prospects else None
-    return join([lead, known, charts.deciles(reader, facts.deciles) if facts.deciles else None, people])
+    people = fold(reader.say(_("The most likely people, and why")), _prospects(reader, facts.prospects))
+    return join([lead, known, charts.deciles(reader, facts.deciles) if facts.deciles else None,
+                 people if facts.prospects else None])
 
 
 def _prospects(reader: Reader, people: Sequence[Prospect]) -> Html:
@@ -152,19 +151,18 @@ def _model(reader: Reader, model: ModelCard) -> Html:
 def _metrics(reader: Reader, metrics: Sequence[Metric]) -> Html:
     def row(metric: Metric) -> list[object]:
         base = reader.quantity(metric.baseline, 3) if metric.baseline else "–"
-        better = reader.say(_("higher is better")) if metric.higher_is_better else reader.say(_("lower is better"))
-        meaning = reader.words(metric.meaning)
-        return [_labelled(reader.words(metric.name), f"{meaning} {better}" if meaning else better),
-                reader.quantity(metric.model, 3), base, reader.words(metric.baseline_name)]
+        better = reader.say(_("Higher is better.")) if metric.higher_is_better else reader.say(_("Lower is better."))
+        return [_labelled(reader.words(metric.name), f"{reader.words(metric.meaning)} {better}".strip()),
+                reader.quantity(metric.model, 3), join([base, el("small", reader.words(metric.baseline_name))])]
 
-    return table([reader.say(_("Measure")), reader.say(_("Model")), reader.say(_("Compared with")), reader.say(_("which is"))],
+    return table([reader.say(_("Measure")), reader.say(_("Model")), reader.say(_("Compared with"))],
                  [row(metric) for metric in metrics], caption=reader.say(_("Quality on a later time it had not seen")),
                  numbers=(1, 2))
 
 
 def _audience(reader: Reader, facts: Audience, days: int) -> Html:
-    lead = el("p", reader.say(_("{chosen} people were chosen. {sent} of them get a message; {holdout}, drawn at random, get none, "
-                                "so that the effect of sending can be measured."), chosen=reader.number(facts.chosen),
+    lead = el("p", reader.say(_("{chosen} people were chosen. {sent} of them get a message; {holdout}, drawn at random, get "
+                                "none, so that the effect of sending can be measured."), chosen=reader.number(facts.chosen),
                               sent=reader.number(facts.sent), holdout=reader.number(facts.holdout)))
     left_out = table([reader.say(_("Left out because")), reader.say(_("Customers"))],
                      [[reader.words(item.label), reader.number(item.count)] for item in facts.left_out],
@@ -188,7 +186,7 @@ def _economics(reader: Reader, facts: Audience, days: int) -> Html:
     if facts.detectable_lift is not None:
         rows.append((reader.say(_("Smallest rise this holdout would find four times in five")),
                      reader.change(facts.detectable_lift)))
-    return table([reader.say(_("Cost and expected result")), ""], rows, caption=reader.say(_("Cost and expected result")),
+    return table([reader.say(_("What")), reader.say(_("Value"))], rows, caption=reader.say(_("Cost and expected result")),
                  numbers=(1,))
 
 
@@ -222,7 +220,8 @@ def _refusals(reader: Reader, variants: Sequence[VariantCard]) -> Html | None:
     if not found:
         return None
     return fold(reader.say(_("Why drafts were refused")), table(
-        [reader.say(_("Check")), reader.say(_("Times"))], [[reader.say(check), reader.number(n)] for check, n in found.most_common()],
+        [reader.say(_("Check")), reader.say(_("Times"))],
+        [[reader.say(check), reader.number(n)] for check, n in found.most_common()],
         caption=reader.say(_("Why drafts were refused")), numbers=(1,)))
 
 
@@ -232,7 +231,8 @@ def _variant(reader: Reader, variant: VariantCard) -> Html:
     meta = el("p", reader.words(variant.persona), " · ", reader.words(variant.group), " · ", variant.channel, " · ",
               variant.language, class_="note")
     people = el("span", reader.say(_("{n} people"), n=reader.number(variant.people)), class_="tag")
-    return el("article", el("p", el("span", origin, class_=f"tag {variant.origin if variant.origin in _ORIGINS else ''}"), people),
+    tag = f"tag {variant.origin}" if variant.origin in _ORIGINS else "tag"
+    return el("article", el("p", el("span", origin, class_=tag), people),
               meta, el("h4", variant.subject, lang=variant.language), el("p", variant.body, lang=variant.language, class_="copy"),
               el("p", el("span", variant.button, class_="button", lang=variant.language)) if variant.button else None,
               _findings(reader, _("Remarks on this text"), variant.findings),

@@ -1,4 +1,4 @@
-"""The report's plots as inline SVG: no script, no font file, colours from the page's style sheet, so that dark mode and print work.
+"""The report's plots as inline SVG: no script, no font file, colours from the page's style sheet (dark mode, print).
 
 Each function takes plain rows and a `Reader` and returns one `<figure>` with a legend in HTML, an accessible name and, folded
 below it, the table of its numbers. Legends are ours because a renderer without Chinese fonts cannot measure Chinese text.
@@ -78,8 +78,8 @@ def deciles(reader: Reader, rows: Sequence[Decile]) -> Html:
         legend.append((_SECOND, reader.say(_("observed afterwards"))))
     title = reader.say(_("Expected buyers by tenth of customers"))
     return _figure(reader, title, alt.layer(*layers), 220, legend, table(
-        [reader.say(_("Tenth")), reader.say(_("Customers")), reader.say(_("Mean probability")), reader.say(_("From")),
-         reader.say(_("To")), reader.say(_("Expected buyers")), reader.say(_("Observed"))],
+        [reader.say(_("Tenth")), reader.say(_("Customers")), reader.say(_("Mean probability")), reader.say(_("Lowest")),
+         reader.say(_("Highest")), reader.say(_("Expected buyers")), reader.say(_("Observed"))],
         [[r.decile, reader.number(r.customers), reader.percent(r.p_mean), reader.percent(r.p_low), reader.percent(r.p_high),
           reader.number(r.expected_buyers), reader.number(r.observed_buyers)] for r in rows],
         caption=title, numbers=(1, 2, 3, 4, 5, 6)))
@@ -156,7 +156,8 @@ def hits(reader: Reader, rates: HitRates) -> Html:
     offset = alt.YOffset("way:N", sort=["model", "popular"])
     bars = _chart(data).mark_bar(cornerRadiusEnd=2).encode(
         y=_names(names), yOffset=offset, x=alt.X("y:Q", axis=_axis(format="%", title=reader.say(
-            _("Buyers who bought one of the {k} products"), k=rates.k))), color=_colours({"model": _FIRST, "popular": _FAINT}, "way"))
+            _("Buyers who bought one of the {k} products"), k=rates.k))),
+        color=_colours({"model": _FIRST, "popular": _FAINT}, "way"))
     rule = _chart(data).mark_rule(strokeWidth=2, color=_INK).encode(
         y=_names(names), yOffset=offset, x=alt.X("low:Q"), x2="high:Q")
     title = reader.say(_("Did they buy what was recommended?"))
@@ -167,9 +168,10 @@ def hits(reader: Reader, rates: HitRates) -> Html:
 def readout(reader: Reader, result: Readout, truth: Truth | None) -> Html:
     """The effect's two intervals, no effect, and the truth where it is known."""
     fixed, anytime = reader.say(_("one look at the end")), reader.say(_("safe to look daily"))
-    data: Rows = [{"label": label, "x": e.value, "low": e.low, "high": e.high}
+    data: Rows = [{"label": label, "x": 100 * e.value, "low": 100 * (e.low or 0), "high": 100 * (e.high or 0)}
                   for label, e in ((fixed, result.effect), (anytime, result.effect_anytime))]
-    axis = _axis(format="+.0%", title=reader.say(_("Change in the share of buyers, percentage points")))
+    axis = _axis(labelExpr="datum.value == 0 ? '0' : format(datum.value, '+~g')",
+                 title=reader.say(_("Change in the share of buyers, percentage points")))
     rule = _chart(data).mark_rule(strokeWidth=3, color=_FIRST).encode(
         y=_names([fixed, anytime]), x=alt.X("low:Q", axis=axis), x2="high:Q")
     point = _chart(data).mark_point(filled=True, size=90, color=_FIRST, opacity=1).encode(
@@ -178,7 +180,7 @@ def readout(reader: Reader, result: Readout, truth: Truth | None) -> Html:
     layers = [zero, rule, point]
     legend = [(_FIRST, reader.say(_("measured, 95% interval"))), (_MUTED, reader.say(_("no effect")))]
     if truth is not None:
-        layers.append(_chart([{"x": truth.effect}]).mark_rule(color=_THIRD, strokeWidth=2).encode(x="x:Q"))
+        layers.append(_chart([{"x": 100 * truth.effect}]).mark_rule(color=_THIRD, strokeWidth=2).encode(x="x:Q"))
         legend.append((_THIRD, reader.say(_("true effect of the simulation"))))
     return _figure(reader, reader.say(_("Effect of sending, with its intervals")), alt.layer(*layers), 150, legend, None)
 

@@ -235,12 +235,11 @@ def _split_p_value(n_sent: int, n_held: int, designed: float) -> float:
 
 
 def _verdict(anytime: Estimate, srm_p_value: float) -> Verdict:
-    assert anytime.low is not None and anytime.high is not None
     if srm_p_value < SRM_LIMIT:
         return "broken"
-    if anytime.low > 0:
+    if anytime.low is not None and anytime.low > 0:
         return "works"
-    return "harms" if anytime.high < 0 else "open"
+    return "harms" if anytime.high is not None and anytime.high < 0 else "open"
 
 
 def _summary(verdict: Verdict, anytime: Estimate, detectable: Power, held: float, designed: float) -> Text:
@@ -257,8 +256,8 @@ def _summary(verdict: Verdict, anytime: Estimate, detectable: Power, held: float
     if detectable.lift is None:
         return text(_("No effect can be told from chance: the holdout is too small to show any effect. Hold out more people or "
                       "read several campaigns together."))
-    return text(_("No effect can be told from chance yet. A holdout of this size finds a rise of {lift:.0%} or more four times in "
-                  "five; a smaller one needs more people or several campaigns read together."), lift=detectable.lift)
+    return text(_("No effect can be told from chance yet. A holdout of this size finds a rise of {lift:.0%} or more four times "
+                  "in five; a smaller one needs more people or several campaigns read together."), lift=detectable.lift)
 
 
 def _forget(engine: Engine, plan: str, *, simulated: bool) -> None:

@@ -47,7 +47,8 @@ def render_report(report: Report, language: str = "en", *, languages: Sequence[s
     pages = [_page(Reader(code, report.shop.currency), report, shown) for code in shown]
     style = Html(files("brandloom.measure").joinpath("report.css").read_text(encoding="utf-8"))
     head = el("head", el("meta", charset="utf-8"), el("meta", http_equiv="Content-Security-Policy", content=_POLICY),
-              el("meta", name="viewport", content="width=device-width, initial-scale=1"), el("meta", name="referrer", content="no-referrer"),
+              el("meta", name="viewport", content="width=device-width, initial-scale=1"),
+              el("meta", name="referrer", content="no-referrer"),
               el("meta", name="color-scheme", content="light dark"), el("title", title), el("style", style))
     return "<!DOCTYPE html>\n" + el("html", head, el("body", *switch, *pages), lang=_tag(first)) + "\n"
 

@@ -44,12 +44,7 @@ def wilson(hits: int, trials: int, *, level: int = 95) -> Estimate:
         >>> round(share.low, 4), round(share.high, 4)
         (0.2553, 0.3662)
     """
-    if trials <= 0:
-        return Estimate(0.0, 0.0, 1.0, level)
-    z, share = _quantile(level), hits / trials
-    centre = (share + z * z / (2 * trials)) / (1 + z * z / trials)
-    half = z / (1 + z * z / trials) * float(np.sqrt(share * (1 - share) / trials + z * z / (4 * trials * trials)))
-    return Estimate(share, max(0.0, centre - half), min(1.0, centre + half), level)
+    return Estimate(*_wilson_limits(hits, trials, level), level)
 
 
 def newcombe(hits: int, trials: int, base_hits: int, base_trials: int, *, level: int = 95) -> Estimate:
@@ -60,11 +55,11 @@ def newcombe(hits: int, trials: int, base_hits: int, base_trials: int, *, level:
     Source:
         Newcombe 1998, "Interval estimation for the difference between independent proportions", method 10.
     """
-    one, base = wilson(hits, trials, level=level), wilson(base_hits, base_trials, level=level)
-    assert one.low is not None and one.high is not None and base.low is not None and base.high is not None
-    gap = one.value - base.value
-    low = gap - float(np.hypot(one.value - one.low, base.high - base.value))
-    high = gap + float(np.hypot(one.high - one.value, base.value - base.low))
+    (share, floor, ceiling), (base, base_floor, base_ceiling) = (
+        _wilson_limits(*pair, level) for pair in ((hits, trials), (base_hits, base_trials)))
+    gap = share - base
+    low = gap - float(np.hypot(share - floor, base_ceiling - base))
+    high = gap + float(np.hypot(ceiling - share, base - base_floor))
     return Estimate(gap, max(-1.0, low), min(1.0, high), level)
 
 
@@ -77,13 +72,13 @@ def share_ratio(hits: int, trials: int, base_hits: int, base_trials: int, *, lev
     Source:
         Donner and Zou 2012, "Closed-form confidence intervals for functions of the normal mean and standard deviation" (MOVER-R).
     """
-    one, base = wilson(hits, trials, level=level), wilson(base_hits, base_trials, level=level)
-    if base.value == 0:
+    (share, floor, ceiling), (base, base_floor, base_ceiling) = (
+        _wilson_limits(*pair, level) for pair in ((hits, trials), (base_hits, base_trials)))
+    if base == 0:
         return None
-    assert one.low is not None and one.high is not None and base.low is not None and base.high is not None
-    product, ratio = one.value * base.value, one.value / base.value
-    down = base.high * (2 * base.value - base.high), one.low * (2 * one.value - one.low)
-    up = base.low * (2 * base.value - base.low), one.high * (2 * one.value - one.high)
+    product, ratio = share * base, share / base
+    down = base_ceiling * (2 * base - base_ceiling), floor * (2 * share - floor)
+    up = base_floor * (2 * base - base_floor), ceiling * (2 * share - ceiling)
     low = down[1] / (product + float(np.sqrt(max(0.0, product * product - down[0] * down[1])))) if product > 0 else 0.0
     high = (product + float(np.sqrt(product * product - up[0] * up[1]))) / up[0] if up[0] > 0 else None
     return Estimate(ratio - 1, low - 1, None if high is None else high - 1, level)
@@ -163,6 +158,16 @@ def anytime_factor(people: int, *, level: int = 95, tightest_at: int) -> float:
     rho2 = (-2 * np.log(alpha) + np.log(-2 * np.log(alpha) + 1)) / tightest_at
     grown = people * rho2 + 1
     return float(np.sqrt(2 * grown / (people * people * rho2) * np.log(np.sqrt(grown) / alpha)))
+
+
+def _wilson_limits(hits: int, trials: int, level: int) -> tuple[float, float, float]:
+    """Share, lower and upper limit."""
+    if trials <= 0:
+        return 0.0, 0.0, 1.0
+    z, share = _quantile(level), hits / trials
+    centre = (share + z * z / (2 * trials)) / (1 + z * z / trials)
+    half = z / (1 + z * z / trials) * float(np.sqrt(share * (1 - share) / trials + z * z / (4 * trials * trials)))
+    return share, max(0.0, min(share, centre - half)), min(1.0, max(share, centre + half))
 
 
 def _quantile(level: int) -> float:

@@ -40,7 +40,8 @@ def link(label: object, url: str) -> Html:
     return el("a", label, href=url.strip(), rel="noopener noreferrer") if safe else el("span", label)
 
 
-def table(head: Sequence[object], rows: Iterable[Sequence[object]], *, caption: object = None, numbers: Sequence[int] = ()) -> Html:
+def table(head: Sequence[object], rows: Iterable[Sequence[object]], *, caption: object = None,
+          numbers: Sequence[int] = ()) -> Html:
     """A table whose first column names the row; `numbers` are the columns set in figures, counted from 0."""
     def cell(tag: str, column: int, content: object, **attributes: object) -> Html:
         return el(tag, content, class_="n" if column in numbers else None, **attributes)
@@ -49,7 +50,8 @@ def table(head: Sequence[object], rows: Iterable[Sequence[object]], *, caption: 
             for row in rows]
     return el("div", el("table", el("caption", caption) if caption else None,
                         el("thead", el("tr", *(cell("th", i, item, scope="col") for i, item in enumerate(head)))),
-                        el("tbody", *body)), class_="scroll", tabindex="0", role="region", aria_label=caption or head[0])
+                        el("tbody", *body)),
+              class_="scroll few" if len(head) < 3 else "scroll", tabindex="0", role="region", aria_label=caption or head[0])
 
 
 def fold(summary: object, *content: object, opened: bool = False) -> Html:

@@ -75,9 +75,10 @@ def _message(reader: Reader, message: SampleMessage) -> Html:
 
 
 def _delivery(reader: Reader, facts: Delivery) -> Html:
-    states = [(reader.say(_("Queued")), facts.queued, ""), (reader.say(_("Sent")), facts.sent, reader.say(_("accepted by the carrier"))),
+    states = [(reader.say(_("Queued")), facts.queued, ""),
+              (reader.say(_("Sent")), facts.sent, reader.say(_("accepted by the carrier"))),
               (reader.say(_("Failed")), facts.failed, reader.say(_("refused by the carrier, not sent again"))),
-              (reader.say(_("Suppressed")), facts.suppressed, reader.say(_("unsubscribed or blocked before the moment of sending"))),
+              (reader.say(_("Suppressed")), facts.suppressed, reader.say(_("unsubscribed or blocked before sending"))),
               (reader.say(_("Uncertain")), facts.uncertain, reader.say(_("interrupted while sending; never repeated by itself")))]
     if facts.read_back is not None:
         states.append((reader.say(_("Read back")), facts.read_back, reader.say(_("found in the receiving mailbox"))))
@@ -144,16 +145,17 @@ def _experiment(reader: Reader, facts: Experiment) -> Html:
     result, truth = facts.readout, facts.truth
     return join([_simulated(reader, truth) if result.simulated else None,
                  el("p", reader.words(result.summary), class_="lead"),
-                 el("div", charts.readout(reader, result, truth), _arms(reader, result), class_="pair"),
-                 _effects(reader, result, truth), _split_check(reader, result)])
+                 el("div", charts.readout(reader, result, truth), _effects(reader, result, truth), class_="pair"),
+                 _arms(reader, result), _split_check(reader, result)])
 
 
 def _simulated(reader: Reader, truth: Truth | None) -> Html:
     lift = reader.change(truth.true_lift) if truth else "–"
     return el("aside", el("h3", reader.say(_("Simulated response"))), el("p", reader.say(_(
-        "The figures of this chapter are made up by a documented simulator, because nobody in the data really got a message. Each "
-        "person held out buys with the predicted probability; a message changes it by {lift} on average, more for people who have "
-        "not bought for long. The simulator knows the true effect, so the read-out can be checked against it."), lift=lift)))
+        "The figures of this chapter are made up by a documented simulator, because nobody in the data really got a message. "
+        "Each person held out buys with the predicted probability; a message changes it by {lift} on average, more for people "
+        "who have not bought for long. The simulator knows the true effect, so the read-out can be checked against it."),
+        lift=lift)))
 
 
 def _arms(reader: Reader, result: Readout) -> Html:
@@ -173,9 +175,10 @@ def _effects(reader: Reader, result: Readout, truth: Truth | None) -> Html:
         [reader.say(_("Smallest rise found four times in five")), reader.points(result.detectable.effect)]]
     if truth is not None:
         inside = _holds(result.effect, truth.effect)
-        verdict = reader.say(_("inside the interval")) if inside else reader.say(_("outside the interval, as happens once in twenty"))
-        rows.append([reader.say(_("True effect of the simulation")), join([reader.points(truth.effect), " ", el("small", verdict)])])
-    return table([reader.say(_("Effect of sending")), reader.say(_("Estimate [95% interval]"))], rows,
+        verdict = _("inside the interval") if inside else _("outside the interval, as happens once in twenty")
+        rows.append([reader.say(_("True effect of the simulation")),
+                     join([reader.points(truth.effect), " ", el("small", reader.say(verdict))])])
+    return table([reader.say(_("What")), reader.say(_("Estimate [95% interval]"))], rows,
                  caption=reader.say(_("Effect of sending")), numbers=(1,))
 
 
@@ -198,7 +201,8 @@ def _source(source: Source) -> Html:
 
 def _made_with(reader: Reader, facts: Provenance, report: Report) -> Html:
     rows: Sequence[tuple[str, object]] = [
-        (reader.say(_("Made at")), reader.moment(report.shop.made_at)), (reader.say(_("Commit")), el("code", facts.commit or "–")),
+        (reader.say(_("Made at")), reader.moment(report.shop.made_at)),
+        (reader.say(_("Commit")), el("code", facts.commit or "–")),
         (reader.say(_("Machine")), facts.machine or "–"), (reader.say(_("Seed")), "–" if facts.seed is None else facts.seed),
         *((name, version) for name, version in facts.versions.items())]
     return fold(reader.say(_("Made with")), table([reader.say(_("What")), reader.say(_("Value"))], rows,
