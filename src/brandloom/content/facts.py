@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import cached_property
 from typing import Protocol
@@ -96,7 +96,7 @@ class Facts:
     evidence: tuple[str, ...]
     names: tuple[str, ...]
     slots: frozenset[str]
-    offer: Offer = Offer()
+    offer: Offer = field(default_factory=Offer)
     currency: str = "EUR"
 
 
@@ -106,7 +106,8 @@ def build_facts(brief: Brief, request: Request, shop: ShopConfig) -> Facts:
     products = [product.display for product in group.products[:3]]
     lines = [translate(_("Shop: {name}"), language).format(name=plain_text(shop.name)),
              translate(_("Theme: {label}"), language).format(label=plain_text(group.label).lower()),
-             translate(_("Products: {names}"), language).format(names="; ".join(products)),
+             translate(_("For example: {names}"), language).format(names="; ".join(products)),
+             translate(_("Lead product: {{ product.name }}"), language),
              *([offer] if (offer := offer_line(brief.offer, language)) else []),
              *(plain_text(fact.text) for fact in brief.facts)]
     evidence = [plain_text(group.label), *products, shop.name, *(fact.text for fact in brief.facts),

@@ -122,7 +122,7 @@ def _write(model: TextModel | None, brief: Brief, request: Request, shop: ShopCo
         found = check(slots, facts, language=request.language, channel=request.channel, packs=packs)
         blank = replace(blank, findings=(*blank.findings, *found))
         if isinstance(slots, dict) and not any(item.blocks for item in found):
-            return replace(blank, slots=MappingProxyType(slots), source=source)  # type: ignore[arg-type]
+            return replace(blank, slots=MappingProxyType(slots), source=source)
         messages = [*messages, Message("assistant", reply.text), Message("user", _reasons(found, request.language))]
     return _from_template(blank, brief, facts, packs)
 

@@ -93,8 +93,7 @@ def check_terms(text: str, place: str, *, names: Sequence[str] = (), packs: Sequ
                                  article=hit.basis, exemption=NAME_EXEMPTION))
         elif seen != hit.term:
             found.append(finding("ad-law", hit.level, place, seen, _("'{excerpt}' is a disguised spelling of '{term}', a term "
-                                 "of pack '{pack}': {article}."), article=hit.basis, term=hit.term, pack=hit.pack,
-                                 ))
+                                 "of pack '{pack}'."), article=hit.basis, term=hit.term, pack=hit.pack))
         else:
             found.append(finding("ad-law", hit.level, place, seen, _LEVELS[hit.level], article=hit.basis, pack=hit.pack))
     return found

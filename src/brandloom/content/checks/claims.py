@@ -82,7 +82,7 @@ def _pattern(english: str, chinese: str) -> re.Pattern[str]:
     """One pattern per concept. English words match whole, `*` leaves the end open; Chinese words match anywhere."""
     def word(item: str) -> str:
         body = item.rstrip("*").replace(r"\w+", "\0")
-        escaped = re.escape(body).replace("\0", r"\w+").replace(r"\ ", r"[\s-]+")
+        escaped = re.escape(body).replace("\0", r"(?!of\b)\w+").replace(r"\ ", r"[\s-]+")
         start = r"(?<![A-Za-z])" if body[:1].isalnum() else ""
         return start + escaped + ("[A-Za-z]*" if item.endswith("*") else r"(?![A-Za-z])" if body[-1:].isalnum() else "")
 

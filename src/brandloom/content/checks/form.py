@@ -77,6 +77,8 @@ def check_slots(text: str, place: str, allowed: Iterable[str]) -> list[Finding]:
     beside = _UNIT_BESIDE.search(text)
     if beside:
         found.append(finding("slot", "ban", place, beside.group(), _("'{excerpt}' repeats a sign that the slot brings itself.")))
+    if text.count("product.name") > 1:
+        found.append(finding("slot", "ban", place, "{{ product.name }}", _("{excerpt} stands more than once; it names one product.")))
     return found
 
 

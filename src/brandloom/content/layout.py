@@ -1,0 +1,181 @@
+"""Layouts: MJML with Liquid, compiled once per language and rendered into moulds. A marketer's layout is untrusted."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache, lru_cache
+from html.parser import HTMLParser
+from importlib.resources import files
+
+import mjml
+from liquid import Environment, StrictUndefined
+from liquid.exceptions import LiquidError
+
+from brandloom.errors import ConfigError
+from brandloom.i18n import _, translate
+
+MOST_BYTES = 400_000
+"""Largest message a layout may make."""
+MOST_STEPS = 2_000
+"""Most rounds of all loops of a layout together."""
+_OPEN, _CLOSE = "\ue000", "\ue001"
+_HOLE = re.compile(f"{_OPEN}(.){_CLOSE}")
+_FIRST_HOLE = 0xE100
+_TEXTS = {
+    "unsubscribe": _("Unsubscribe with one click"),
+    "preview": _("Preview: this message has not been sent"),
+}
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The two forms of a message, each with Liquid; `[[word]]` stands for a text of the catalogue."""
+
+    name: str
+    mjml: str
+    text: str
+
+
+@cache
+def bundled_layout(name: str = "card") -> Layout:
+    """A layout that comes with the package."""
+    folder = files("brandloom.content").joinpath("layouts")
+    return Layout(name, folder.joinpath(f"{name}.mjml").read_text("utf-8"),
+                  folder.joinpath(f"{name}.txt.liquid").read_text("utf-8"))
+
+
+@dataclass(frozen=True)
+class Mould:
+    """Text with holes for what differs per person: pieces and, between them, the number of the value that goes there."""
+
+    pieces: tuple[str, ...]
+    holes: tuple[int, ...]
+
+    def fill(self, values: list[str]) -> str:
+        """Put values in, as they are: the caller has escaped them."""
+        out = [self.pieces[0]]
+        for hole, piece in zip(self.holes, self.pieces[1:], strict=True):
+            out += (values[hole], piece)
+        return "".join(out)
+
+
+def hole(number: int) -> str:
+    """A mark that Liquid and escaping leave alone, later replaced by value `number`."""
+    return f"{_OPEN}{chr(_FIRST_HOLE + number)}{_CLOSE}"
+
+
+def without_holes(text: str) -> str:
+    """Text that cannot be taken for a mark."""
+    return text.replace(_OPEN, "").replace(_CLOSE, "")
+
+
+def mould(text: str) -> Mould:
+    """Split a rendered text at its holes."""
+    parts = _HOLE.split(text)
+    return Mould(tuple(parts[::2]), tuple(ord(mark) - _FIRST_HOLE for mark in parts[1::2]))
+
+
+def render_html(layout: Layout, language: str, values: Mapping[str, object]) -> str:
+    """Render the HTML form; every value is escaped.
+
+    Raises:
+        ConfigError: the layout does not compile, names an unknown value, grows past its limits, changes a personal value
+            with a filter, or holds anything active (scripts, handlers, frames, forms, links of another scheme).
+    """
+    page = _render(_HtmlEnvironment, compile_mjml(layout, language), layout, values)
+    _refuse_active(page, layout)
+    return page
+
+
+def render_text(layout: Layout, language: str, values: Mapping[str, object]) -> str:
+    """Render the text form; same errors."""
+    page = _render(_TextEnvironment, _with_texts(layout.text, language), layout, values)
+    return re.sub(r"\n{3,}", "\n\n", page).strip() + "\n"
+
+
+@lru_cache(maxsize=64)
+def compile_mjml(layout: Layout, language: str) -> str:
+    """HTML of a layout with its Liquid still in it."""
+    source = _with_texts(layout.mjml, language)
+    if re.search(r"<mj-(?:include|html-attributes)\b", source):
+        raise ConfigError(_("Layout '{name}' uses mj-include or mj-html-attributes, which are not allowed."), name=layout.name)
+    try:
+        return str(mjml.mjml2html(source, disable_comments=False, fonts={}))
+    except (ValueError, OSError) as error:
+        raise ConfigError(_("Layout '{name}' is not valid MJML: {reason}."), name=layout.name,
+                          reason=" ".join(str(error).split())[:160]) from error
+
+
+class _Bounded(Environment):
+    loop_iteration_limit = MOST_STEPS
+    output_stream_limit = MOST_BYTES
+    local_namespace_limit = 100_000
+    context_depth_limit = 8
+
+    def setup_tags_and_filters(self, *, extra: bool = False) -> None:
+        super().setup_tags_and_filters(extra=extra)
+        for tag in ("include", "render"):
+            self.tags.pop(tag, None)
+        # What would let a layout print a value without escaping it.
+        for name in ("safe", "escapejs", "base64_decode", "base64_url_safe_decode", "url_decode"):
+            self.filters.pop(name, None)
+
+
+@cache
+def _HtmlEnvironment() -> Environment:
+    return _Bounded(autoescape=True, undefined=StrictUndefined)
+
+
+@cache
+def _TextEnvironment() -> Environment:
+    return _Bounded(undefined=StrictUndefined)
+
+
+def _render(environment: object, source: str, layout: Layout, values: Mapping[str, object]) -> str:
+    try:
+        page = environment().from_string(source).render(**values)  # type: ignore[operator]
+    except LiquidError as error:
+        raise ConfigError(_("Layout '{name}' cannot be rendered: {reason}. Values are {known}."), name=layout.name,
+                          reason=" ".join(str(error).split())[:160], known=", ".join(values)) from error
+    if len(_HOLE.findall(page)) != page.count(_OPEN) or page.count(_OPEN) != page.count(_CLOSE):
+        raise ConfigError(_("Layout '{name}' changes a personal value with a filter; such values can only be printed."),
+                          name=layout.name)
+    return str(page)
+
+
+def _with_texts(source: str, language: str) -> str:
+    for word, template in _TEXTS.items():
+        source = source.replace(f"[[{word}]]", translate(template, language))
+    return source.replace("[[lang]]", {"zh": "zh-CN"}.get(language, language))
+
+
+class _Active(HTMLParser):
+    """Finds what acts in a page."""
+
+    def __init__(self) -> None:
+        super().__init__(convert_charrefs=True)
+        self.found: str | None = None
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag in ("script", "iframe", "object", "embed", "form", "input", "base", "svg", "math", "link", "video", "audio"):
+            self.found = self.found or f"<{tag}>"
+        for name, value in attrs:
+            scheme = re.match(r"\s*([a-z][a-z0-9+.-]*):", re.sub(r"[\x00-\x20]", "", value or "").lower())
+            if name.startswith("on") or (name in ("href", "src", "action", "formaction", "xlink:href", "background", "poster")
+                                         and scheme and scheme[1] not in ("http", "https", "mailto", "tel", "cid")):
+                self.found = self.found or f"{name}="
+            if name == "http-equiv" and (value or "").lower() == "refresh":
+                self.found = self.found or "refresh"
+
+    handle_startendtag = handle_starttag
+
+
+def _refuse_active(page: str, layout: Layout) -> None:
+    finder = _Active()
+    finder.feed(page)
+    finder.close()
+    if finder.found:
+        raise ConfigError(_("Layout '{name}' holds {found}, which a message must not have."), name=layout.name,
+                          found=finder.found)

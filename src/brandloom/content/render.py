@@ -1,0 +1,237 @@
+"""From a checked variant to the message one person reads.
+
+Liquid runs once per variant and shape of message, with marks in place of what differs per person; filling the marks is joining
+strings. So a personal value is never parsed as a template, and thousands of messages a second need no template engine at all.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from urllib.parse import quote, urlsplit
+
+from brandloom.content.brief import Brief, Offer
+from brandloom.content.checks import SLOT
+from brandloom.content.facts import Product, format_day, format_price, offer_value, plain_text
+from brandloom.content.layout import Layout, Mould, bundled_layout, hole, mould, render_html, render_text, without_holes
+from brandloom.content.writer import Variant
+from brandloom.errors import ConfigError
+from brandloom.govern import AiLabel, ai_label, visible_label
+from brandloom.i18n import _, translate
+from brandloom.workspace import SenderConfig, ShopConfig
+
+MOST_PRODUCTS = 4
+"""Product cards in one message; more are left out."""
+_NO_NAME = re.compile(r"[/\\@:{}<>\[\]|=;%&#$^*~`\"]|\d{2,}|\.\w{2,}")
+_AD_MARK = "（广告）"
+"""Head of the subject that China's rules for commercial e-mail ask for."""
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """A message as it arrives; `label` goes into the mail's header too, None when no model wrote any of it."""
+
+    subject: str
+    preheader: str
+    html: str
+    text: str
+    label: AiLabel | None
+
+
+@dataclass(frozen=True)
+class _Shape:
+    """All that messages of one mould share."""
+
+    slots: tuple[tuple[str, str], ...]
+    language: str
+    labelled: bool
+    named: bool
+    products: int
+    offer: Offer
+    shop: str
+    currency: str
+    sender: SenderConfig
+    advert: bool
+    preview: bool
+
+
+@dataclass(frozen=True)
+class _Moulds:
+    subject: Mould
+    preheader: Mould
+    html: Mould
+    text: Mould
+
+
+# Numbers of the values that differ per person; products follow, four values each.
+_NAME, _UNSUBSCRIBE, _META, _CTA_URL, _FIRST_PRODUCT = range(5)
+
+
+def render(variant: Variant, person_slots: Mapping[str, str | None], products: Sequence[Product], brief: Brief,
+           shop: ShopConfig, *, unsubscribe_url: str, produce_id: str, label_key: bytes = b"", preview: bool = False,
+           layout: Layout | None = None) -> Rendered:
+    """Make one person's message.
+
+    Args:
+        person_slots: 'first_name' or nothing; a missing or doubtful name gives a greeting without one.
+        products: the person's own, best first; the first fills `{{ product.name }}` and `{{ product.price }}`.
+        unsubscribe_url: the person's own link, http(s).
+        produce_id: id of this text in the audit chain, for the AI label.
+        label_key: `workspace.derive_key("label")`, which seals the label.
+        preview: mark the message as not sent and let it be made without a postal address.
+        layout: another layout than the bundled one.
+    Raises:
+        ConfigError: no postal address, no product for a text that names one, a link that is not http(s), or a layout that
+            cannot be used.
+    """
+    if not preview and not shop.sender.postal_address.strip():
+        raise ConfigError(_("The shop has no postal address, which every marketing mail must show. Set sender.postal_address "
+                            "in brandloom.toml."))
+    name = usable_name(person_slots.get("first_name"))
+    shown = list(products[:MOST_PRODUCTS])
+    shape = _Shape(tuple(variant.slots.items()), variant.language, variant.source != "template", bool(name), len(shown), brief.offer,
+                   plain_text(shop.name), shop.currency, shop.sender,
+                   "cn" in shop.jurisdictions and variant.language == "zh", preview)
+    moulds = _moulds(shape, layout or bundled_layout())
+    label = _label(variant, shop.name, produce_id, label_key)
+    website = safe_url(shop.sender.website)
+    plain = [name, safe_url(unsubscribe_url), label.meta_tag() if label else "", website]
+    for product in shown:
+        plain += _card(product, shop.currency, variant.language, website)
+    escaped = [value if at == _META else html.escape(value) for at, value in enumerate(plain)]
+    return Rendered(plain_text(moulds.subject.fill(plain)), plain_text(moulds.preheader.fill(plain)),
+                    moulds.html.fill(escaped), moulds.text.fill(plain), label)
+
+
+def usable_name(name: str | None) -> str:
+    """A first name fit for a greeting, or '' : no links, markup, digits in number or overlong text posing as a name."""
+    name = plain_text(name or "")
+    if len(name) > 40 or _NO_NAME.search(name) or not any(c.isalpha() for c in name):
+        return ""
+    return name.title() if name.isascii() and (name.isupper() or name.islower()) else name
+
+
+def safe_url(url: str) -> str:
+    """An absolute http(s) link with nothing that could end an attribute or a line.
+
+    Raises:
+        ConfigError: it is no such link.
+    """
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.netloc or re.search(r"[\s<>\"'\x00-\x1f]", url):
+        raise ConfigError(_("'{url}' is not a link that a message can hold; it must start with https:// or http://."),
+                          url=plain_text(url)[:80])
+    return url
+
+
+def without_name(text: str, language: str) -> str:
+    """Text with `{{ first_name }}` taken out so that it still reads well."""
+    slot = r"\{\{ ?first_name ?\}\}"
+    if language == "zh":
+        slot = f"(?:亲爱的)?{slot}"
+        return re.sub(rf"^\s*{slot}[，,：:！!、]?\s*|[，,、]?\s*{slot}(?=[，。！？!?,：:]|$)|{slot}", "", text)
+    text = re.sub(rf"\b(Hi|Hello|Hey|Dear|Hi there),? {slot}", "Hello", text)
+    text = re.sub(rf",? {slot}(?=[,.!?:;]|$)", "", text)
+    text = re.sub(rf"^\s*{slot}[,:!]?\s*|{slot}(?:'s|’s)?\s*", "", text)
+    return text[:1].upper() + text[1:]
+
+
+@lru_cache(maxsize=512)
+def _moulds(shape: _Shape, layout: Layout) -> _Moulds:
+    """Run Liquid once for all messages of one shape."""
+    parts = {place: _with_marks(text, shape) for place, text in shape.slots}
+    subject = (_AD_MARK if shape.advert else "") + parts["subject"]
+    values = _values(shape, parts, subject)
+    page = render_html(layout, shape.language, values)
+    page = page.replace("</head>", hole(_META) + "</head>", 1)
+    return _Moulds(mould(subject), mould(parts["preheader"]), mould(page), mould(render_text(layout, shape.language, values)))
+
+
+def _values(shape: _Shape, parts: Mapping[str, str], subject: str) -> dict[str, object]:
+    """What a layout can print. Values that differ per person are marks."""
+    terms = _offer_terms(shape)
+    address = shape.sender.postal_address or translate(_("(postal address not set yet)"), shape.language)
+    return {
+        "subject": subject, "preheader": parts["preheader"], "headline": parts["headline"], "body": parts["body"],
+        "cta": parts["cta"], "cta_url": hole(_CTA_URL), "greeting": _greeting(shape),
+        "products": [{"name": hole(at), "price": hole(at + 1), "url": hole(at + 2), "initial": hole(at + 3)}
+                     for at in range(_FIRST_PRODUCT, _FIRST_PRODUCT + 4 * shape.products, 4)],
+        "offer": {"text": _offer_text(shape), "terms": terms},
+        "shop": {"name": shape.shop}, "sender": {"name": plain_text(shape.sender.name), "address": plain_text(address)},
+        "reason": translate(_("You receive this e-mail because you agreed to news from {shop}."), shape.language).format(
+            shop=shape.shop),
+        "unsubscribe_url": hole(_UNSUBSCRIBE), "preview": shape.preview,
+        "ai_sentence": visible_label(shape.language, producer=shape.shop).sentence if shape.labelled else "",
+    }
+
+
+def _with_marks(text: str, shape: _Shape) -> str:
+    """Put marks for personal slots and values for the others into a checked text."""
+    if not shape.named:
+        text = without_name(text, shape.language)
+    known = {"first_name": hole(_NAME), "shop.name": shape.shop, "offer.code": shape.offer.code or "",
+             "offer.until": format_day(shape.offer, shape.language),
+             "offer.value": offer_value(shape.offer, shape.language, shape.currency)}
+    if shape.products:
+        known |= {"product.name": hole(_FIRST_PRODUCT), "product.price": hole(_FIRST_PRODUCT + 1)}
+
+    def fill(match: re.Match[str]) -> str:
+        if match[1] not in known:
+            raise ConfigError(_("The text needs {slot}, which this message does not have. Give the person at least one "
+                                "product, and the brief the offer it names."), slot=match[1])
+        return known[match[1]]
+    return SLOT.sub(fill, without_holes(text))
+
+
+def _greeting(shape: _Shape) -> str:
+    if any("first_name" in text for place, text in shape.slots if place in ("headline", "body")):
+        return ""
+    if not shape.named:
+        return translate(_("Hello,"), shape.language)
+    return translate(_("Hello {name},"), shape.language).format(name=hole(_NAME))
+
+
+def _offer_text(shape: _Shape) -> str:
+    heads = {"percent_off": _("{value} off your order"), "amount_off": _("{value} off your order (amount)"),
+             "free_shipping": _("Free shipping on your order"), "gift": _("A gift with your order: {text}"), "none": ""}
+    template = heads[shape.offer.kind]
+    if not template:
+        return ""
+    text = translate(template, shape.language).replace(" (amount)", "")
+    return text.format(value=offer_value(shape.offer, shape.language, shape.currency), text=plain_text(shape.offer.text or ""))
+
+
+def _offer_terms(shape: _Shape) -> str:
+    """Code, last day and smallest order in one line; they stand in the offer's box at full contrast."""
+    offer, language = shape.offer, shape.language
+    parts = []
+    if offer.code:
+        parts.append(translate(_("Code {code}"), language).format(code=offer.code))
+    if offer.until:
+        parts.append(translate(_("until {day}"), language).format(day=format_day(offer, language)))
+    if offer.min_order is not None:
+        parts.append(translate(_("orders from {amount}"), language).format(
+            amount=format_price(offer.min_order, shape.currency, language)))
+    if offer.text and offer.kind != "gift":
+        parts.append(plain_text(offer.text))
+    return " · ".join(parts) if offer.kind != "none" else ""
+
+
+@lru_cache(maxsize=20_000)
+def _card(product: Product, currency: str, language: str, website: str) -> tuple[str, str, str, str]:
+    """Name, price, link and initial of a product as shown; a product without a page of its own links to the shop."""
+    price = "" if product.price is None else format_price(product.price, currency, language)
+    home = website if urlsplit(website).path else website + "/"
+    url = product.url or f"{home}{'&' if '?' in home else '?'}product={quote(product.id, safe='')}"
+    name = without_holes(product.display)
+    initial = next((c.upper() for c in name if c.isalpha()), "·")
+    return name, price, safe_url(url), initial
+
+
+def _label(variant: Variant, shop: str, produce_id: str, key: bytes) -> AiLabel | None:
+    if variant.source == "template":
+        return None
+    return ai_label("\n".join(variant.slots.values()), producer=plain_text(shop), produce_id=produce_id, key=key)
