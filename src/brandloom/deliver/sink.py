@@ -125,7 +125,7 @@ class LoopbackSmtp:
             await self._loop.run_in_executor(None, self._on_data, recipient)
         queue = self._faults.get(recipient)
         fault = queue.popleft() if queue else "ok"
-        if fault in ("ok", "hang_up_stored"):
+        if fault in ("ok", "hang_up_stored") and server in self._sessions:  # kept while the sender is there, or not at all
             self._keep(recipient, envelope.original_content or b"")
         if fault in ("hang_up", "hang_up_stored") and server.transport is not None:
             server.transport.close()
@@ -135,7 +135,7 @@ class LoopbackSmtp:
 
     async def handle_VRFY(self, server: SMTP, session: Session, envelope: Envelope, address: str) -> str:  # noqa: N802
         """Whether a Message-ID arrived. Says 'no' only when no connection is open that might still bring it."""
-        name = address.strip()
+        name = f"<{address.strip('<> ')}>"
         others = [event.wait() for protocol, event in self._sessions.items() if protocol is not server]
         if not self.arrivals[name] and others:
             with contextlib.suppress(TimeoutError):
