@@ -49,8 +49,10 @@ class EconomicsConfig(_Strict):
 
     margin: float = Field(default=0.35, gt=0, le=1)
     """Gross margin of a sale, a share of its amount."""
-    assumed_lift: float = Field(default=0.05, ge=0, le=1)
+    assumed_lift: float = Field(default=0.10, ge=0, le=1)
     """Relative rise in purchases a message is assumed to bring until an experiment has measured it."""
+    redemption: float = Field(default=0.25, ge=0, le=1)
+    """Share of the buyers who use an offer: 1 when it is taken off by itself, less when a code has to be typed."""
     cost_per_message: dict[str, float] = Field(default_factory=lambda: {"email": 0.002})
     """Cost of one message per channel, in the workspace's currency."""
 

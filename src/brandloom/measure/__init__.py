@@ -29,11 +29,11 @@ from brandloom.measure.intervals import (
 from brandloom.measure.meter import Meter, Stage
 from brandloom.measure.replay import Capture, HitRates, capture, hit_rate
 from brandloom.measure.report import Report, from_json, to_json
-from brandloom.measure.words import Text, text, words
+from brandloom.measure.words import Both, Text, both, text, words
 
 __all__ = [
-    "Arm", "Capture", "Estimate", "HitRates", "Meter", "Power", "Readout", "Report", "Stage", "Text", "Truth",
-    "anytime_difference", "bootstrap", "bootstrap_ratio", "capture", "fixed_difference", "from_json", "hit_rate",
+    "Arm", "Both", "Capture", "Estimate", "HitRates", "Meter", "Power", "Readout", "Report", "Stage", "Text", "Truth",
+    "anytime_difference", "bootstrap", "bootstrap_ratio", "both", "capture", "fixed_difference", "from_json", "hit_rate",
     "holdout_readout", "newcombe", "observe_outcomes", "power", "render_report", "report", "simulate_response", "text", "to_json",
     "wilson", "words",
 ]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from brandloom.i18n import translate
+from brandloom.i18n import translate, using
 
 
 @dataclass(frozen=True)
@@ -15,7 +16,24 @@ class Text:
     values: dict[str, str | int | float] = field(default_factory=dict)
 
 
-Words = str | Text
+@dataclass(frozen=True)
+class Both:
+    """A text that was rendered in each language where it was made."""
+
+    en: str
+    zh: str
+
+
+Words = str | Text | Both
+
+
+def both(make: Callable[[], str]) -> Both:
+    """Render what another room says, in both languages."""
+    made = {}
+    for code in ("en", "zh"):
+        with using(code):
+            made[code] = make()
+    return Both(**made)
 
 
 def text(template: str, /, **values: str | int | float) -> Text:
@@ -27,6 +45,8 @@ def words(item: Words, language: str) -> str:
     """Render words in one language; a plain string is looked up as it is, text values too."""
     if isinstance(item, str):
         return translate(item, language)
+    if isinstance(item, Both):
+        return item.zh if language == "zh" else item.en
     values = {name: translate(value, language) if isinstance(value, str) else value for name, value in item.values.items()}
     template = translate(item.template, language)
     return template.format(**values) if values else template

