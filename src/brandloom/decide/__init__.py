@@ -1,8 +1,8 @@
 """Deciding: who gets what, in which language and on which channel, within a budget, with a holdout and logged probabilities."""
 
-from brandloom.decide.decisions import MAX_VARIANTS, POLICY, Audience, DecisionSummary, Products, decide
+from brandloom.decide.decisions import MAX_VARIANTS, POLICY, REASONS, Audience, DecisionSummary, Products, decide
 from brandloom.decide.economics import Economics, incremental_value
 from brandloom.decide.variants import Variant
 
-__all__ = ["MAX_VARIANTS", "POLICY", "Audience", "DecisionSummary", "Economics", "Products", "Variant", "decide",
+__all__ = ["MAX_VARIANTS", "POLICY", "REASONS", "Audience", "DecisionSummary", "Economics", "Products", "Variant", "decide",
            "incremental_value"]

@@ -32,6 +32,21 @@ from brandloom.i18n import _
 
 POLICY = "incremental-value 1"  # name and version; raise the version when a choice could come out differently
 MAX_VARIANTS = 16
+REASONS = {  # for people; those of eligibility come from `govern` and `deliver`
+    "worth_it": _("Written to: the expected gain is above the cost."),
+    "holdout": _("Held out at random, so that the effect can be measured."),
+    "not_in_audience": _("Outside the audience of the brief."),
+    "no_consent": _("No consent for this channel."),
+    "no_address": _("No address for this channel."),
+    "suppressed": _("Unsubscribed, bounced or complained before."),
+    "frequency_cap": _("Was written to too often lately."),
+    "minor": _("Is or may be a minor."),
+    "personalisation_off": _("Has switched personalisation off."),
+    "no_products": _("No product to recommend."),
+    "not_worth_it": _("The expected gain is not above the cost."),
+    "over_budget": _("Beyond the budget: others promise more per cost."),
+    "audience_full": _("Beyond the size of the audience: others promise more per cost."),
+}
 _SHOWN = ("1", "2", "3", "4")
 _Z80 = 1.2815515655446004
 
