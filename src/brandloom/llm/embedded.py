@@ -31,7 +31,7 @@ class EmbeddedModel(TextModel):
 
     Args:
         path: the weights, a .gguf file.
-        threads: threads that compute; None takes one per core.
+        threads: threads that compute; None takes one per core, at most 8.
         context: most tokens of one request, prompt and answer together.
         slots: requests computed at the same time; more wait in a queue.
         name: what the model is called in results; the file's name when None.
@@ -42,7 +42,7 @@ class EmbeddedModel(TextModel):
         ConfigError: there is no such file, it is not GGUF, or the runtime is not installed.
     """
 
-    def __init__(self, path: Path, *, threads: int | None = None, context: int = 2048, slots: int = 1, name: str | None = None,
+    def __init__(self, path: Path, *, threads: int | None = None, context: int = 4096, slots: int = 1, name: str | None = None,
                  load_timeout_s: float = 180.0, timeout_s: float = 600.0, batch: int = 512, repack: bool = False) -> None:
         if importlib.util.find_spec("xllamacpp") is None:
             raise ConfigError(_("This machine has no runtime for embedded models. Run `pip install xllamacpp` (Linux and macOS), "
@@ -50,7 +50,7 @@ class EmbeddedModel(TextModel):
         self.path = check_gguf(path)
         self.name = name or self.path.stem
         self.slots = slots
-        self._arguments = ["--weights", str(self.path), "--name", self.name, "--threads", str(threads or os.cpu_count() or 1),
+        self._arguments = ["--weights", str(self.path), "--name", self.name, "--threads", str(threads or _cores()),
                            "--context", str(context), "--slots", str(slots), "--batch", str(batch), *(["--repack"] * repack)]
         self._load_timeout_s, self._timeout_s = load_timeout_s, timeout_s
         self._child: subprocess.Popen[bytes] | None = None
@@ -165,6 +165,12 @@ def _end(child: subprocess.Popen[bytes]) -> None:
     except subprocess.TimeoutExpired:
         child.kill()
         child.wait()
+
+
+def _cores() -> int:
+    """Cores this process may use; past eight, memory is what limits."""
+    usable = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
+    return min(usable, 8)
 
 
 def _peak_memory(pid: int) -> int | None:

@@ -2,7 +2,7 @@
 
 It is started by `EmbeddedModel` as a file, not as a module, so that it imports nothing of Brandloom: it holds the weights
 and little else. First line of standard input: the key. First line of standard output: the address, once it is ready.
-It ends when standard input closes, that is when its parent closes it or dies in any way.
+It ends when standard input closes or its parent is another one, that is when its parent ends it or dies in any way.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import ctypes
 import os
+import select
 import signal
 import sys
 import threading
@@ -27,7 +28,7 @@ def main() -> None:
         sys.exit("no key on standard input")
     ready = _own_stdout()
     server = _load(options, key)
-    threading.Thread(target=_end_with_stdin, daemon=True).start()
+    threading.Thread(target=_end_with_parent, args=(options.parent,), daemon=True).start()
     # From here on the thread watches. The signal would also come when only the parent's starting thread ends.
     _set_death_signal(0)
     print(server.listening_address, file=ready, flush=True)
@@ -87,9 +88,12 @@ def _set_death_signal(number: int) -> None:
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, number)
 
 
-def _end_with_stdin() -> None:
-    while os.read(0, 1024):
-        pass
+def _end_with_parent(parent: int) -> None:
+    """Wait for the end of standard input. A copy of the pipe in some other fork would keep it open: look at the parent too."""
+    while os.getppid() == parent:
+        readable, _, _ = select.select([0], [], [], 1.0)
+        if readable and not os.read(0, 1024):
+            break
     os._exit(0)
 
 
