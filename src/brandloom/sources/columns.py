@@ -15,7 +15,7 @@ class Column:
     """One canonical column: how its values read, and the headings it goes by, the surest first."""
 
     reads: str
-    """'text', 'id', 'time' or 'number'."""
+    """'text', 'id', 'time' (a moment), 'day' (a date without a zone) or 'number'."""
     names: str
     """Headings separated by spaces, in the spelling of `plain`."""
 
@@ -64,7 +64,7 @@ KINDS: dict[str, dict[str, Column]] = {
         "customer": CUSTOMER, "country": COUNTRY,
         "language": Column("text", "language lang locale preferredlanguage 语言"),
         "first_seen": Column("time", "firstseen createdat registeredat registrationdate signupdate joindate 注册时间 注册日期 入会时间 创建时间"),
-        "birth_date": Column("time", "birthdate dateofbirth birthday dob 出生日期 生日"),
+        "birth_date": Column("day", "birthdate dateofbirth birthday dob 出生日期 生日"),
         "age": Column("text", "age agegroup ageband agerange 年龄 年龄段"),
     },
     "documents": {

@@ -24,9 +24,11 @@ from brandloom.ledger.schema import loads
 from brandloom.sources.columns import KINDS
 from brandloom.sources.dates import ORDERS
 from brandloom.sources.formats import open_source
+from brandloom.sources.happenings import load_happenings
+from brandloom.sources.lists import load_list
 from brandloom.sources.reports import FileReport, LoadReport
 from brandloom.sources.transfer import staging_engine
-from brandloom.sources.work import Job, Outcome, load_file
+from brandloom.sources.work import Job, Outcome
 from brandloom.workspace import Workspace
 
 Kind = Literal["orders", "events", "products", "customers", "documents"]
@@ -102,7 +104,7 @@ def _load_one(job: Job, path: Path, scratch: Path) -> _Done:
     source = open_source(job.staging.connection, path, scratch)
     plain_name = re.sub(r"[^\w.-]+", "_", path.name)
     rejects = scratch / f"{job.load_id[:8]}-{plain_name}.rejects.csv"
-    outcome = load_file(job, source, rejects)
+    outcome = (load_happenings if job.kind in {"orders", "events"} else load_list)(job, source, rejects)
     job.tell("done", 1.0)
     written = rejects if outcome.report.rows_refused else None
     return _Done(outcome.report, outcome, written, job.load_id, source.fingerprint)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 import pyarrow as pa
 
 from brandloom.engine import DuckEngine, Engine, read_sql

@@ -8,8 +8,7 @@ from datetime import datetime
 import pyarrow as pa
 
 from brandloom.engine import DuckEngine, read_sql
-from brandloom.govern import Vault
-from brandloom.govern import normal
+from brandloom.govern import Vault, normal
 from brandloom.sources.adjustments import is_adjustment
 from brandloom.sources.formats import literal
 from brandloom.sources.staging import BATCH, Staged, insert_rows
@@ -31,37 +30,45 @@ def prepare_lines(duck: DuckEngine, staged: Staged, *, properties: str) -> None:
     """
     have = staged.positions
     texts = ", ".join(f"p.{name}" if name in have else f"CAST(NULL AS VARCHAR) AS {name}" for name in _TEXTS)
-    product = "coalesce(p.product, p.name)" if {"product", "name"} <= have.keys() else "p.product" if "product" in have else "p.name"
+    product = "coalesce(p.product, p.name)" if {"product", "name"} <= have.keys() else "p.product" if "product" in have else \
+        "p.name" if "name" in have else "CAST(NULL AS VARCHAR)"
     quantity, quantity_raw = ("p.quantity", "p.quantity_raw") if "quantity" in have else ("CAST(1 AS DOUBLE)", "CAST(NULL AS VARCHAR)")
     price = "p.unit_price" if "unit_price" in have else "CAST(NULL AS DOUBLE)"
-    money = " , ".join([*(["p.amount"] if "amount" in have else []), *([f"{price} * {quantity}"] if "unit_price" in have else [])])
-    raws = ", ".join(f"p.{name}_raw" for name in ("amount", "unit_price") if name in have)
+    money = ", ".join([*(["p.amount"] if "amount" in have else []), f"{price} * {quantity}"])
+    raws = ", ".join([*(f"p.{name}_raw" for name in ("amount", "unit_price") if name in have), "CAST(NULL AS VARCHAR)"])
     status = f"coalesce(lower(p.status) IN ({', '.join(literal(word) for word in UNDONE)}), FALSE)" if "status" in have else "FALSE"
     invoice = f"coalesce(p.order_id[1] IN ('C', 'c') AND {quantity} < 0, FALSE)" if "order_id" in have else "FALSE"
+    words = " ".join(f"WHEN {literal(theirs)} THEN {literal(ours)}" for theirs, ours in KIND_WORDS.items())
+    kind = f"CASE lower(p.kind) {words} ELSE lower(p.kind) END" if "kind" in have else "CAST(NULL AS VARCHAR)"
     duck.connection.execute(f"""
         CREATE OR REPLACE TEMP VIEW plain_lines AS
-        SELECT p.line, p.malformed, p.customer AS source_customer, {product} AS product, {texts}, p.occurred_at, p.occurred_at_raw,
+        SELECT p.line, p.malformed, p.customer AS source_customer, {product} AS product, {texts}, {kind} AS kind, p.occurred_at, p.occurred_at_raw,
                {quantity} AS quantity, {quantity_raw} AS quantity_raw, {price} AS unit_price, coalesce({money}) AS money,
                coalesce({raws}) AS money_raw, {status} AS undone, {status} OR {invoice} AS cancelled, {properties} AS properties
         FROM parsed p""")
-    identity = ("order_id, source_customer, product, occurred_at, occurred_at_raw, quantity, quantity_raw, money, money_raw, row_id, undone")
+    identity = ("order_id, source_customer, product, occurred_at, occurred_at_raw, quantity, quantity_raw, money, money_raw, row_id, undone, kind, session")
     duck.connection.execute(f"""
         CREATE OR REPLACE TEMP VIEW lines AS
         SELECT *, TRY_CAST(money AS DECIMAL(18, 4)) AS amount, hash({identity}) AS same FROM plain_lines""")
-    everything = f"{identity}, name, country, channel, unit_price, properties"
+    everything = f"{identity}, name, country, channel, campaign, unit_price, properties"
     duck.connection.execute(read_sql("sources", "repeated").format(identity=identity, everything=everything))
 
 
 def judge_orders(duck: DuckEngine, now: datetime) -> None:
-    """Make the tables `adjustments` and `refused`."""
+    """Make the tables `adjustments` (products that are no goods) and `refused`."""
     names = duck.connection.sql("""
         SELECT product, arg_max(name, (lines, name)) AS name FROM (
             SELECT product, name, count(*) AS lines FROM lines WHERE product IS NOT NULL GROUP BY product, name)
-        WHERE name IS NOT NULL OR lines > 0 GROUP BY product""").to_arrow_table().to_pylist()
+        GROUP BY product""").to_arrow_table().to_pylist()
     found = [row["product"] for row in names if is_adjustment(row["product"], row["name"])]
     duck.connection.execute("CREATE OR REPLACE TEMP TABLE adjustments (product VARCHAR)")
     insert_rows(duck.connection, "adjustments", pa.table({"product": pa.array(found, pa.string())}))
     duck.connection.execute(read_sql("sources", "refused_orders"), {"now": now})
+
+
+def judge_events(duck: DuckEngine, now: datetime) -> None:
+    """Make the table `refused` for events that are no order lines."""
+    duck.connection.execute(read_sql("sources", "refused_events"), {"now": now})
 
 
 def make_pseudonyms(duck: DuckEngine, vault: Vault, keyed_by: str, select: str) -> None:
@@ -84,9 +91,9 @@ def key_of(text: str, keyed_by: str) -> str:
     return normal.source_id(text)
 
 
-def accept_orders(duck: DuckEngine) -> None:
+def accept(duck: DuckEngine, kind: str) -> None:
     """Make the view `accepted`: rows as `events` wants them, with what products and customers are derived from."""
-    duck.connection.execute(read_sql("sources", "accepted_orders"))
+    duck.connection.execute(read_sql("sources", f"accepted_{kind}"))
 
 
 def count_notes(duck: DuckEngine) -> dict[str, int]:

@@ -8,6 +8,7 @@ REASONS = {
     "malformed": _("the line does not have the fields of the heading"),
     "duplicate": _("exact copy of an earlier line"),
     "same_line": _("same order, product, time, quantity and amount as an earlier line"),
+    "same_id": _("an earlier line has the same id"),
     "no_date": _("no date"),
     "bad_date": _("the date cannot be read"),
     "future_date": _("the date is in the future"),
@@ -24,6 +25,7 @@ REASONS = {
     "zero_price": _("the price is zero"),
     "negative_price": _("negative price on a sale"),
     "too_large": _("the amount or quantity is too large to be real"),
+    "no_name": _("no name"),
     "no_text": _("no text"),
 }
 

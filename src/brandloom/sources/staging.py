@@ -6,12 +6,12 @@ as found (`<name>_raw`). Distinct texts that are left go through Python once; `p
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, Iterator
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import duckdb
@@ -25,10 +25,9 @@ from brandloom.sources.columns import Column
 from brandloom.sources.dates import DayMonthOrder, date_reader
 from brandloom.sources.formats import Source, literal
 
-BLANKS = "' ' || chr(9) || chr(10) || chr(13) || chr(160) || chr(12288) || chr(65279)"
 LARGEST = 1e15  # numbers from here on are read as text first and then refused
 BATCH = 100_000
-_EPOCHS = (("1e8", "1e11", 1_000_000), ("1e11", "1e14", 1_000), ("1e14", "1e17", 1))  # from, below, microseconds per unit
+READ_LATER = frozenset({"time", "day", "number"})  # kinds of column with values that SQL may leave as text
 
 
 @dataclass(frozen=True)
@@ -49,16 +48,21 @@ class Staged:
 
 
 def stage(duck: DuckEngine, source: Source, positions: dict[str, int], columns: Mapping[str, Column],
-          others: Iterable[int], zone: ZoneInfo) -> Staged:
+          others: Iterable[int], zone: ZoneInfo, *, careful: Set[str] = frozenset()) -> Staged:
     """Scan the file once into `staged`; columns at `others` come along as text named by their position, c7."""
-    cells = [part for name, at in positions.items() for part in _cells(name, columns[name].reads, at, source.types[at], zone)]
-    cells += [f"{_text(at, source.types[at])} AS c{at}" for at in others]
+    inner, outer = [f"{source.malformed} AS malformed"], ["malformed"]
+    for name, at in positions.items():
+        read, made = _cells(name, columns[name].reads, at, source.types[at], _zone_of(columns[name], zone), name in careful)
+        inner, outer = inner + read, outer + made
+    inner += [f"{_text(at, source.types[at])} AS c{at}" for at in others]
+    outer += [f"c{at}" for at in others]
     connection = duck.connection
     for table in ("staged", "reject_errors", "reject_scans"):
         connection.execute(f"DROP TABLE IF EXISTS {table}")
     with _in_file_order(connection):
         try:
-            connection.execute(f"CREATE TEMP TABLE staged AS SELECT {source.malformed} AS malformed, {', '.join(cells)} FROM {source.relation}")
+            connection.execute(f"CREATE TEMP TABLE staged AS SELECT {', '.join(outer)} "
+                               f"FROM (SELECT {', '.join(inner)} FROM {source.relation})")
         except (duckdb.InvalidInputException, duckdb.IOException) as error:
             raise DataError(_("{file} cannot be read: {reason}."), file=source.name, reason=_first_line(error)) from error
     records = int(_one(connection, "SELECT count(*) FROM staged"))
@@ -77,16 +81,16 @@ def parse(duck: DuckEngine, staged: Staged, date_order: str | None, zone: ZoneIn
     connection = duck.connection
     values, joins = [], []
     for name, column in staged.columns.items():
-        if name not in staged.positions or column.reads not in {"time", "number"}:
+        if name not in staged.positions or column.reads not in READ_LATER:
             continue
         value = f"s.{name}"
         if int(_one(connection, f"SELECT count({name}_raw) FROM staged")):
-            reader = _date_reader if column.reads == "time" else _amount_reader
-            _map_values(connection, name, column.reads, reader(connection, staged, name, date_order, zone))
+            reader = _amount_reader if column.reads == "number" else _date_reader
+            _map_values(connection, name, column.reads, reader(connection, staged, name, date_order, _zone_of(column, zone)))
             joins.append(f"LEFT JOIN map_{name} ON map_{name}.raw = s.{name}_raw")
             value = f"coalesce(s.{name}, map_{name}.value)"
         values.append(f"{value} AS {name}, s.{name}_raw")
-    read = {name for name, column in staged.columns.items() if column.reads in {"time", "number"} and name in staged.positions}
+    read = {name for name, column in staged.columns.items() if column.reads in READ_LATER and name in staged.positions}
     dropped = ", ".join(sorted(read | {f"{name}_raw" for name in read}))
     first = _one(connection, "SELECT coalesce(min(rowid), 0) FROM staged")  # rows of an open transaction are numbered from far up
     plain = f"s.* EXCLUDE ({dropped})" if read else "s.*"
@@ -94,48 +98,49 @@ def parse(duck: DuckEngine, staged: Staged, date_order: str | None, zone: ZoneIn
                        f"FROM staged s {' '.join(joins)}")
 
 
-def _cells(name: str, reads: str, at: int, kind: str, zone: ZoneInfo) -> list[str]:
-    if reads == "time":
-        return [f"{expression} AS {name}{suffix}" for expression, suffix in zip(_time(at, kind, zone), ("", "_raw"), strict=True)]
-    if reads == "number":
-        return [f"{expression} AS {name}{suffix}" for expression, suffix in zip(_number(at, kind), ("", "_raw"), strict=True)]
-    return [f"{_text(at, kind)} AS {name}"]
+def _cells(name: str, reads: str, at: int, kind: str, zone: ZoneInfo, careful: bool) -> tuple[list[str], list[str]]:
+    """SQL of one canonical column in two layers, so that each value is converted once: what to read, and what to make of it."""
+    text = _text(at, kind)
+    if reads not in READ_LATER:
+        return [f"{text} AS {name}"], [name]
+    value = _time(at, kind, text) if reads != "number" else _number(at, kind, text, careful)
+    moment = f"CAST(timezone({literal(zone.key)}, {name}_read) AS TIMESTAMP)"
+    ready = moment if reads != "number" and kind != "zoned" and zone.key != "UTC" else f"{name}_read"
+    return ([f"{value} AS {name}_read", f"{text} AS {name}_text"],
+            [f"{ready} AS {name}", f"CASE WHEN {name}_read IS NULL THEN {name}_text END AS {name}_raw"])
+
+
+def _zone_of(column: Column, zone: ZoneInfo) -> ZoneInfo:
+    return ZoneInfo("UTC") if column.reads == "day" else zone  # a birthday is the same day everywhere
 
 
 def _text(at: int, kind: str) -> str:
     if kind == "number":  # 17850.0 is the id 17850
         return f"CASE WHEN c{at} = trunc(c{at}) THEN CAST(CAST(c{at} AS HUGEINT) AS VARCHAR) ELSE CAST(c{at} AS VARCHAR) END"
-    if kind != "text":
-        return f"CAST(c{at} AS VARCHAR)"
-    return f"nullif(trim(c{at}, {BLANKS}), '')"
+    return f"nullif(trim(c{at}), '')" if kind == "text" else f"CAST(c{at} AS VARCHAR)"
 
 
-def _number(at: int, kind: str) -> tuple[str, str]:
-    """Value, and text where the value is missing. '1.299' is left: it may mean 1299."""
+def _number(at: int, kind: str, text: str, careful: bool) -> str:
+    """The number where it is written plainly. `careful` leaves out '1.299', which means 1299 where commas are decimal."""
     if kind == "number":
-        return f"CASE WHEN abs(c{at}) < {LARGEST} THEN CAST(c{at} AS DOUBLE) END", f"CASE WHEN NOT abs(c{at}) < {LARGEST} THEN CAST(c{at} AS VARCHAR) END"
-    text = _text(at, kind)
-    easy = f"(abs(TRY_CAST({text} AS DOUBLE)) < {LARGEST} AND NOT suffix(left(right({text}, 4), 1), '.'))"
-    return f"CASE WHEN {easy} THEN TRY_CAST({text} AS DOUBLE) END", f"CASE WHEN {easy} THEN NULL ELSE {text} END"
+        return f"CASE WHEN abs(c{at}) < {LARGEST} THEN CAST(c{at} AS DOUBLE) END"
+    number = f"TRY_CAST({text} AS DOUBLE)"
+    pointless = f" AND NOT contains({text}, '.')" if careful else ""
+    return f"CASE WHEN abs({number}) < {LARGEST}{pointless} THEN {number} END"
 
 
-def _time(at: int, kind: str, zone: ZoneInfo) -> tuple[str, str]:
-    """Moment in UTC, and text where the moment is missing."""
-    def utc(moment: str) -> str:
-        return moment if zone.key == "UTC" else f"CAST(timezone({literal(zone.key)}, {moment}) AS TIMESTAMP)"
-
+def _time(at: int, kind: str, text: str) -> str:
+    """The moment where it is ISO without a zone (then still in the shop's zone), or of a column that holds moments."""
     if kind == "zoned":
-        return f"CAST(timezone('UTC', c{at}) AS TIMESTAMP)", "CAST(NULL AS VARCHAR)"
+        return f"CAST(timezone('UTC', c{at}) AS TIMESTAMP)"
     if kind == "time":
-        return utc(f"CAST(c{at} AS TIMESTAMP)"), "CAST(NULL AS VARCHAR)"
+        return f"CAST(c{at} AS TIMESTAMP)"
     if kind == "number":
-        cases = " ".join(f"WHEN c{at} >= {low} AND c{at} < {high} THEN make_timestamp(CAST(c{at} * {unit} AS BIGINT))"
-                         for low, high, unit in _EPOCHS)
-        return f"CASE {cases} END", f"CASE WHEN c{at} >= 1e8 AND c{at} < 1e17 THEN NULL ELSE CAST(c{at} AS VARCHAR) END"
-    text = _text(at, kind)
-    iso = (f"CASE WHEN {text}[5] = '-' AND {text}[8] = '-' AND (length({text}) = 10 OR ({text}[14] = ':' AND (length({text}) = 16"
-           f" OR (length({text}) = 19 AND {text}[17] = ':')))) THEN TRY_CAST({text} AS TIMESTAMP) END")
-    return utc(iso), f"CASE WHEN {iso} IS NULL THEN {text} END"
+        return "CAST(NULL AS TIMESTAMP)"
+    long = f"(strlen({text}) = 19 AND substr({text}, 17, 1) = ':')"
+    usual = f"({long} OR strlen({text}) = 10 OR (strlen({text}) = 16 AND substr({text}, 14, 1) = ':'))"
+    moment = f"TRY_CAST({text} AS TIMESTAMP)"
+    return f"CASE WHEN {usual} AND {moment} BETWEEN TIMESTAMP '1900-01-01' AND TIMESTAMP '2500-01-01' THEN {moment} END"
 
 
 @contextmanager
@@ -149,10 +154,23 @@ def _in_file_order(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
 
 
 def _broken_lines(connection: duckdb.DuckDBPyConnection) -> dict[int, str]:
-    made = connection.execute("SELECT 1 FROM duckdb_tables() WHERE table_name = 'reject_errors'").fetchone()
-    if not made:
+    if not _one(connection, "SELECT count(*) FROM duckdb_tables() WHERE table_name = 'reject_errors'"):
         return {}
     return dict(connection.execute("SELECT line, min(error_message) FROM reject_errors GROUP BY line").fetchall())
+
+
+def written_with_commas(duck: DuckEngine, staged: Staged) -> set[str]:
+    """Number columns of text whose decimal mark is a comma: there '1.299', which SQL took for a fraction, may mean 1299."""
+    found = set()
+    for name, column in staged.columns.items():
+        at = staged.positions.get(name)
+        if at is not None and column.reads == "number" and staged.source.types[at] == "text":
+            mark = DecimalMark()
+            for text in _distinct(duck.connection, name):
+                mark.see(text)
+            if mark.settled == ",":
+                found.add(name)
+    return found
 
 
 def _date_reader(connection: duckdb.DuckDBPyConnection, staged: Staged, name: str, order: str | None,
@@ -177,12 +195,12 @@ def _amount_reader(connection: duckdb.DuckDBPyConnection, staged: Staged, name: 
 
 
 def _map_values(connection: duckdb.DuckDBPyConnection, name: str, reads: str, read: Callable[[str], Any]) -> None:
-    connection.execute(f"CREATE OR REPLACE TEMP TABLE map_{name} (raw VARCHAR, value {'TIMESTAMP' if reads == 'time' else 'DOUBLE'})")
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE map_{name} (raw VARCHAR, value {'DOUBLE' if reads == 'number' else 'TIMESTAMP'})")
     found = connection.sql(f"SELECT DISTINCT {name}_raw AS raw FROM staged WHERE {name}_raw IS NOT NULL").to_arrow_table()
     for batch in found.to_batches(max_chunksize=BATCH):
         texts = batch.column(0).to_pylist()
         values = [read(text) for text in texts]
-        kind = pa.timestamp("us") if reads == "time" else pa.float64()
+        kind = pa.float64() if reads == "number" else pa.timestamp("us")
         rows = pa.table({"raw": pa.array(texts, pa.string()), "value": pa.array(
             [float(value) if isinstance(value, Decimal) else value for value in values], kind)})
         insert_rows(connection, f"map_{name}", rows)
@@ -204,8 +222,8 @@ def _distinct(connection: duckdb.DuckDBPyConnection, name: str) -> Iterator[str]
 
 
 def _one(connection: duckdb.DuckDBPyConnection, sql: str) -> Any:
-    row = connection.execute(sql).fetchone()
-    return row[0] if row else None
+    rows = connection.execute(sql).fetchall()  # read to its end: an open result blocks the connection
+    return rows[0][0] if rows else None
 
 
 def _first_line(error: Exception) -> str:

@@ -1,0 +1,48 @@
+"""Loading what happened: order lines and other events."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from brandloom.engine import read_sql
+from brandloom.sources import orders
+from brandloom.sources.formats import Source, literal
+from brandloom.sources.merge import merge_customers, merge_products
+from brandloom.sources.rejects import write_rejects
+from brandloom.sources.transfer import append, known_ids
+from brandloom.sources.work import Job, Outcome, lay_out, properties_of, read_rows, seal_later
+
+
+def load_happenings(job: Job, source: Source, rejects: Path) -> Outcome:
+    """Load one file of kind orders or events inside the caller's transaction."""
+    layout = lay_out(job, source)
+    staged = read_rows(job, layout)
+    orders.prepare_lines(job.staging, staged, properties=properties_of(layout))
+    (orders.judge_orders if job.kind == "orders" else orders.judge_events)(job.staging, job.now)
+    orders.make_pseudonyms(job.staging, job.vault, layout.keyed_by, "SELECT DISTINCT customer AS source_customer FROM parsed")
+    orders.accept(job.staging, job.kind)
+    job.tell("write", 0.6)
+    new, known = _append_fresh(job)
+    reasons = orders.count_reasons(job.staging, staged)
+    report = layout.report(staged, rows_new=new, rows_known=known, rows_refused=sum(reasons.values()), reasons=reasons,
+                           notes=orders.count_notes(job.staging))
+    if job.kind == "orders":
+        merge_products(job.engine, job.staging, "fresh")
+    merge_customers(job.engine, job.staging, read_sql("sources", "buyers"))
+    if report.rows_refused:
+        write_rejects(job.staging, staged, rejects)
+    return Outcome(report, persons=seal_later(job, layout))
+
+
+def _append_fresh(job: Job) -> tuple[int, int]:
+    """Append the accepted rows that the warehouse does not have; returns how many are new and how many it knew."""
+    known = known_ids(job.engine, job.staging, "events", "event")
+    if known:
+        job.sql(f"CREATE OR REPLACE TEMP TABLE fresh_{job.number} AS SELECT * FROM accepted a "
+                f"WHERE NOT EXISTS (SELECT 1 FROM {known} k WHERE k.event = a.event)")
+    job.sql(f"CREATE OR REPLACE TEMP VIEW fresh AS SELECT * FROM {f'fresh_{job.number}' if known else 'accepted'}")
+    append(job.engine, job.staging, "events", f"""SELECT event, customer, occurred_at, kind, product, quantity, amount, order_id,
+        session, channel, campaign, properties, {literal(job.load_id)} AS load FROM fresh""")
+    accepted = job.count("SELECT count(*) FROM lines") - job.count("SELECT count(*) FROM refused")
+    new = job.count(f"SELECT count(*) FROM fresh_{job.number}") if known else accepted
+    return new, accepted - new
