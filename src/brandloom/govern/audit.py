@@ -79,7 +79,7 @@ class Audit:
             row = connection.execute(select(audit).where(audit.c.seq == _HEAD)).one_or_none()
         return None if row is None else Head(int(row.subject), row.previous)
 
-    def verify(self, *, since: Head | None = None) -> int | None:
+    def verify(self, *, since: Head | None = None, connection: Connection | None = None) -> int | None:
         """Check every record and the head, in one pass.
 
         Args:
@@ -89,8 +89,8 @@ class Audit:
             head itself is forged or missing.
         """
         query = select(audit).order_by(audit.c.seq).execution_options(yield_per=5_000)
-        with reading(self._ledger) as connection:
-            rows = iter(connection.execute(query))
+        with reading(connection or self._ledger) as open_connection, open_connection.execute(query) as result:
+            rows = iter(result)
             head = next(rows, None)
             if head is None:
                 return None if since is None else 1
