@@ -33,7 +33,8 @@ class EmbeddedModel(TextModel):
         path: the weights, a .gguf file.
         threads: threads that compute; None takes one per core, at most 8.
         context: most tokens of one request, prompt and answer together.
-        slots: requests computed at the same time; more wait in a queue.
+        slots: requests computed at the same time; more wait in a queue. Each slot also remembers the beginning it read last,
+            so two keep an English and a Chinese example at hand even when requests come one by one.
         name: what the model is called in results; the file's name when None.
         load_timeout_s: longest wait for the weights to load.
         timeout_s: longest wait for one answer; generous, since cores may be shared.
@@ -42,7 +43,7 @@ class EmbeddedModel(TextModel):
         ConfigError: there is no such file, it is not GGUF, or the runtime is not installed.
     """
 
-    def __init__(self, path: Path, *, threads: int | None = None, context: int = 4096, slots: int = 1, name: str | None = None,
+    def __init__(self, path: Path, *, threads: int | None = None, context: int = 4096, slots: int = 2, name: str | None = None,
                  load_timeout_s: float = 180.0, timeout_s: float = 600.0, batch: int = 512, repack: bool = False) -> None:
         if importlib.util.find_spec("xllamacpp") is None:
             raise ConfigError(_("This machine has no runtime for embedded models. Run `pip install xllamacpp` (Linux and macOS), "
