@@ -1,11 +1,12 @@
 -- One row per customer who could have been chosen: score, recency and what followed in [$as_of, $until).
 -- With $plan = '' the pool is everyone with a prediction; otherwise everyone the plan could have chosen.
 WITH pool AS (
-    SELECT customer, 0 AS chosen
+    SELECT customer, 0 AS chosen, p_purchase
     FROM predictions
     WHERE $plan = '' AND as_of = $as_of
     UNION ALL
-    SELECT customer, MAX(CASE WHEN action IN ('send', 'holdout') THEN 1 ELSE 0 END) AS chosen
+    SELECT customer, MAX(CASE WHEN action IN ('send', 'holdout') THEN 1 ELSE 0 END) AS chosen,
+           MAX(p_purchase) AS p_purchase
     FROM decisions
     WHERE plan = $plan AND (action IN ('send', 'holdout') OR reason IN ('not_worth_it', 'over_budget'))
     GROUP BY customer
@@ -26,7 +27,7 @@ later AS (
 )
 SELECT pool.customer,
        pool.chosen,
-       coalesce(predictions.p_purchase, 0.0) AS p_purchase,
+       coalesce(pool.p_purchase, predictions.p_purchase, 0.0) AS p_purchase,
        coalesce(date_diff('second', before.last_at, $as_of), 9000000000) AS recency_s,
        coalesce(later.bought, 0) AS bought,
        coalesce(later.revenue, 0.0) AS revenue

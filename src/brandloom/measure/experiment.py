@@ -30,6 +30,7 @@ from brandloom.measure.intervals import (
     share_ratio,
     wilson,
 )
+from brandloom.measure.replay import require_predictions
 from brandloom.measure.words import Text, text
 
 Verdict = Literal["works", "harms", "open", "broken"]
@@ -178,10 +179,12 @@ def simulate_response(engine: Engine, plan: str, *, true_lift: float, horizon_da
         true_lift: relative rise in purchases caused by a message, -1 or more (0.2 is 20 %).
         seed: the same seed writes the same rows.
     Raises:
+        NotFittedError: nothing was learned yet.
         StateError: the plan has nobody in the experiment.
     """
     if true_lift < -1:
         raise DataError(_("true_lift is {value}; a purchase probability cannot fall below 0. Use -1 or more."), value=true_lift)
+    require_predictions(engine)
     rows = engine.query(read_sql("measure", "response"), plan=plan)
     if rows.num_rows == 0:
         raise StateError(_("Plan '{plan}' has nobody to send to or to hold out. Plan first."), plan=plan)

@@ -52,14 +52,16 @@ class Reader:
 
     def change(self, value: float | None) -> str:
         """A relative change with its sign."""
-        return "–" if value is None else f"{100 * value:+.0f}%".replace("-", "−")
+        if value is None:
+            return "–"
+        return f"{100 * value:+.{0 if abs(value) >= 0.1 else 1}f}%".replace("-", "−")
 
     def money(self, value: float | None) -> str:
         if value is None:
             return "–"
         whole = abs(value) >= 1000
         return format_currency(round(value) if whole else value, self.currency, locale=self.locale,
-                               format="¤#,##0;-¤#,##0" if whole else None, currency_digits=not whole)
+                               format="¤#,##0;-¤#,##0" if whole else None, currency_digits=not whole).replace("-", "−")
 
     def short_money(self, value: float) -> str:
         """For a chart's labels: £1.2M."""
@@ -92,7 +94,11 @@ class Reader:
         return self._with_interval(estimate, self.percent)
 
     def share_gap(self, estimate: Estimate) -> Html:
-        return self._with_interval(estimate, self.points)
+        """A difference of shares with its interval, the unit written once: +6.8 [+4.3, +9.2] pt."""
+        def plain(value: float | None) -> str:
+            return "" if value is None else f"{100 * value:+.1f}".replace("-", "−")
+
+        return Html(self.say(_("{value} pt"), value=self._with_interval(estimate, plain)))
 
     def relative(self, estimate: Estimate) -> Html:
         return self._with_interval(estimate, self.change)

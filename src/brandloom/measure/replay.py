@@ -121,6 +121,7 @@ def capture(engine: Engine, *, as_of: datetime, horizon_days: int, plan: str = "
         NotFittedError: no predictions as of that time, or an unknown plan.
         DataError: nobody of the pool bought in the horizon, or nobody was chosen.
     """
+    require_predictions(engine)
     rows = engine.query(read_sql("measure", "capture"), plan=plan, as_of=as_of, until=as_of + timedelta(days=horizon_days))
     if rows.num_rows == 0:
         raise NotFittedError(_("Nothing to replay: no predictions as of {as_of}, or no plan '{plan}'. "
@@ -160,6 +161,12 @@ def hit_rate(engine: Engine, *, as_of: datetime, horizon_days: int, k: int = 5, 
                         days=horizon_days, as_of=as_of.date())
     found = [row for kind in _KINDS for row in _hit_rows(rows, kind, k, seed, draws)]
     return HitRates(k=k, horizon_days=horizon_days, popular_days=popular_days, rows=tuple(found))
+
+
+def require_predictions(engine: Engine) -> None:
+    """Raises NotFittedError when nothing was learned yet."""
+    if not engine.exists("predictions"):
+        raise NotFittedError(_("No predictions yet. Run `brandloom learn` first."))
 
 
 @dataclass(frozen=True)
