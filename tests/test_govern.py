@@ -157,7 +157,7 @@ def test_an_unchanged_person_is_not_written_again(vault: Vault, ledger: Ledger) 
 
 
 def test_a_load_that_fails_seals_nobody(vault: Vault, ledger: Ledger) -> None:
-    with pytest.raises(KeyError), ledger.begin() as connection:
+    with pytest.raises(KeyError), ledger.begin() as connection:  # noqa: PT012
         vault.seal([_person(vault, 1)], now=NOW, connection=connection)
         assert vault.reveal([vault.pseudonym("1")], connection=connection)
         raise KeyError

@@ -172,7 +172,7 @@ def test_neither_does_it_as_subject_nor_anything_that_is_not_json(audit: Audit) 
 
 def test_a_record_goes_with_the_transaction_it_is_part_of(audit: Audit, ledger: Ledger) -> None:
     fill(audit, 2)
-    with pytest.raises(KeyError), ledger.begin() as connection:
+    with pytest.raises(KeyError), ledger.begin() as connection:  # noqa: PT012
         assert audit.append("plan.launched", "p", "Marketer", {}, NOW, connection=connection) == 3
         raise KeyError
     assert audit.verify() is None

@@ -115,7 +115,7 @@ def test_an_address_cannot_be_written_where_its_digest_belongs(ledger: Ledger) -
     with pytest.raises(DataError, match="Only digests") as error:
         suppress(ledger, "email", ["anna@mail.example"], reason="manual", now=NOW)
     assert "anna" not in str(error.value)
-    with pytest.raises(DataError, match="Unknown reason 'bored'. Known: unsubscribed, bounced"):
+    with pytest.raises(DataError, match=r"Unknown reason 'bored'\. Known: unsubscribed, bounced"):
         suppress(ledger, "email", DIGESTS[0], reason="bored", now=NOW)  # type: ignore[arg-type]
 
 

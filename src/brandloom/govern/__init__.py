@@ -2,10 +2,23 @@
 
 from brandloom.govern.audit import Audit, Head
 from brandloom.govern.consent import (
-    Consent, granted, record, refusals, suppress, suppressed, withdraw,
+    Consent,
+    granted,
+    record,
+    refusals,
+    suppress,
+    suppressed,
+    withdraw,
 )
 from brandloom.govern.label import (
-    AiLabel, VisibleLabel, ai_label, is_genuine, label_in_html, label_in_mail, parse_label, visible_label,
+    AiLabel,
+    VisibleLabel,
+    ai_label,
+    is_genuine,
+    label_in_html,
+    label_in_mail,
+    parse_label,
+    visible_label,
 )
 from brandloom.govern.patterns import holds_personal, scrub
 from brandloom.govern.personal import find_personal_columns

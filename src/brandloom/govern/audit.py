@@ -112,10 +112,11 @@ class Audit:
         query = select(audit).where(audit.c.seq == _HEAD).with_for_update()
         head = connection.execute(query).one_or_none()
         if head is None:
-            if connection.execute(select(audit.c.seq).limit(1)).first() is not None:
-                raise StateError(_("The head of the audit chain is missing. Nothing was added; verify the chain first."))
+            # Whoever comes second waits here for the first one's commit, then sees the head that it left.
             insert_new(connection, audit, [{"seq": _HEAD, **self._head_row({"seq": 0, "digest": _START}, now)}])
             head = connection.execute(query).one()
+            if head.subject == "0" and connection.execute(select(audit.c.seq).where(audit.c.seq > _HEAD).limit(1)).first():
+                raise StateError(_("The head of the audit chain is missing. Nothing was added; verify the chain first."))
         return int(head.subject), head.previous
 
     def _head_row(self, last: Mapping[str, Any], now: datetime) -> dict[str, Any]:

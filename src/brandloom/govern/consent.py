@@ -136,7 +136,7 @@ def _check(rows: Iterable[Consent], now: datetime) -> None:
 def _append(connection: Connection, rows: list[Consent], now: datetime) -> int:
     history = _history(connection, {row.customer for row in rows})
     new: list[dict[str, Any]] = []
-    for row in map(lambda one: _as_row(one, now), rows):
+    for row in (_as_row(one, now) for one in rows):
         key = tuple(row[name] for name in _KEY)
         said = (row["granted"], row["wording_hash"])
         in_force, by_source = history.setdefault(key, (None, {}))

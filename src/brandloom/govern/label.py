@@ -62,8 +62,9 @@ class AiLabel:
         return HEADER, json.dumps(content, ensure_ascii=True, separators=(", ", ":"))
 
 
-_NAMES = {"label": "Label", "content_producer": "ContentProducer", "produce_id": "ProduceID", "reserved_code1": "ReservedCode1",
-          "content_propagator": "ContentPropagator", "propagate_id": "PropagateID", "reserved_code2": "ReservedCode2"}
+_NAMES = {"label": "Label", "content_producer": "ContentProducer", "produce_id": "ProduceID",
+          "reserved_code1": "ReservedCode1", "content_propagator": "ContentPropagator", "propagate_id": "PropagateID",
+          "reserved_code2": "ReservedCode2"}
 
 
 def visible_label(language: str, *, producer: str) -> VisibleLabel:
@@ -71,7 +72,8 @@ def visible_label(language: str, *, producer: str) -> VisibleLabel:
     return VisibleLabel(translate(MARK, language), translate(SENTENCE, language).format(producer=producer))
 
 
-def ai_label(content: str, *, producer: str, produce_id: str, key: bytes, propagator: str = "", propagate_id: str = "") -> AiLabel:
+def ai_label(content: str, *, producer: str, produce_id: str, key: bytes, propagator: str = "",
+             propagate_id: str = "") -> AiLabel:
     """Mark a generated text and seal mark and text together.
 
     Args:

@@ -181,8 +181,8 @@ class Vault:
         try:
             content = self._cipher.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], _bound_to(customer, key_id))
         except (InvalidTag, ValueError):
-            raise DataError(_("The vault record of {customer} cannot be opened: it was changed, moved or sealed with another key. "
-                              "Restore the ledger and workspace.key from the same backup."), customer=customer) from None
+            raise DataError(_("The vault record of {customer} cannot be opened: it was changed, moved or sealed with another "
+                              "key. Restore the ledger and workspace.key from the same backup."), customer=customer) from None
         payload: dict[str, Any] = json.loads(content.decode("utf-8", "surrogatepass"))
         return Person(customer, **payload)
 
