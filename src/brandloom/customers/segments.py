@@ -83,8 +83,10 @@ def segment_summary(engine: Engine) -> list[SegmentSummary]:
         NotFittedError: `segments` has not been built.
     """
     require_segments(engine)
-    grouped = engine.query("SELECT s.segment AS segment, count(*) AS n, sum(CAST(p.net_revenue AS DECIMAL(18, 4))) AS revenue "
-                           "FROM segments s JOIN profiles p ON p.customer = s.customer GROUP BY s.segment ORDER BY n DESC, segment")
+    grouped = engine.query("SELECT s.segment AS segment, count(*) AS n, "
+                           "sum(CAST(p.net_revenue AS DECIMAL(18, 4))) AS revenue "
+                           "FROM segments s JOIN profiles p ON p.customer = s.customer "
+                           "GROUP BY s.segment ORDER BY n DESC, segment")
     recency = medians(engine, "segment", "days_since_last")
     orders = medians(engine, "segment", "orders")
     people = sum(grouped["n"].to_pylist())

@@ -8,4 +8,5 @@ from brandloom.predict.reasons import reason_text
 from brandloom.predict.scoring import predict
 from brandloom.predict.training import fit
 
-__all__ = ["Estimate", "Evaluation", "ModelCard", "PurchaseModel", "actual_purchases", "evaluate", "fit", "predict", "reason_text"]
+__all__ = ["Estimate", "Evaluation", "ModelCard", "PurchaseModel", "actual_purchases", "evaluate", "fit", "predict",
+           "reason_text"]

@@ -35,16 +35,17 @@ def evaluate(engine: Engine, model: PurchaseModel, cutoff: datetime, *, seed: in
     """
     end = cutoff + timedelta(days=model.card.horizon_days)
     if model.card.as_of > cutoff:
-        raise DataError(_("The model has seen data up to {seen}; judging it at {cutoff} would flatter it. Fit it as of the cutoff."),
-                        seen=model.card.as_of.date(), cutoff=cutoff.date())
+        raise DataError(_("The model has seen data up to {seen}; judging it at {cutoff} would flatter it. "
+                          "Fit it as of the cutoff."), seen=model.card.as_of.date(), cutoff=cutoff.date())
     last = scalar(engine, "SELECT max(occurred_at) AS last FROM events")
     # the last day on file may be unfinished by hours; a whole missing day would count buyers as lost
     if not isinstance(last, datetime) or last < end - timedelta(days=1):
-        raise DataError(_("Judging {days} days from {cutoff} needs data up to {end}; they end on {last}. Choose an earlier cutoff "
-                          "or a shorter horizon."), days=model.card.horizon_days, cutoff=cutoff.date(), end=end.date(),
+        raise DataError(_("Judging {days} days from {cutoff} needs data up to {end}; they end on {last}. "
+                          "Choose an earlier cutoff or a shorter horizon."),
+                        days=model.card.horizon_days, cutoff=cutoff.date(), end=end.date(),
                         last=last.date() if isinstance(last, datetime) else "-")
-    people = int(str(scalar(engine, "SELECT count(DISTINCT customer) AS n FROM events WHERE occurred_at < $cutoff", cutoff=cutoff)))
-    share = min(1.0, MAX_TRAINING_CUSTOMERS / max(1, people))
+    known = scalar(engine, "SELECT count(DISTINCT customer) AS n FROM events WHERE occurred_at < $cutoff", cutoff=cutoff)
+    share = min(1.0, MAX_TRAINING_CUSTOMERS / max(1, int(str(known))))
     rows = examples(engine, [cutoff], model.card.horizon_days, share=share, seed=seed)
     judged = Judged.of(model.scorer.score(rows.x, threads), rows.bought, rows.spend)
     return Evaluation(cutoff, model.card.horizon_days, len(rows), judge(judged, seed=seed, draws=draws))

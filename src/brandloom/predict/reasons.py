@@ -98,4 +98,5 @@ def _number(values: Floats, digits: int) -> pa.Array:
 
 
 def _pick(table: Floats, column: np.ndarray) -> Floats:
-    return table[np.arange(len(table)), column]
+    picked: Floats = table[np.arange(len(table)), column]
+    return picked

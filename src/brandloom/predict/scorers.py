@@ -30,7 +30,9 @@ class Scores:
 class Scorer(Protocol):
     """A fitted model of purchase and spend. `kind` names it in saved files; threads are LightGBM's."""
 
-    kind: str
+    @property
+    def kind(self) -> str:
+        """'blend' or 'cells'."""
 
     def score(self, x: Floats, threads: int = 1) -> Scores:
         """Predictions for feature rows."""
@@ -56,7 +58,8 @@ class Blend:
 
     Because the mix is linear in log-odds, contributions of both parts add up exactly. `members` are the same pairs fitted to
     bootstrap samples of customers; with the level's sd they give the intervals. `typical_sd` and `basket_sd` are the members'
-    mean spread in training (log-odds, log money).
+    mean spread in training (log-odds, log money). `spend_power` above 1 gives the largest customers back what averaging over
+    leaves took from them; the total stays.
     """
 
     purchase: Pair
@@ -67,6 +70,8 @@ class Blend:
     level: Level
     typical_sd: float
     basket_sd: float
+    spend_power: float = 1.0
+    spend_log_scale: float = 0.0
     kind: str = "blend"
 
     def score(self, x: Floats, threads: int = 1) -> Scores:
@@ -74,10 +79,10 @@ class Blend:
         basket = self.basket.raw(x, 0.5, threads)
         sd = np.hypot(_spread([m.raw(x, self.weight, threads) for m in self.members], self.typical_sd), self.level.sd)
         p, low, high = sigmoid(raw), sigmoid(raw - Z80 * sd), sigmoid(raw + Z80 * sd)
-        spend = p * np.exp(basket)
+        spend = np.exp(self.spend_power * (np.log(p) + basket) + self.spend_log_scale)
         spread = _spread([m.raw(x, 0.5, threads) for m in self.basket_members], self.basket_sd)
         # d log p = (1 - p) d logit p, and both parts err independently
-        log_sd = np.sqrt(((1.0 - p) * sd) ** 2 + spread**2)
+        log_sd = self.spend_power * np.sqrt(((1.0 - p) * sd) ** 2 + spread**2)
         return Scores(p, low, high, spend, spend * np.exp(-Z80 * log_sd), spend * np.exp(Z80 * log_sd))
 
     def contributions(self, x: Floats, threads: int = 1) -> tuple[Floats, float]:
@@ -91,7 +96,7 @@ class Cells:
     """Beta posteriors by recency and repeat purchase, each shrunk to the level above: for shops with little history.
 
     `edges` are days since the last purchase; a customer's row is 0 (never bought), or 1 + the number of edges passed.
-    `alpha` and `beta` are (rows x 2) by first-time and repeat buyers. `scale` turns the window that was observed into the horizon.
+    `alpha` and `beta` are (rows x 2) by first-time and repeat buyers. `scale` is the horizon over the window observed.
     """
 
     edges: tuple[float, ...]
@@ -117,7 +122,7 @@ class Cells:
         return Scores(p, low, high, p * basket, low * basket / wide, high * basket * wide)
 
     def contributions(self, x: Floats, threads: int = 1) -> tuple[Floats, float]:
-        row, repeat = self.cell(x)
+        row, _repeat = self.cell(x)
         base = float(logit(stretch(np.array([self.base_p]), self.scale))[0])
         by_row = logit(stretch(np.array(self.row_p), self.scale))[row]
         whole = logit(self.score(x).p)

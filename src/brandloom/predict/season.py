@@ -22,7 +22,7 @@ from brandloom.predict.learners import Linear
 YEAR = timedelta(days=364)  # whole weeks, so weekdays stay in place
 SEASON_WEIGHT = 0.75  # of last year's step: one year is one observation
 CARRY_OVER = 0.5  # of the latest level error where no year-ago window exists
-PRIOR_SD, PRIOR_WEIGHT = 0.2, 2.0  # what level errors are like in shops, worth this many observed steps
+PRIOR_SD, PRIOR_WEIGHT = 0.25, 3.0  # what level errors are like in shops, worth this many observed steps
 SETTLING = timedelta(days=60)  # a shop's first weeks know only fresh customers
 
 
@@ -41,11 +41,11 @@ def estimate_level(engine: Engine, model: Linear, train: Examples, as_of: dateti
     errors = level_errors(model, train)
     past = [as_of - YEAR, *(cutoff - YEAR for cutoff in cutoffs)]
     if len(cutoffs) < 2 or past[-1] - SETTLING < first:
-        return Level(CARRY_OVER * errors[0], _step_sd(np.diff(errors)), "latest")
+        return Level(CARRY_OVER * float(errors[0]), _step_sd(np.diff(errors)), "latest")
     before = level_errors(model, examples(engine, past, horizon_days, share=share, seed=seed))
-    step = before[0] - np.mean(before[1:])
+    step = float(before[0] - np.mean(before[1:]))
     surprise = np.diff(errors) - np.diff(before[1:])  # what last year did not foretell of this year's known steps
-    return Level(SEASON_WEIGHT * float(step), _step_sd(surprise), "year_ago")
+    return Level(SEASON_WEIGHT * step, _step_sd(surprise), "year_ago")
 
 
 def level_errors(model: Linear, rows: Examples) -> Floats:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import numpy as np
@@ -70,17 +70,17 @@ def fit(engine: Engine, as_of: datetime, *, horizon_days: int = 30, seed: int = 
         cells, rows, cutoff = fit_cells(engine, as_of, horizon_days, history.first, share=share, seed=seed)
         tell("train", 1.0)
         return PurchaseModel(cells, _card(cells, rows, [cutoff], None, history, as_of, horizon_days, seed))
-    weight, judged = _out_of_time(engine, rows.where(rows.cutoff == 0), cutoffs[0], horizon_days, history, share=share,
+    weight, power, judged = _out_of_time(engine, rows.where(rows.cutoff == 0), cutoffs[0], horizon_days, history, share=share,
                                   seed=seed, threads=threads)
     tell("train", 0.4)
     level = _level(engine, rows, as_of, cutoffs, horizon_days, history, share, seed)
-    blend = fit_blend(rows, weight=weight, level=level, seed=seed, threads=threads,
+    blend = fit_blend(rows, weight=weight, level=level, seed=seed, threads=threads, spend_power=power,
                       progress=lambda done: tell("train", 0.4 + 0.6 * done))
     return PurchaseModel(blend, _card(blend, rows, cutoffs, judged, history, as_of, horizon_days, seed))
 
 
-def fit_blend(rows: Examples, *, weight: float, level: Level, seed: int, threads: int, members: int = N_MEMBERS,
-              progress: Callable[[float], None] = lambda done: None) -> Blend:
+def fit_blend(rows: Examples, *, weight: float, level: Level, seed: int, threads: int, spend_power: float = 1.0,
+              members: int = N_MEMBERS, progress: Callable[[float], None] = lambda done: None) -> Blend:
     """Fit the blend on these rows, and its bootstrap members on resampled customers."""
     ones = np.ones(len(rows))
     purchase = _purchase_pair(rows, ones, seed, threads)
@@ -94,7 +94,9 @@ def fit_blend(rows: Examples, *, weight: float, level: Level, seed: int, threads
         pairs.append(_purchase_pair(rows.where(weights > 0), weights[weights > 0], seed + k + 1, threads, MEMBER_TREES))
         baskets.append(_basket_pair(rows.where(weights > 0), weights[weights > 0], seed + k + 1, threads, MEMBER_TREES))
         progress((k + 1) / members)
-    return Blend(purchase, basket, tuple(pairs), tuple(baskets), weight, level,
+    logged = np.log(sigmoid(purchase.raw(rows.x, weight, threads))) + basket.raw(rows.x, 0.5, threads)
+    scale = float(np.log(np.sum(np.exp(logged)) / np.sum(np.exp(spend_power * logged))))
+    return Blend(purchase, basket, tuple(pairs), tuple(baskets), weight, level, spend_power=spend_power, spend_log_scale=scale,
                  typical_sd=_typical([pair.raw(rows.x, weight, threads) for pair in pairs]),
                  basket_sd=_typical([pair.raw(rows.x, 0.5, threads) for pair in baskets]))
 
@@ -105,8 +107,9 @@ def read_history(engine: Engine, as_of: datetime) -> History:
     Raises:
         NotFittedError: there is nothing to learn from; says what is needed and what there is.
     """
-    row = engine.query("SELECT min(occurred_at) AS first, max(occurred_at) AS last, count(DISTINCT customer) AS buyers FROM events "
-                       "WHERE kind = 'purchase' AND customer IS NOT NULL AND occurred_at < $as_of", as_of=as_of).to_pylist()[0]
+    row = engine.query("SELECT min(occurred_at) AS first, max(occurred_at) AS last, count(DISTINCT customer) AS buyers "
+                       "FROM events WHERE kind = 'purchase' AND customer IS NOT NULL AND occurred_at < $as_of",
+                       as_of=as_of).to_pylist()[0]
     if not row["buyers"]:
         raise NotFittedError(_("Learning needs purchases before {date}; there are none. Load orders with `brandloom load`, "
                                "or choose a later date."), date=as_of.date())
@@ -147,29 +150,50 @@ def _usable(rows: Examples, cutoffs: int) -> int:
 
 
 def _out_of_time(engine: Engine, latest: Examples, cutoff: datetime, horizon_days: int, history: History, *, share: float,
-                 seed: int, threads: int) -> tuple[float, Judged | None]:
+                 seed: int, threads: int) -> tuple[float, float, Judged | None]:
     """Do at the latest training cutoff what `fit` does at `as_of`, and judge it on what followed.
 
     Returns:
         The blend's weight (equal parts, unless another is better by more than a standard error of the paired difference),
-        and the rows that the card's metrics come from; none where history is too short for a second look back.
+        the power of expected spend, and the rows that the card's metrics come from: before either was chosen on them, and
+        none where history is too short for a second look back.
     """
     older, cutoffs = read_examples(engine, history, cutoff, horizon_days, share=share, seed=seed)
     if older is None:
-        return 0.5, None
+        return 0.5, 1.0, None
     level = _level(engine, older, cutoff, cutoffs, horizon_days, history, share, seed)
     blend = fit_blend(older, weight=0.5, level=level, seed=seed, threads=threads)
     losses = {w: _log_loss(latest.bought, sigmoid(blend.purchase.raw(latest.x, w, threads) + level.shift)) for w in WEIGHTS}
     best = min(WEIGHTS, key=lambda w: float(losses[w].mean()))
     gain = losses[0.5] - losses[best]
     weight = best if gain.mean() > gain.std() / np.sqrt(len(gain)) else 0.5
-    return weight, Judged.of(replace(blend, weight=weight).score(latest.x, threads), latest.bought, latest.spend)
+    scores = blend.score(latest.x, threads)
+    return weight, fit_spend_power(scores.spend, latest.spend), Judged.of(scores, latest.bought, latest.spend)
 
 
 def _level(engine: Engine, rows: Examples, as_of: datetime, cutoffs: list[datetime], horizon_days: int, history: History,
            share: float, seed: int) -> Level:
     return estimate_level(engine, fit_logistic(rows.x, rows.bought, np.ones(len(rows))), rows, as_of, cutoffs, horizon_days,
                           first=history.first, share=share, seed=seed)
+
+
+def fit_spend_power(predicted: Floats, actual: Floats) -> float:
+    """The power of predicted spend that actual spend follows, within 0.9 to 1.3.
+
+    Scored as a Tweedie mean with variance power 1.3: trees and logs flatten the largest customers, which plain least
+    squares would let one of them undo. On UCI cutoffs before the judged ones it was 1.09 to 1.18.
+    """
+    logged = np.log(np.maximum(predicted, 1e-9))
+    design = np.column_stack([np.ones_like(logged), logged - logged.mean()])
+    if np.ptp(logged) < 1e-6 or not np.any(actual > 0):
+        return 1.0
+    fitted = np.array([np.log(max(float(actual.mean()), 1e-9)), 1.0])
+    for _step in range(50):
+        mean = np.exp(np.clip(design @ fitted, -20.0, 20.0))
+        gradient = design.T @ ((actual - mean) * mean**-0.3)
+        step = np.linalg.solve(design.T @ (design * mean[:, None] ** 0.7), gradient)
+        fitted = fitted + np.clip(step, -0.5, 0.5)
+    return float(np.clip(fitted[1], 0.9, 1.3))
 
 
 def _purchase_pair(rows: Examples, weight: Floats, seed: int, threads: int, trees: int = 120) -> Pair:
