@@ -3,7 +3,7 @@
 from brandloom.recommend.evaluate import evaluate
 from brandloom.recommend.fit import fit
 from brandloom.recommend.groups import GENERAL, ProductGroup, group_products
-from brandloom.recommend.model import Recommender, Weights
+from brandloom.recommend.model import REASONS, Recommender, Weights
 from brandloom.recommend.score import recommend
 
-__all__ = ["GENERAL", "ProductGroup", "Recommender", "Weights", "evaluate", "fit", "group_products", "recommend"]
+__all__ = ["GENERAL", "REASONS", "ProductGroup", "Recommender", "Weights", "evaluate", "fit", "group_products", "recommend"]

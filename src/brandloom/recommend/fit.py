@@ -43,6 +43,7 @@ NEIGHBOURS = 100  # kept per product
 TUNE_DAYS = 30  # the weights are chosen on what people bought in the days before `as_of`
 _FIT_CUSTOMERS = 50_000  # a sample by hashed id: beyond it, which products go together changes no more
 _TUNE_CUSTOMERS = 1_500
+_FEWEST_JUDGED = 30  # with fewer people the best blend is the luckiest one
 _GRID = {"together": (0.0, 0.3, 0.6, 1.0), "popular": (0.05, 0.2, 0.4, 0.8)}
 
 
@@ -133,13 +134,13 @@ def _strongest(block: Any, start: int) -> Any:
 
 
 def _choose_weights(engine: Engine, earlier: datetime, as_of: datetime) -> Weights | None:
-    """The blend with the best NDCG at 10 on purchases from `earlier` up to `as_of`; None where nobody can be judged."""
+    """The blend with the best NDCG at 10 on purchases from `earlier` up to `as_of`; None where too few can be judged."""
     try:
         model = fit_with(engine, earlier, Weights())
     except NotFittedError:
         return None
     judged = bought_after(engine, model, earlier, as_of, most=_TUNE_CUSTOMERS)
-    if judged.relevant.sum() == 0:
+    if len(judged.bought) < _FEWEST_JUDGED or judged.relevant.sum() == 0:
         return None
     again, together = model.evidence(judged.histories.latest(MAX_ITEMS))
     choices = [Weights(0.0, 0.0, 1.0), Weights(0.0, 1.0, 0.2)]

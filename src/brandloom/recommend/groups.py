@@ -127,14 +127,13 @@ def _by_cluster(known: list[_Named], n_groups: int) -> tuple[list[str], Labels]:
 
 def _telling(vocabulary: np.ndarray, lift: np.ndarray) -> str:
     """Up to two words that set a cluster apart; of overlapping pieces of Chinese the longest."""
-    best = [str(vocabulary[i]) for i in np.argsort(-np.round(lift, 12), kind="stable")[:8] if lift[i] > 0]
+    best = {str(vocabulary[i]): float(lift[i]) for i in np.argsort(-np.round(lift, 12), kind="stable")[:12] if lift[i] > 0}
     words: list[str] = []
-    for word in best:
-        longer = next((other for other in best if word in other and has_chinese(other)
-                       and lift[np.searchsorted(vocabulary, other)] > 0.7 * lift[np.searchsorted(vocabulary, word)]), word)
-        longest = max((word, longer), key=len)
-        if not any(longest in w or w in longest for w in words):
-            words.append(longest)
+    for word, weight in best.items():
+        around = [w for w, other in best.items() if word in w and has_chinese(w) and other > 0.7 * weight]
+        whole = max(around, key=len, default=word)
+        if not any(whole in w or (has_chinese(w) and len(set(w) & set(whole)) > 1) for w in words):
+            words.append(whole)
     return (" · " if any(map(has_chinese, words)) else " and ").join(words[:2]).capitalize() or "Group"
 
 

@@ -71,8 +71,9 @@ def gains(judged: Judged, best: Top, k: int) -> Gains:
     """Compare each person's list with what was bought."""
     person, rank, code, _ = best
     n = len(judged.bought)
-    hit = np.asarray(judged.relevant[person, code]).ravel() > 0
     n_products = judged.relevant.shape[1]
+    wanted = judged.relevant.tocoo()
+    hit = np.isin(person * n_products + code, wanted.row.astype(np.int64) * n_products + wanted.col)
     owned = np.isin(person * n_products + code, judged.histories.rows * n_products + judged.histories.codes)
     hits = np.bincount(person, weights=hit, minlength=n)
     hits_new = np.bincount(person, weights=hit & ~owned, minlength=n)

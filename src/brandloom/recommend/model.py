@@ -19,9 +19,14 @@ import numpy.typing as npt
 import pyarrow as pa
 from scipy import sparse
 
+from brandloom.i18n import _
 from brandloom.recommend.history import Floats, Histories, Ints, unpack
 
-REASONS = ("again", "together", "popular")
+REASONS = {
+    "again": _("Bought before and likely to be bought again."),
+    "together": _("Often bought together with something this person bought lately."),
+    "popular": _("Bought by many people lately."),
+}
 AGAIN_HALF_LIFE_DAYS = 120.0
 RECENT_HALF_LIFE_DAYS = 60.0
 POPULAR_HALF_LIFE_DAYS = 14.0
@@ -88,7 +93,7 @@ def _score(rows: pa.Table, model: Recommender, k: int) -> pa.Table:
     because[reason == 1] = _strongest(histories, model.neighbours, person[reason == 1], code[reason == 1])
     return pa.Table.from_arrays([
         rows["customer"].combine_chunks().take(pa.array(person)), pa.array(rank.astype(np.int32)), pa.array(code),
-        pa.array(score), pa.array(REASONS).take(pa.array(reason)),
+        pa.array(score), pa.array(list(REASONS)).take(pa.array(reason)),
         pa.array(because, mask=because < 0)], schema=SCORES)
 
 
