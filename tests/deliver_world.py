@@ -11,8 +11,21 @@ from pathlib import Path
 from sqlalchemy import insert, select, update
 
 from brandloom.deliver import (
-    Caps, Channel, Claimed, Item, Links, LoopbackChannel, LoopbackSmtp, Mailer, Message, Parts, SendReport, SmtpChannel,
-    Subscription, enqueue, send,
+    Caps,
+    Channel,
+    Claimed,
+    Item,
+    Links,
+    LoopbackChannel,
+    LoopbackSmtp,
+    Mailer,
+    Message,
+    Parts,
+    SendReport,
+    SmtpChannel,
+    Subscription,
+    enqueue,
+    send,
 )
 from brandloom.govern import Audit, Consent, Person, Vault, record
 from brandloom.ledger import Ledger

@@ -9,12 +9,12 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 import pytest
-from deliver_world import NOON, World, make_world, run_sender, run_sink
 
 from brandloom.deliver import LoopbackChannel, LoopbackSmtp, OutboxChannel, SmtpChannel, status
 from brandloom.deliver.owners import BOOT, owning
 from brandloom.ledger import Ledger
 from brandloom.ledger.database import open_ledger_at
+from deliver_world import NOON, World, make_world, run_sender, run_sink
 
 CONTEXT = multiprocessing.get_context("forkserver")
 CONTEXT.set_forkserver_preload(["brandloom.deliver", "brandloom.ledger.database", "pytest"])  # each start: a fork, no imports

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import signal
 import tempfile
@@ -11,18 +12,20 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
-from deliver_world import NOON, World, address, make_world
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from sqlalchemy import delete
 
-from brandloom.deliver import Caps, Message, OutboxChannel, Receipt, enqueue, resolve_uncertain, status, unsubscribe
+from brandloom.deliver import Caps, Message, OutboxChannel, Receipt, Subscription, enqueue, resolve_uncertain, status, unsubscribe
 from brandloom.deliver.rules import cap_end, is_quiet, quiet_end, window_start
 from brandloom.deliver.send import MOST_ATTEMPTS
 from brandloom.errors import DataError, ProviderError, StateError
 from brandloom.govern import Consent, Person, record, refusals, suppress, withdraw
 from brandloom.ledger import Ledger
 from brandloom.ledger.database import open_ledger_at
+from brandloom.ledger.schema import consents, people
+from deliver_world import NOON, World, address, make_world
 
 DAY = timedelta(days=1)
 
@@ -93,11 +96,7 @@ def test_enqueue_is_all_or_nothing(world: World) -> None:
 
 def test_those_who_may_not_be_written_to_are_not(world: World) -> None:
     agreed, silent, withdrawn, blocked, moved, erased = world.people(6)
-    world.ledger.begin()
     with world.ledger.begin() as connection:
-        from sqlalchemy import delete
-
-        from brandloom.ledger.schema import consents, people
         connection.execute(delete(consents).where(consents.c.customer == silent))
         connection.execute(delete(people).where(people.c.customer == erased))
     plan = world.queue("spring", [agreed, silent, withdrawn, blocked, moved, erased])
@@ -122,7 +121,6 @@ def test_unsubscribing_during_a_send_is_in_force_at_once(world: World) -> None:
         def send(self, message: Message) -> Receipt:
             if len(self) == 5:  # inside the batch that holds customers 5 to 19
                 for customer in people[6:16]:
-                    from brandloom.deliver import Subscription
                     token = world.links.token(Subscription(customer, plan, "email"))
                     assert unsubscribe(world.ledger, world.links, token, audit=world.audit, now=NOON)
                     gone.append(customer)
@@ -248,7 +246,7 @@ def test_caps_count_every_plan_and_everything_that_may_have_arrived(world: World
 
 
 def test_quiet_hours_are_those_of_the_recipient(world: World) -> None:
-    awake, asleep, unknown = world.people(3)
+    awake, asleep, _unknown = world.people(3)
     plan = world.queue("spring", world.customers)
     zones = {awake: ZoneInfo("Europe/London"), asleep: ZoneInfo("Asia/Shanghai")}
     evening = datetime(2024, 5, 1, 14, 0, tzinfo=UTC)  # 15:00 in London, 22:00 in Shanghai
@@ -390,10 +388,8 @@ class AnyOrder(RuleBasedStateMachine):
     def send(self, outcomes: list[str], pick: int) -> None:
         if self.plans:
             plan = sorted(self.plans)[pick % len(self.plans)]
-            try:
+            with contextlib.suppress(ProviderError, _Died):
                 self.world.send(_Scripted(self, outcomes), plan, now=self.now, caps=self.caps)
-            except (ProviderError, _Died):
-                pass
 
     @rule(hours=st.integers(1, 40))
     def wait(self, hours: int) -> None:
