@@ -3,6 +3,7 @@
 from brandloom.deliver.channels import Channel, Message, OutboxChannel, Receipt
 from brandloom.deliver.mail import Dkim, Mailer, Parts, subject_line
 from brandloom.deliver.outbox import Claimed, Enqueued, Item, Status, enqueue, resolve_uncertain, status
+from brandloom.deliver.reasons import reason_text
 from brandloom.deliver.rules import Caps
 from brandloom.deliver.send import SendReport, send
 from brandloom.deliver.sink import LoopbackChannel, LoopbackSmtp, Received
@@ -13,5 +14,5 @@ from brandloom.deliver.unsubscribe_server import UnsubscribeServer
 __all__ = [
     "Caps", "Channel", "Claimed", "Dkim", "Enqueued", "Item", "Links", "LoopbackChannel", "LoopbackSmtp", "Mailer", "Message",
     "OutboxChannel", "Parts", "Receipt", "Received", "SendReport", "SmtpChannel", "Status", "Subscription", "UnsubscribeServer",
-    "enqueue", "resolve_uncertain", "send", "status", "subject_line", "unsubscribe",
+    "enqueue", "reason_text", "resolve_uncertain", "send", "status", "subject_line", "unsubscribe",
 ]
