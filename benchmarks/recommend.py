@@ -85,10 +85,11 @@ def main() -> None:
         means = {m: {name: v["mean"] for name, v in values.items()} for m, values in results[-1]["methods"].items()}
         print(results[-1]["cutoff"], means)
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False).stdout.strip()
-    report = {"commit": commit, "at": datetime.now(UTC).isoformat(timespec="seconds"), "data": arguments.data.name, "k": K,
-              "horizon_days": HORIZON_DAYS, "bootstrap_draws": DRAWS, "seed": SEED,
-              "machine": platform.processor() or platform.machine(), "python": platform.python_version(), "peak_memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
-              "results": results}
+    report = {
+        "commit": commit, "at": datetime.now(UTC).isoformat(timespec="seconds"), "data": arguments.data.name, "k": K,
+        "horizon_days": HORIZON_DAYS, "bootstrap_draws": DRAWS, "seed": SEED, "machine": platform.machine(),
+        "python": platform.python_version(), "peak_memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
+        "results": results}
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
     arguments.out.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
 

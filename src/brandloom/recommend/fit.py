@@ -134,7 +134,11 @@ def _strongest(block: Any, start: int) -> Any:
 
 
 def _choose_weights(engine: Engine, earlier: datetime, as_of: datetime) -> Weights | None:
-    """The blend with the best NDCG at 10 on purchases from `earlier` up to `as_of`; None where too few can be judged."""
+    """The blend for purchases from `earlier` up to `as_of` by NDCG at 10; None where too few can be judged.
+
+    Another blend than the default is taken only if it is better by two standard errors of the paired difference: one month is
+    a single season, and following its best blend blindly was worse in the next month than staying.
+    """
     try:
         model = fit_with(engine, earlier, Weights())
     except NotFittedError:
@@ -143,7 +147,10 @@ def _choose_weights(engine: Engine, earlier: datetime, as_of: datetime) -> Weigh
     if len(judged.bought) < _FEWEST_JUDGED or judged.relevant.sum() == 0:
         return None
     again, together = model.evidence(judged.histories.latest(MAX_ITEMS))
-    choices = [Weights(0.0, 0.0, 1.0), Weights(0.0, 1.0, 0.2)]
+    choices = [Weights(), Weights(0.0, 0.0, 1.0), Weights(0.0, 1.0, 0.2)]
     choices += [Weights(1.0, t, p) for t, p in combinations(_GRID["together"], _GRID["popular"])]
-    scores = [gains(judged, top(model.blend(again, together, w), 10), 10).ndcg.mean() for w in choices]
-    return choices[int(np.argmax(np.round(scores, 9)))]
+    ndcg = [gains(judged, top(model.blend(again, together, w), 10), 10).ndcg for w in choices]
+    best = int(np.argmax([round(float(values.mean()), 9) for values in ndcg]))
+    difference = ndcg[best] - ndcg[0]
+    certain = difference.mean() > 2 * difference.std() / np.sqrt(len(difference))
+    return choices[best] if certain else choices[0]

@@ -132,7 +132,7 @@ def _telling(vocabulary: np.ndarray, lift: np.ndarray) -> str:
     for word, weight in best.items():
         around = [w for w, other in best.items() if word in w and has_chinese(w) and other > 0.7 * weight]
         whole = max(around, key=len, default=word)
-        if not any(whole in w or (has_chinese(w) and len(set(w) & set(whole)) > 1) for w in words):
+        if not any(whole in w or (has_chinese(w) and set(w) & set(whole)) for w in words):
             words.append(whole)
     return (" · " if any(map(has_chinese, words)) else " and ").join(words[:2]).capitalize() or "Group"
 

@@ -35,10 +35,13 @@ _CELLS = 2_000_000  # people x products scored at once; bounds memory whatever t
 
 @dataclass(frozen=True)
 class Weights:
-    """How much each piece of evidence counts, 0 or more; only their proportions matter."""
+    """How much each piece of evidence counts, 0 or more; only their proportions matter.
+
+    The defaults were best on online_retail at dates before those of the benchmark (NDCG at 10 in May, June and July 2011).
+    """
 
     again: float = 1.0
-    together: float = 0.6
+    together: float = 0.3
     popular: float = 0.4
 
 
