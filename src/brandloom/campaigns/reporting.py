@@ -89,7 +89,7 @@ def _customers(engine: Engine) -> r.Customers:
     chance = {row["segment"]: row["p"] for row in engine.query(
         "SELECT s.segment, AVG(p.p_purchase) AS p FROM segments s JOIN predictions p ON p.customer = s.customer GROUP BY s.segment").to_pylist()}
     revenue = float(scalar(engine, "SELECT CAST(SUM(net_revenue) AS DOUBLE) FROM profiles") or 0.0)  # type: ignore[arg-type]
-    rows = tuple(r.SegmentRow(one.segment, customers.LABELS[one.segment], one.size, one.revenue_share * revenue, one.median_days_since_last or 0.0,
+    rows = tuple(r.SegmentRow(one.segment, customers.SEGMENT_LABELS[one.segment], one.size, one.revenue_share * revenue, one.median_days_since_last or 0.0,
                               chance.get(one.segment)) for one in customers.segment_summary(engine))
     countries = tuple(r.Count(row["country"], row["n"]) for row in engine.query(
         "SELECT country, COUNT(*) AS n FROM customers WHERE country IS NOT NULL GROUP BY country ORDER BY n DESC, country LIMIT 8").to_pylist())

@@ -14,6 +14,10 @@ from brandloom.errors import NotFittedError
 from brandloom.i18n import _
 
 SEGMENTS = ("new", "active", "loyal", "big_spender", "at_risk", "lapsed", "one_time", "prospect")
+SEGMENT_LABELS = {
+    "new": _("New"), "active": _("Active"), "loyal": _("Loyal"), "big_spender": _("Big spenders"), "at_risk": _("At risk"),
+    "lapsed": _("Lapsed"), "one_time": _("Bought once"), "prospect": _("Not bought yet"),
+}
 PERSONA_OF = {"new": "newcomers", "active": "regulars", "loyal": "regulars", "big_spender": "big_spenders",
               "at_risk": "drifting", "lapsed": "lapsed", "one_time": "one_time", "prospect": "prospects"}
 # who joins whom when a persona has too few people, tried from the top until all are large enough

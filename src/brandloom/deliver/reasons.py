@@ -8,7 +8,11 @@ REASONS = {
     "quiet_hours": _("held until the quiet hours are over"), "cap": _("held by the frequency cap"),
     "expired": _("the offer ended before it could go out"), "no_consent": _("consent was withdrawn"),
     "suppressed": _("address is on the suppression list"), "unsubscribed": _("unsubscribed before it could go out"),
-    "no_address": _("no address"),
+    "no_address": _("no address"), "address_changed": _("the address has changed since the plan was made"),
+    "not_rendered": _("the message could not be written"), "no_smtputf8": _("the carrier cannot deliver to such an address"),
+    "connection_lost": _("the connection was lost before the message was handed over"),
+    "no_final_answer": _("the carrier's answer was lost: nobody can know"), "interrupted": _("interrupted while it was handed over"),
+    "sender_died": _("the sender died while it was handed over"),
 }
 
 
