@@ -56,7 +56,7 @@ def test_names_without_categories_fall_into_themes() -> None:
     assert [g.key for g in groups] == ["bags", "kitchen", "lights", GENERAL]
     assert (groups[0].label_en, groups[0].label_zh, groups[0].products, groups[0].size) == ("Bags", "包袋", ("p001", "p000"), 2)
     assert groups[-1].products[:2] == ("p001", "p002")  # the general text shows the whole shop's best sellers
-    table = engine.query("SELECT product, product_group, label FROM product_groups ORDER BY product").to_pylist()
+    table = engine.query("SELECT product, product_group, label_en AS label FROM product_groups ORDER BY product").to_pylist()
     assert [(r["product_group"], r["label"]) for r in table] == [
         ("bags", "Bags"), ("bags", "Bags"), ("kitchen", "Kitchen and tea"), ("lights", "Lights and candles"), (GENERAL, "Picked for you")]
 

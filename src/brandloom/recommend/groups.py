@@ -62,7 +62,8 @@ def group_products(engine: Engine, as_of: datetime, *, n_groups: int = 8) -> lis
     groups = _describe(known, keys, {**labels, **_LABELS})
     engine.put("product_groups", pa.table({
         "product": pa.array([n.product for n in known], pa.string()), "product_group": pa.array(keys, pa.string()),
-        "label": pa.array([{**labels, **_LABELS}[key][0] for key in keys], pa.string())}))
+        "label_en": pa.array([{**labels, **_LABELS}[key][0] for key in keys], pa.string()),
+        "label_zh": pa.array([{**labels, **_LABELS}[key][1] for key in keys], pa.string())}))
     return groups
 
 
