@@ -44,7 +44,7 @@ class SparkEngine:
             .config("spark.sql.timestampType", "TIMESTAMP_NTZ")
             .config("spark.sql.execution.arrow.pyspark.enabled", "true")
             .config("spark.sql.shuffle.partitions", "4")
-            .config("spark.driver.memory", f"{memory_gb:g}g")
+            .config("spark.driver.memory", f"{int(memory_gb * 1024)}m")  # Java takes no fractions
             .config("spark.ui.enabled", "false")
             .config("spark.sql.ansi.enabled", "true")
             .config("spark.driver.bindAddress", "127.0.0.1").config("spark.driver.host", "127.0.0.1")

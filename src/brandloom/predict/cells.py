@@ -12,7 +12,8 @@ from brandloom.predict.scorers import Cells
 
 MIN_HISTORY_DAYS = 2
 PRIOR = (0.5, 1.5)  # of the shop's share of buyers: one in four, worth two customers
-STRENGTH = 8.0  # customers' worth of the level above that a cell starts with
+STRENGTH = 4.0  # customers' worth of the level above that a cell starts with
+DOUBT = 1.0  # customers' worth of the prior that each recency row keeps: rows nobody was seen in stay uncertain
 
 
 def fit_cells(engine: Engine, as_of: datetime, horizon_days: int, first: datetime, *, share: float,
@@ -30,7 +31,7 @@ def fit_cells(engine: Engine, as_of: datetime, horizon_days: int, first: datetim
 
 def cells_from(rows: Examples, *, window_days: int, horizon_days: int) -> Cells:
     """Posterior counts per cell from rows whose labels cover `window_days`."""
-    edges = (float(window_days), 3.0 * window_days, 9.0 * window_days)
+    edges = (float(window_days), 3.0 * window_days)
     shape = (len(edges) + 2, 2)
     empty = Cells(edges, (), (), (), 0.0, 1.0, 0.0, 0.0)
     row, repeat = empty.cell(rows.x)
@@ -38,7 +39,8 @@ def cells_from(rows: Examples, *, window_days: int, horizon_days: int) -> Cells:
     np.add.at(n, (row, repeat), 1.0)
     np.add.at(hits, (row, repeat), rows.bought)
     base = (hits.sum() + PRIOR[0]) / (n.sum() + sum(PRIOR))
-    by_row = (hits.sum(axis=1) + STRENGTH * base) / (n.sum(axis=1) + STRENGTH)
+    prior = PRIOR[0] / sum(PRIOR)
+    by_row = (hits.sum(axis=1) + STRENGTH * base + DOUBT * prior) / (n.sum(axis=1) + STRENGTH + DOUBT)
     alpha = hits + STRENGTH * by_row[:, None]
     beta = n - hits + STRENGTH * (1.0 - by_row[:, None])
     mean, sd = _baskets(rows)
