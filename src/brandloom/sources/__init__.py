@@ -1,7 +1,7 @@
 """A shop's own files in: read, judged row by row, freed of personal data, and added to the canonical tables."""
 
 from brandloom.sources.loader import Kind, load
-from brandloom.sources.reasons import REASONS, reason_text
+from brandloom.sources.reasons import REASONS, note_text, reason_text
 from brandloom.sources.reports import FileReport, LoadReport
 
-__all__ = ["REASONS", "FileReport", "Kind", "LoadReport", "load", "reason_text"]
+__all__ = ["REASONS", "FileReport", "Kind", "LoadReport", "load", "note_text", "reason_text"]

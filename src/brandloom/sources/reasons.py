@@ -33,3 +33,15 @@ REASONS = {
 def reason_text(code: str) -> str:
     """The sentence of a reason code, in the current language."""
     return say(REASONS[code])
+
+
+NOTES = {
+    "purchases": _("purchases"), "returns": _("cancelled or returned"), "adjustments": _("postage, fees and discounts"),
+    "rows_without_customer": _("without a customer, kept for product statistics"), "views": _("page views"), "carts": _("put in the cart"),
+    "favourites": _("favourites"), "searchs": _("searches"), "clicks": _("clicks"), "sents": _("messages sent with other tools"),
+}
+
+
+def note_text(code: str) -> str:
+    """What a note counts, in the current language; a kind of event that only this shop knows keeps its own name."""
+    return say(NOTES[code]) if code in NOTES else code

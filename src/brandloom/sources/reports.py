@@ -7,7 +7,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from brandloom.sources.reasons import reason_text
+from brandloom.i18n import _, say
+from brandloom.sources.reasons import note_text, reason_text
 
 
 @dataclass(frozen=True)
@@ -83,6 +84,21 @@ class LoadReport:
         return {"kind": self.kind, "dry_run": self.dry_run, "seconds": round(self.seconds, 3), "rows_read": self.rows_read,
                 "rows_new": self.rows_new, "rows_known": self.rows_known, "rows_refused": self.rows_refused,
                 "reasons": self.reasons, "notes": self.notes, "files": [file.to_dict() for file in self.files]}
+
+
+    def lines(self) -> list[tuple[str, str]]:
+        """Name and value of each figure, in the current language."""
+        rows = [(say(_("Rows read")), f"{self.rows_read:,}"), (say(_("New")), f"{self.rows_new:,}"),
+                (say(_("Known already")), f"{self.rows_known:,}"), (say(_("Refused")), f"{self.rows_refused:,}")]
+        rows += [(f"  {reason_text(code)}", f"{count:,}") for code, count in self.reasons.items()]
+        rows += [(note_text(code), f"{count:,}") for code, count in self.notes.items()]
+        for file in self.files:
+            rows.append((file.source, ", ".join(f"{name} = {column}" for name, column in file.mapping.items())))
+            if file.personal:
+                rows.append((say(_("Sealed as personal data")), ", ".join(f"{column} ({kind})" for column, kind in file.personal.items())))
+            if file.rejects:
+                rows.append((say(_("Refused rows")), str(file.rejects)))
+        return rows
 
 
 def _sum(parts: list[dict[str, int]]) -> dict[str, int]:
