@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import gzip
 import hashlib
@@ -27,6 +28,7 @@ MAX_XLSX_BYTES = 2_000_000_000  # unpacked; a sheet of 1,048,576 rows is about a
 MAX_XLSX_RATIO = 200  # unpacked / packed; honest sheets stay under 40
 MAX_XLSX_ENTRIES = 5_000
 MAX_LINE_BYTES = 8_000_000
+MAX_HEADING_BYTES = 1_000_000
 SUFFIXES = {".csv": "csv", ".txt": "csv", ".tsv": "tsv", ".tab": "tsv", ".jsonl": "jsonl", ".ndjson": "jsonl",
             ".parquet": "parquet", ".xlsx": "xlsx"}
 KNOWN = ".csv, .tsv, .txt, .csv.gz, .jsonl, .parquet, .xlsx"
@@ -113,12 +115,11 @@ def _csv_relation(path: Path, delimiter: str, columns: int) -> str:
 
 def _read_heading(stream: IO[bytes], file: str, kind: str) -> tuple[str, tuple[str, ...]]:
     """The delimiter and the headings, from the first record."""
-    text = io.TextIOWrapper(cast(IO[bytes], stream), encoding="utf-8-sig", newline="")
-    head = text.readline(1_000_000)
-    delimiter = "\t" if kind == "tsv" else max(",;\t|", key=lambda mark: (_outside_quotes(head).count(mark), mark == ","))
-    text.seek(0)
+    head = codecs.getincrementaldecoder("utf-8-sig")().decode(stream.read(MAX_HEADING_BYTES))
+    line = _outside_quotes(head).splitlines()[0] if head.strip() else ""
+    delimiter = "\t" if kind == "tsv" else max(",;\t|", key=lambda mark: (line.count(mark), mark == ","))
     try:
-        cells = next(csv.reader(text, delimiter=delimiter), [])
+        cells = next(csv.reader(io.StringIO(head, newline=""), delimiter=delimiter), [])
     except csv.Error as error:
         raise DataError(_("{file}: the heading cannot be read ({reason}). Save it again as CSV."),
                         file=file, reason=error) from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import time
@@ -87,7 +88,7 @@ def load(engine: Engine, ledger: Ledger, vault: Vault, workspace: Workspace, fil
                 done.append(_load_one(job, path, scratch))
             ledger_rows = after.enter_context(ledger.begin())  # opened last, committed after the warehouse
             for one in done:
-                _write_ledger(ledger_rows, vault, workspace, one, kind, now)
+                _write_ledger(ledger_rows, vault, one, kind, now)
             if dry_run:
                 raise _DryRun
     except _DryRun:
@@ -110,13 +111,14 @@ def _load_one(job: Job, path: Path, scratch: Path) -> _Done:
     return _Done(outcome.report, outcome, written, job.load_id, source.fingerprint)
 
 
-def _write_ledger(connection: Connection, vault: Vault, workspace: Workspace, one: _Done, kind: str, now: datetime) -> None:
+def _write_ledger(connection: Connection, vault: Vault, one: _Done, kind: str, now: datetime) -> None:
     report = one.report
     one.outcome.write_ledger(connection, vault, now)
+    detail = {"reasons": report.reasons, "notes": report.notes, "mapping": report.mapping, "personal": report.personal}
     connection.execute(insert(loads), [{
         "id": one.id, "kind": kind, "source": report.source, "fingerprint": one.fingerprint, "rows_read": report.rows_read,
         "rows_new": report.rows_new, "rows_known": report.rows_known, "rows_refused": report.rows_refused,
-        "rejects": f"rejects/{one.rejects.name}" if one.rejects else None, "at": now}])
+        "rejects": one.rejects.name if one.rejects else None, "detail": json.dumps(detail, ensure_ascii=False), "at": now}])
 
 
 def _publish(one: _Done, workspace: Workspace) -> Path | None:

@@ -11,9 +11,12 @@ from brandloom.engine import DuckEngine
 from brandloom.govern import PERSONAL_FIELDS, Person, find_personal_columns, scrub
 from brandloom.sources.formats import Source
 from brandloom.sources.staging import BATCH, insert_rows
+from brandloom.sources.texts import clean
 
 SAMPLE_ROWS = 2_000
-WORTH_A_LOOK = "@|[0-9][0-9 ().-]{4,}[0-9]|[0-9０-９]{6,}|[号室栋座]"  # what `scrub` could mask is among these
+WORTH_A_LOOK = (r"@|[0-9][0-9 ().-]{4,}[0-9]|[0-9０-９]{6,}|[号室栋座]"  # what `scrub` could mask is among these
+                r"|[\x{0}-\x{1F}\x{7F}-\x{9F}\x{AD}\x{200B}-\x{200F}\x{202A}-\x{202E}\x{2060}-\x{2069}\x{FE00}-\x{FE0F}\x{FEFF}\x{FFF9}-\x{FFFB}"
+                r"\x{E0000}-\x{E0FFF}]")  # and what `clean` takes out
 
 
 def personal_columns(duck: DuckEngine, source: Source) -> dict[str, str]:
@@ -25,13 +28,13 @@ def personal_columns(duck: DuckEngine, source: Source) -> dict[str, str]:
 
 
 def mask_free_text(duck: DuckEngine, columns: list[str]) -> None:
-    """Mask what looks personal in these text columns of `staged`, each distinct suspicious value once."""
+    """Mask what looks personal in these text columns of `staged` and take hidden characters out, each distinct value once."""
     for column in columns:
         found = duck.connection.execute(
             f"SELECT DISTINCT {column} FROM staged WHERE regexp_matches({column}, $pattern)", {"pattern": WORTH_A_LOOK})
         masked: list[tuple[str, str]] = []
         while rows := found.fetchmany(BATCH):
-            masked += [(text, safe) for (text,) in rows if (safe := scrub(text)) != text]
+            masked += [(text, safe) for (text,) in rows if (safe := scrub(clean(text))) != text]
         if masked:
             duck.connection.execute("CREATE OR REPLACE TEMP TABLE masked (raw VARCHAR, value VARCHAR)")
             insert_rows(duck.connection, "masked", pa.table({"raw": [raw for raw, _ in masked], "value": [value for _, value in masked]}))

@@ -110,7 +110,8 @@ def read_rows(job: Job, layout: Layout, also: Iterable[int] = ()) -> Staged:
     commas = written_with_commas(job.staging, staged)
     if commas:
         staged = stage(job.staging, source, layout.positions, KINDS[job.kind], wanted, job.zone, careful=commas)
-    texts = [name for name in FREE_TEXT if name in layout.positions]
+    names = ("name",) if job.kind == "products" else ()  # names on order lines are cleaned once per product, see merge
+    texts = [name for name in (*FREE_TEXT, *names) if name in layout.positions]
     mask_free_text(job.staging, texts + [f"c{at}" for at in layout.others if source.types[at] == "text"])
     job.tell("parse", 0.4)
     parse(job.staging, staged, job.date_order, job.zone)
