@@ -88,7 +88,7 @@ class LoadReport:
 
     def lines(self) -> list[tuple[str, str]]:
         """Name and value of each figure, in the current language."""
-        rows = [(say(_("Rows read")), f"{self.rows_read:,}"), (say(_("New")), f"{self.rows_new:,}"),
+        rows = [(say(_("Rows read")), f"{self.rows_read:,}"), (say(_("New rows")), f"{self.rows_new:,}"),
                 (say(_("Known already")), f"{self.rows_known:,}"), (say(_("Refused")), f"{self.rows_refused:,}")]
         rows += [(f"  {reason_text(code)}", f"{count:,}") for code, count in self.reasons.items()]
         rows += [(note_text(code), f"{count:,}") for code, count in self.notes.items()]
