@@ -128,7 +128,7 @@ def test_a_batch_scores_like_its_parts(shop: Any) -> None:
 
 
 def test_saved_and_loaded_it_is_the_same_model(shop: Any, tmp_path: Path) -> None:
-    engine, model = shop
+    _engine, model = shop
     model.save(tmp_path / "purchase")
     assert predict.PurchaseModel.load(tmp_path / "purchase") == model
     assert not [file for file in (tmp_path / "purchase").iterdir() if file.suffix not in (".json", ".txt")]
@@ -137,7 +137,7 @@ def test_saved_and_loaded_it_is_the_same_model(shop: Any, tmp_path: Path) -> Non
 
 
 def test_same_seed_same_model_whatever_the_row_order_and_later_events(shop: Any) -> None:
-    engine, model = shop
+    _engine, model = shop
     rows = simulated()
     np.random.default_rng(0).shuffle(rows)
     other = DuckEngine(threads=2)

@@ -4,5 +4,5 @@ from brandloom.customers.personas import Persona, personas
 from brandloom.customers.profiles import build_profiles, feature_query, profile_features
 from brandloom.customers.segments import SEGMENT_LABELS, SegmentSummary, build_segments, segment_summary
 
-__all__ = ["SEGMENT_LABELS", "Persona", "SegmentSummary", "build_profiles", "build_segments", "feature_query", "personas", "profile_features",
-           "segment_summary"]
+__all__ = ["SEGMENT_LABELS", "Persona", "SegmentSummary", "build_profiles", "build_segments", "feature_query", "personas",
+           "profile_features", "segment_summary"]

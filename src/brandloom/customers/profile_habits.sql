@@ -1,5 +1,6 @@
 -- What each customer likes and when they buy: the value with most purchase lines, ties to the smaller one. Times are UTC.
-WITH lines AS (
+-- Names of WITH parts differ from those of profile_features.sql: translated to Spark, both end up in one WITH.
+WITH habit_lines AS (
     SELECT e.customer AS customer, e.product AS product, p.category AS category,
            date_diff('day', CAST('2001-01-01' AS DATE), CAST(e.occurred_at AS DATE)) % 7 AS weekday,  -- a Monday, so 0 is Monday
            CAST(extract(hour FROM e.occurred_at) AS INTEGER) AS hour_of_day
@@ -9,19 +10,19 @@ WITH lines AS (
 ),
 by_category AS (
     SELECT customer, category, row_number() OVER (PARTITION BY customer ORDER BY n DESC, category) AS place
-    FROM (SELECT customer, category, count(*) AS n FROM lines WHERE category IS NOT NULL GROUP BY customer, category) c
+    FROM (SELECT customer, category, count(*) AS n FROM habit_lines WHERE category IS NOT NULL GROUP BY customer, category) c
 ),
 by_product AS (
     SELECT customer, product, row_number() OVER (PARTITION BY customer ORDER BY n DESC, product) AS place
-    FROM (SELECT customer, product, count(*) AS n FROM lines WHERE product IS NOT NULL GROUP BY customer, product) c
+    FROM (SELECT customer, product, count(*) AS n FROM habit_lines WHERE product IS NOT NULL GROUP BY customer, product) c
 ),
 by_weekday AS (
     SELECT customer, weekday, row_number() OVER (PARTITION BY customer ORDER BY n DESC, weekday) AS place
-    FROM (SELECT customer, weekday, count(*) AS n FROM lines GROUP BY customer, weekday) c
+    FROM (SELECT customer, weekday, count(*) AS n FROM habit_lines GROUP BY customer, weekday) c
 ),
 by_hour AS (
     SELECT customer, hour_of_day, row_number() OVER (PARTITION BY customer ORDER BY n DESC, hour_of_day) AS place
-    FROM (SELECT customer, hour_of_day, count(*) AS n FROM lines GROUP BY customer, hour_of_day) c
+    FROM (SELECT customer, hour_of_day, count(*) AS n FROM habit_lines GROUP BY customer, hour_of_day) c
 )
 SELECT by_hour.customer AS customer,
        by_category.category AS favourite_category,
