@@ -11,11 +11,10 @@ import threading
 from dataclasses import replace
 from datetime import timedelta
 from html.parser import HTMLParser
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from measure_sample import sample
-from test_measure import AS_OF, _plan, _put, _recommend
 
 from brandloom import i18n
 from brandloom.engine import DuckEngine, ensure_tables, tables
@@ -35,6 +34,8 @@ from brandloom.measure import (
     words,
 )
 from brandloom.measure.reader import Reader
+from measure_sample import sample
+from test_measure import AS_OF, _plan, _put, _recommend
 
 ROOM = Path(i18n.__file__).parent / "measure"
 ATTACKS = Path(__file__).parent.parent.parent / "shared" / "data" / "attacks"
@@ -47,7 +48,7 @@ def filled() -> Report:
     _plan(engine, people=400)
     events = [{"event": str(n), "customer": f"c{n:05}", "kind": "purchase", "product": f"p{n % 7}", "amount": 12.0,
                "occurred_at": AS_OF + timedelta(days=days)} for n in range(0, 400, 3) for days in (-9, 4)]
-    _put(engine, "events", tables.EVENTS, events)  # type: ignore[arg-type]
+    _put(engine, "events", tables.EVENTS, events)
     _recommend(engine, {f"c{n:05}": ["p1", "p2", "p3"] for n in range(400)})
     truth = simulate_response(engine, "a", true_lift=0.2, horizon_days=30, seed=3)
     return sample(capture(engine, as_of=AS_OF, horizon_days=30, plan="a", draws=100),
@@ -109,7 +110,7 @@ def test_page_is_well_formed_with_headings_in_order_and_unique_names(drawn: str)
     assert page.open == []
     levels = [int(tag[1]) for tag, _ in page.tags if re.fullmatch(r"h[1-6]", tag)]
     assert levels.count(1) == 2
-    assert all(after <= before + 2 for before, after in zip(levels, levels[1:], strict=False))
+    assert all(after <= before + 2 for before, after in pairwise(levels))
     ids = [attrs["id"] for _, attrs in page.tags if "id" in attrs]
     assert len(ids) == len(set(ids))
     targets = [attrs["href"] for tag, attrs in page.tags if tag == "a" and str(attrs.get("href")).startswith("#")]
@@ -151,7 +152,9 @@ def test_attacks_in_names_and_copy_stay_text(filled: Report, drawn: str) -> None
     """All payloads in one report: as product names, copy, labels, file names, values of texts, addresses of sources."""
     clean = _Page(drawn)
     bad = _payloads()
-    assert filled.content is not None and filled.load is not None and filled.customers is not None
+    assert filled.content is not None
+    assert filled.load is not None
+    assert filled.customers is not None
     variant, product, file = filled.content.variants[0], filled.products[0], filled.load.files[0]
     attacked = replace(
         filled, products=tuple(replace(product, name=line, group=line, product=line) for line in bad),
@@ -183,7 +186,7 @@ def test_message_cannot_leave_its_frame(filled: Report) -> None:
 def test_every_text_is_in_the_chinese_catalogue() -> None:
     marked = [node.args[0].value for file in ROOM.glob("*.py") for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
               if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in ("_", "say")
-              and node.args and isinstance(node.args[0], ast.Constant)]
+              and node.args and isinstance(node.args[0], ast.Constant) and isinstance(node.args[0].value, str)]
     assert len(marked) > 200
     known = i18n._catalogue("zh")
     assert [item for item in marked if item not in known] == []
@@ -204,7 +207,8 @@ def test_chinese_page_says_our_texts_in_chinese(filled: Report) -> None:
 
 def test_figures_of_the_page_are_those_of_the_report(filled: Report, drawn: str) -> None:
     page = " ".join("".join(_Page(drawn).text).split())
-    assert filled.replay is not None and filled.experiment is not None
+    assert filled.replay is not None
+    assert filled.experiment is not None
     found = filled.replay.capture
     assert f"The {found.chosen} chosen people hold {found.model.buyers.value:.1%} of these buyers" in page
     assert f"[{found.model.buyers.low:.1%}, {found.model.buyers.high:.1%}]" in page
