@@ -6,13 +6,22 @@ message when a person's own values are put in at send time (`render`).
 
 from brandloom.content.brief import Audience, Brief, Fact, Offer, ProductChoice, SenderOverride, read_brief
 from brandloom.content.checks import Finding, check, check_brief, check_text
-from brandloom.content.facts import Facts, Persona, PersonaLike, Product, ProductGroup, Request, build_facts, humanise
+from brandloom.content.facts import (
+    Facts,
+    Persona,
+    PersonaLike,
+    Product,
+    ProductGroup,
+    Request,
+    build_facts,
+    humanise,
+)
 from brandloom.content.layout import Layout, bundled_layout
 from brandloom.content.render import Rendered, render
 from brandloom.content.writer import Variant, write_variants
 
 __all__ = [
     "Audience", "Brief", "Fact", "Facts", "Finding", "Layout", "Offer", "Persona", "PersonaLike", "Product", "ProductChoice",
-    "ProductGroup", "Rendered", "Request", "SenderOverride", "Variant", "build_facts", "bundled_layout", "check", "check_brief", "check_text", "humanise",
-    "read_brief", "render", "write_variants",
+    "ProductGroup", "Rendered", "Request", "SenderOverride", "Variant", "build_facts", "bundled_layout", "check", "check_brief",
+    "check_text", "humanise", "read_brief", "render", "write_variants",
 ]

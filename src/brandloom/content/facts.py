@@ -109,7 +109,7 @@ def build_facts(brief: Brief, request: Request, shop: ShopConfig) -> Facts:
              translate(_("For example: {names}"), language).format(names="; ".join(products)),
              translate(_("Lead product: {{ product.name }}"), language),
              *([offer] if (offer := offer_line(brief.offer, language)) else []),
-             *(plain_text(fact.text) for fact in brief.facts)]
+             *(translate(_("Also true: {text}"), language).format(text=plain_text(fact.text)) for fact in brief.facts)]
     evidence = [plain_text(group.label), *products, shop.name, *(fact.text for fact in brief.facts),
                 *(item for product in group.products[:3] for item in (product.category, product.description) if item),
                 *_offer_evidence(brief.offer)]
@@ -145,7 +145,7 @@ def _offer_evidence(offer: Offer) -> list[str]:
              "amount_off": ["discount, offer, save, 优惠, 折扣, 立减, 省"],
              "free_shipping": ["offer, free shipping, free delivery, 包邮, 免运费, 优惠"],
              "gift": ["offer, free gift, 赠品, 礼品, 优惠"], "none": []}[offer.kind]
-    return [*words, *([offer.text] if offer.text else []), *(["limited time, ends, 限时, 截止"] if offer.until else [])]
+    return [*words, *([offer.text] if offer.text else []), *(["limited time, 限时"] if offer.until else [])]
 
 
 def offer_value(offer: Offer, language: str, currency: str) -> str:

@@ -84,14 +84,14 @@ def render_html(layout: Layout, language: str, values: Mapping[str, object]) -> 
         ConfigError: the layout does not compile, names an unknown value, grows past its limits, changes a personal value
             with a filter, or holds anything active (scripts, handlers, frames, forms, links of another scheme).
     """
-    page = _render(_HtmlEnvironment, compile_mjml(layout, language), layout, values)
+    page = _render(_html_environment, compile_mjml(layout, language), layout, values)
     _refuse_active(page, layout)
     return page
 
 
 def render_text(layout: Layout, language: str, values: Mapping[str, object]) -> str:
     """Render the text form; same errors."""
-    page = _render(_TextEnvironment, _with_texts(layout.text, language), layout, values)
+    page = _render(_text_environment, _with_texts(layout.text, language), layout, values)
     return re.sub(r"\n{3,}", "\n\n", page).strip() + "\n"
 
 
@@ -124,12 +124,12 @@ class _Bounded(Environment):
 
 
 @cache
-def _HtmlEnvironment() -> Environment:
+def _html_environment() -> Environment:
     return _Bounded(autoescape=True, undefined=StrictUndefined)
 
 
 @cache
-def _TextEnvironment() -> Environment:
+def _text_environment() -> Environment:
     return _Bounded(undefined=StrictUndefined)
 
 

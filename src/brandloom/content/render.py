@@ -92,8 +92,8 @@ def render(variant: Variant, person_slots: Mapping[str, str | None], products: S
                             "in brandloom.toml."))
     name = usable_name(person_slots.get("first_name"))
     shown = list(products[:MOST_PRODUCTS])
-    shape = _Shape(tuple(variant.slots.items()), variant.language, variant.source != "template", bool(name), len(shown), brief.offer,
-                   plain_text(shop.name), shop.currency, shop.sender,
+    shape = _Shape(tuple(variant.slots.items()), variant.language, variant.source != "template", bool(name), len(shown),
+                   brief.offer, plain_text(shop.name), shop.currency, shop.sender,
                    "cn" in shop.jurisdictions and variant.language == "zh", preview)
     moulds = _moulds(shape, layout or bundled_layout())
     label = _label(variant, shop.name, produce_id, label_key)
@@ -134,8 +134,10 @@ def without_name(text: str, language: str) -> str:
         slot = f"(?:亲爱的)?{slot}"
         return re.sub(rf"^\s*{slot}[，,：:！!、]?\s*|[，,、]?\s*{slot}(?=[，。！？!?,：:]|$)|{slot}", "", text)
     text = re.sub(rf"\b(Hi|Hello|Hey|Dear|Hi there),? {slot}", "Hello", text)
+    text = re.sub(rf"{slot}['’]s\b", "your", text)
+    text = re.sub(rf"\b([Ff]or|[Tt]o|[Ww]ith) {slot}", r"\1 you", text)
     text = re.sub(rf",? {slot}(?=[,.!?:;]|$)", "", text)
-    text = re.sub(rf"^\s*{slot}[,:!]?\s*|{slot}(?:'s|’s)?\s*", "", text)
+    text = re.sub(rf"^\s*{slot}[,:!]?\s*|{slot}\s*", "", text)
     return text[:1].upper() + text[1:]
 
 

@@ -28,6 +28,9 @@ from brandloom.workspace import ShopConfig
 MAX_TOKENS = 220
 """A whole answer takes about 100; one cut here fails the schema."""
 
+_WORDING = ("claim", "figure", "copied", "ad-law", "link", "email", "phone", "boilerplate", "opt-out")
+"""Rules whose objection is mended by not writing the excerpt."""
+
 Source = Literal["model", "repaired", "template"]
 Progress = Callable[[int, int], None]
 
@@ -123,7 +126,7 @@ def _write(model: TextModel | None, brief: Brief, request: Request, shop: ShopCo
         blank = replace(blank, findings=(*blank.findings, *found))
         if isinstance(slots, dict) and not any(item.blocks for item in found):
             return replace(blank, slots=MappingProxyType(slots), source=source)
-        messages = [*messages, Message("assistant", reply.text), Message("user", _reasons(found, request.language))]
+        messages = _ask_again(messages, found, request.language)
     return _from_template(blank, brief, facts, packs)
 
 
@@ -159,9 +162,17 @@ def _from_template(blank: Variant, brief: Brief, facts: Facts, packs: Sequence[s
     return replace(blank, slots=MappingProxyType(slots), source="template", findings=(*blank.findings, *found))
 
 
-def _reasons(found: Sequence[Finding], language: str) -> str:
-    reasons = dict.fromkeys(f"- {item.place}: {item.text(language)}" for item in found if item.blocks)
-    return str(prompt(language)["repair"]).strip().replace("{reasons}", "\n".join(list(reasons)[:6]))
+def _ask_again(messages: Sequence[Message], found: Sequence[Finding], language: str) -> list[Message]:
+    """The same request with what to leave out.
+
+    The rejected draft is not shown again: a small model repeats what it sees, and the shared prefix stays in the cache.
+    """
+    words = prompt(language)
+    banned = dict.fromkeys(f'"{item.excerpt}"' for item in found if item.blocks and item.rule in _WORDING and item.excerpt)
+    others = dict.fromkeys(f"{item.place}: {item.text(language)}" for item in found if item.blocks and item.rule not in _WORDING)
+    lines = [words["avoid"].replace("{words}", ", ".join(list(banned)[:8]))] if banned else []
+    last = "\n".join([messages[-1].content, *lines, *list(others)[:4]])
+    return [*messages[:-1], Message("user", last)]
 
 
 def _add_cost(variant: Variant, reply: Completion) -> Variant:

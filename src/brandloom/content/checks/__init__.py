@@ -21,6 +21,7 @@ from brandloom.content.checks.form import (
     check_language,
     check_length,
     check_parts,
+    check_repeats,
     check_slots,
     mask,
 )
@@ -44,6 +45,7 @@ def check(slots: object, facts: Facts, *, language: str, channel: str = "email",
     """
     texts, found = check_parts(slots, channel)
     evidence = [*facts.evidence, *facts.lines]
+    found += check_repeats(texts)
     for place, text in texts.items():
         found += check_slots(text, place, facts.slots)
         found += check_length(text, place, channel, language)
@@ -77,8 +79,8 @@ def check_brief(brief: Brief) -> list[Finding]:
 def _check_figures(text: str, place: str, facts: Facts) -> list[Finding]:
     known = known_figures([*facts.evidence, *facts.names], facts.offer, facts.currency)
     plain = mask(text, facts.names)
-    return [finding("figure", "ban", place, item.text, _("'{excerpt}' is a figure that no fact gives.")) for item in figures(plain)
-            if (item.kind, item.value) not in known]
+    return [finding("figure", "ban", place, item.text, _("'{excerpt}' is a figure that no fact gives."))
+            for item in figures(plain) if (item.kind, item.value) not in known]
 
 
 def _check_law(text: str, place: str, language: str, names: Sequence[str], packs: Sequence[str]) -> list[Finding]:

@@ -12,32 +12,39 @@ from brandloom.content.checks.normalise import fold
 
 _DIGITS = {"零": 0, "〇": 0, "一": 1, "二": 2, "两": 2, "三": 3, "四": 4, "五": 5, "六": 6, "七": 7, "八": 8, "九": 9}
 _UNITS = {"十": 10, "百": 100, "千": 1000, "万": 10_000, "亿": 100_000_000}
-_WORDS = {word: number for number, word in enumerate(
-    "two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen "
-    "nineteen twenty".split(), start=2)} | {
+_SMALL = ("two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve", "thirteen", "fourteen",
+          "fifteen", "sixteen", "seventeen", "eighteen", "nineteen", "twenty")
+_WORDS = {word: number for number, word in enumerate(_SMALL, start=2)} | {
     "thirty": 30, "forty": 40, "fifty": 50, "sixty": 60, "seventy": 70, "eighty": 80, "ninety": 90, "hundred": 100,
     "thousand": 1000, "million": 1_000_000, "dozen": 12, "hundreds": 100, "thousands": 1000, "millions": 1_000_000,
     "dozens": 12}
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
-_MONEY_SIGNS = {"£": "GBP", "$": "USD", "€": "EUR", "¥": "CNY", "pound": "GBP", "pounds": "GBP", "quid": "GBP", "pence": "GBP",
-                "gbp": "GBP", "英镑": "GBP", "镑": "GBP", "dollar": "USD", "dollars": "USD", "usd": "USD", "美元": "USD", "euro": "EUR",
-                "euros": "EUR", "eur": "EUR", "欧元": "EUR", "元": "CNY", "块": "CNY", "块钱": "CNY", "yuan": "CNY", "rmb": "CNY",
+_MONEY_SIGNS = {"£": "GBP", "$": "USD", "€": "EUR", "¥": "CNY",
+                "pound": "GBP", "pounds": "GBP", "quid": "GBP", "pence": "GBP",
+                "gbp": "GBP", "英镑": "GBP", "镑": "GBP",
+                "dollar": "USD", "dollars": "USD", "usd": "USD", "美元": "USD",
+                "euro": "EUR", "euros": "EUR", "eur": "EUR", "欧元": "EUR",
+                "元": "CNY", "块": "CNY", "块钱": "CNY", "yuan": "CNY", "rmb": "CNY",
                 "cny": "CNY", "人民币": "CNY"}
-_DURATIONS = {"second": "s", "sec": "s", "秒": "s", "minute": "min", "min": "min", "分钟": "min", "hour": "h", "hr": "h", "h": "h",
-              "小时": "h", "钟头": "h", "day": "d", "天": "d", "日": "d", "week": "w", "周": "w", "星期": "w", "礼拜": "w", "month": "m",
+_DURATIONS = {"second": "s", "sec": "s", "秒": "s", "minute": "min", "min": "min", "分钟": "min",
+              "hour": "h", "hr": "h", "h": "h",
+              "小时": "h", "钟头": "h", "day": "d", "天": "d", "日": "d",
+              "week": "w", "周": "w", "星期": "w", "礼拜": "w", "month": "m",
               "个月": "m", "year": "y", "yr": "y", "年": "y"}
 
 _NUMBER = r"\d[\d,]*(?:\.\d+)?"
 _WORD = "(?:" + "|".join(_WORDS) + ")"
 _HAN = "[零〇一二两三四五六七八九十百千万亿]"
 _ANY = rf"(?:{_NUMBER}|{_WORD}(?:[- ]{_WORD})*|{_HAN}+)"
-_MONTH = r"(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)"
+_MONTH = (r"(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|"
+          r"aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)")
 _SIGN = "[£$€¥]"
 _LATIN_MONEY = "(?:pounds?|quid|pence|gbp|dollars?|usd|euros?|eur|yuan|rmb|cny)"
 _HAN_MONEY = "(?:英镑|镑|美元|欧元|块钱|块|元|人民币)"
 _EN_SPAN = "(?:seconds?|secs?|minutes?|mins?|hours?|hrs?|h|days?|weeks?|months?|years?|yrs?)"
 _ZH_SPAN = "(?:秒|分钟|个?小时|钟头|天|日|周|个?星期|个?礼拜|个月|年)"
-_MEASURE = "(?:个|件|款|种|份|次|名|位|人|盒|套|倍|斤|公斤|克|千克|毫升|升|米|厘米|毫米|层|支|只|瓶|袋|包|张|片|代|项|道|大|多|余|成|店|家门店|%)"
+_MEASURE = ("(?:个|件|款|种|份|次|名|位|人|盒|套|倍|斤|公斤|克|千克|"
+            "毫升|升|米|厘米|毫米|层|支|只|瓶|袋|包|张|片|代|项|道|大|多|余|成|店|家门店|%)")
 
 
 @dataclass(frozen=True)
@@ -164,11 +171,12 @@ def _compile(pattern: str) -> re.Pattern[str]:
 
 _READERS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], tuple[str, str] | None]], ...] = (
     (_compile(r"(?P<y>\d{4})[-/.](?P<m>\d{1,2})[-/.](?P<d>\d{1,2})"), _day),
-    (_compile(rf"(?:(?P<y>\d{{4}}|[〇零一二三四五六七八九]{{4}})年)?(?P<m>\d{{1,2}}|{_HAN}{{1,2}})月(?:(?P<d>\d{{1,2}}|{_HAN}{{1,3}})[日号]?|[份底初末中])"), _day),
+    (_compile(rf"(?:(?P<y>\d{{4}}|[〇零一二三四五六七八九]{{4}})年)?"
+              rf"(?P<m>\d{{1,2}}|{_HAN}{{1,2}})月(?:(?P<d>\d{{1,2}}|{_HAN}{{1,3}})[日号]?|[份底初末中])"), _day),
     (_compile(rf"(?<![A-Za-z])(?P<d>\d{{1,2}})(?:st|nd|rd|th)?\s+(?:of\s+)?(?P<m>{_MONTH})\b(?:,?\s+(?P<y>\d{{4}}))?"), _day),
     (_compile(rf"\b(?P<m>{_MONTH})\.?\s+(?P<d>\d{{1,2}})(?:st|nd|rd|th)?(?!\d)(?:,?\s+(?P<y>\d{{4}}))?"), _day),
-    (re.compile(r"\b(?P<m>January|February|March(?!ing)|April|June|July|August|September|October|November|December|(?<=\b[Ii]n )May)\b"),
-     _day),
+    (re.compile(r"\b(?P<m>January|February|March(?!ing)|April|June|July|August|September|October|November|December"
+                r"|(?<=\b[Ii]n )May)\b"), _day),
     (_compile(rf"(?P<n>{_NUMBER}|{_WORD}(?:[- ]{_WORD})*)\s*(?:%|percent\b|per cent\b|pct\b)"), _percent),
     (_compile(rf"百分之(?P<n>{_NUMBER}|{_HAN}+)"), _percent),
     (_compile(r"(?P<n>半|\d{1,2}(?:\.\d+)?|[一二三四五六七八九](?:点?[一二三四五六七八九])?)\s*折(?![叠扣射返痕腰磨])"), _zhe),

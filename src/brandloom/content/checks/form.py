@@ -27,19 +27,25 @@ LENGTHS: Mapping[str, Mapping[str, Mapping[str, tuple[int, int]]]] = {"email": {
 SLOT = re.compile(r"\{\{\s*([a-z_]+(?:\.[a-z_]+)?)\s*\}\}")
 _HAN = re.compile("[\u3400-\u4dbf\u4e00-\u9fff]")
 _FORBIDDEN = (
-    ("placeholder", re.compile(r"\[[^\]\n]{1,60}\]|【[^】]{0,20}(?:名称|姓名|链接|填写|插入)[^】]{0,20}】|<[A-Za-z_ ]{2,30}>|_{3,}|\bX{3,}\b"
-                               r"|lorem ipsum|\bTBD\b|insert \w+ here|\bTODO\b", re.I),
+    ("placeholder", re.compile(r"\[[^\]\n]{1,60}\]|【[^】]{0,20}(?:名称|姓名|链接|填写|插入)[^】]{0,20}】|<[A-Za-z_ ]{2,30}>"
+                               r"|_{3,}|\bX{3,}\b|lorem ipsum|\bTBD\b|insert \w+ here|\bTODO\b", re.I),
      _("'{excerpt}' is a placeholder that was never filled.")),
-    ("link", re.compile(r"https?:|www\.|\b(?:javascript|data|vbscript)\s*:|\b[\w-]+\.(?:com|net|org|cn|io|shop|co\.uk|top|xyz)\b", re.I),
+    ("link", re.compile(r"https?:|www\.|\b(?:javascript|data|vbscript)\s*:"
+                        r"|\b[\w-]+\.(?:com|net|org|cn|io|shop|co\.uk|top|xyz)\b", re.I),
      _("'{excerpt}' is a link; links are put in by the layout.")),
     ("email", re.compile(r"[\w.+-]+@[\w-]+\.\w+"), _("'{excerpt}' is an e-mail address.")),
     ("phone", re.compile(r"(?<!\d)(?:\+?\d[\s().-]?){7,15}(?!\d)"), _("'{excerpt}' looks like a phone or card number.")),
-    ("boilerplate", re.compile(r"\bas an? (?:AI|language model)\b|\bI(?:'m| am) (?:an? AI|sorry)\b|\bI can(?:not|'t)\b|作为(?:一个|一名)?(?:AI|人工智能|语言模型)"
-                               r"|我(?:是|无法)(?:一个)?(?:AI|人工智能)|抱歉|对不起|\bhere(?:'s| is) (?:the|your) (?:email|copy|json)\b|以下是", re.I),
+    ("boilerplate", re.compile(r"\bas an? (?:AI|language model)\b|\bI(?:'m| am) (?:an? AI|sorry)\b|\bI can(?:not|'t)\b"
+                               r"|作为(?:一个|一名)?(?:AI|人工智能|语言模型)|我(?:是|无法)(?:一个)?(?:AI|人工智能)|抱歉|对不起"
+                               r"|\bhere(?:'s| is) (?:the|your) (?:email|copy|json)\b|以下是", re.I),
      _("'{excerpt}' is talk of the model, not of the shop.")),
-    ("markup", re.compile(r"</?[A-Za-z][^>]*>|```|\*\*|^#+ |&#?\w+;|<!--", re.M), _("'{excerpt}' is markup; copy is plain text.")),
-    ("opt-out", re.compile(r"unsubscribe|opt[- ]out|退订|回复?T", re.I), _("'{excerpt}' speaks of unsubscribing, which the layout does.")),
+    ("markup", re.compile(r"</?[A-Za-z][^>]*>|```|\*\*|^#+ |&#?\w+;|<!--", re.M),
+     _("'{excerpt}' is markup; copy is plain text.")),
+    ("opt-out", re.compile(r"unsubscribe|opt[- ]out|退订|回复?T", re.I),
+     _("'{excerpt}' speaks of unsubscribing, which the layout does.")),
 )
+_MISUSED = re.compile(r"(?:价格|售价|价钱|现价|原价|只要|仅需|只需)[为是：:]?\s*\{\{\s*offer\.value\s*\}\}"
+                      r"|\b(?:priced? at|price:?|only|just|costs?|worth) \{\{\s*offer\.value\s*\}\}(?! off)", re.I)
 _UNIT_BESIDE = re.compile(r"[£$€¥￥]\s*\{\{\s*(?:product\.price|offer\.value)\s*\}\}"
                           r"|\{\{\s*(?:product\.price|offer\.value)\s*\}\}\s*(?:%|折|元|块|英镑|美元|percent|pounds?|dollars?|euros?)")
 
@@ -62,6 +68,19 @@ def check_parts(slots: object, channel: str) -> tuple[dict[str, str], list[Findi
     return texts, found
 
 
+def check_repeats(texts: Mapping[str, str]) -> list[Finding]:
+    """Short parts that say the same words."""
+    seen: dict[str, str] = {}
+    found = []
+    for place in ("subject", "preheader", "headline"):
+        words = re.sub(r"\W+", "", texts.get(place, "")).casefold()
+        if words and words in seen:
+            found.append(finding("repeat", "ban", place, texts[place], _("The {place} says the same as the {other}."),
+                                 other=seen[words]))
+        seen.setdefault(words, place)
+    return found
+
+
 def check_slots(text: str, place: str, allowed: Iterable[str]) -> list[Finding]:
     """Unknown or malformed `{{ slots }}`, template syntax, and units written beside a slot that has one."""
     allowed = sorted(allowed)
@@ -77,8 +96,13 @@ def check_slots(text: str, place: str, allowed: Iterable[str]) -> list[Finding]:
     beside = _UNIT_BESIDE.search(text)
     if beside:
         found.append(finding("slot", "ban", place, beside.group(), _("'{excerpt}' repeats a sign that the slot brings itself.")))
+    misused = _MISUSED.search(text)
+    if misused:
+        found.append(finding("slot", "ban", place, misused.group(),
+                             _("'{excerpt}' calls the offer a price; it is what comes off.")))
     if text.count("product.name") > 1:
-        found.append(finding("slot", "ban", place, "{{ product.name }}", _("{excerpt} stands more than once; it names one product.")))
+        found.append(finding("slot", "ban", place, "{{ product.name }}",
+                             _("{excerpt} stands more than once; it names one product.")))
     return found
 
 

@@ -1,6 +1,7 @@
 """What the model is told: one system text and one worked example per language, the same bytes for every request.
 
-The texts are data (`en.yaml`, `zh.yaml`). The example belongs to another trade than the shop's, so that a fact copied from it shows.
+The texts are data (`en.yaml`, `zh.yaml`). The example belongs to another trade than the shop's, so that a fact copied from it
+shows.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import yaml
 
 @cache
 def prompt(language: str) -> dict[str, Any]:
-    """The prompt of one language: system, example, angles, goals, repair."""
+    """The prompt of one language: system, example, angles, goals, what to avoid."""
     text = files("brandloom.content").joinpath("prompts", f"{language}.yaml").read_text("utf-8")
     content: dict[str, Any] = yaml.safe_load(text)
     return content
