@@ -77,7 +77,7 @@ def _loaded(reader: Reader, load: Load) -> Html:
         span = el("p", reader.say(_("The sales run from {first} to {last}."), first=reader.date(load.first_event),
                                   last=reader.date(load.last_event)))
     return join([span, table(
-        [reader.say(_("File")), reader.say(_("Read as")), reader.say(_("Rows")), reader.say(_("New")),
+        [reader.say(_("File")), reader.say(_("Read as")), reader.say(_("Rows")), reader.say(_("New rows")),
          reader.say(_("Already known")), reader.say(_("Refused"))], rows, caption=reader.say(_("Files loaded")),
         numbers=(2, 3, 4, 5)), *(_file_notes(reader, file) for file in load.files)])
 
@@ -120,7 +120,7 @@ def _likely(reader: Reader, facts: Likely, days: int) -> Html:
     known = None if facts.observed_buyers is None else el(
         "p", reader.say(_("In the data that followed, {n} of them bought."), n=reader.number(facts.observed_buyers)))
     lead = el("p", reader.say(_("Customers expected to buy in the next {days} days: "), days=days),
-              el("strong", reader.quantity(facts.expected_buyers)), ".")
+              el("strong", reader.quantity(facts.expected_buyers)))
     people = fold(reader.say(_("The most likely people, and why")), _prospects(reader, facts.prospects))
     return join([lead, known, charts.deciles(reader, facts.deciles) if facts.deciles else None,
                  people if facts.prospects else None])

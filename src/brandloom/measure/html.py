@@ -15,7 +15,7 @@ _POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; form-ac
 _NAMES = {"en": "English", "zh": "中文"}
 _CHAPTERS: tuple[tuple[str, str, Callable[[Reader, Report], Html | None]], ...] = (
     ("data", _("The data"), chapters.data),
-    ("customers", _("Customers"), chapters.customers),
+    ("customers", _("The customers"), chapters.customers),
     ("likely", _("Who is likely to buy"), chapters.likely),
     ("audience", _("Who gets a message"), chapters.audience),
     ("products", _("What is offered"), chapters.products),

@@ -91,7 +91,7 @@ def _delivery(reader: Reader, facts: Delivery) -> Html:
 
 def _replay(reader: Reader, facts: Replay) -> Html:
     cap = facts.capture
-    lead = el("p", reader.say(_("The campaign was planned with nothing later than {as_of}. In the {days} days that followed, "
+    lead = el("p", reader.say(_("The campaign was planned with nothing from {as_of} or later. In the {days} days that followed, "
                                 "{buyers} of the {pool} people who could have been chosen bought."), as_of=reader.date(cap.as_of),
                               days=cap.horizon_days, buyers=reader.number(cap.buyers), pool=reader.number(cap.pool)))
     held = el("p", reader.say(_("The {chosen} chosen people hold {share} of these buyers and {money} of the revenue."),
