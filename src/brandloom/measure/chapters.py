@@ -136,7 +136,7 @@ def _prospects(reader: Reader, people: Sequence[Prospect]) -> Html:
 def _model(reader: Reader, model: ModelCard) -> Html:
     lead = el("p", reader.say(_("{name}, learned from {n} examples (customers at past cut-off dates)."),
                               name=reader.words(model.name), n=reader.number(model.trained_on)))
-    cutoffs = el("p", reader.say(_("Cut-off dates: {list}"), list=reader.say(_(", ")).join(map(reader.date, model.cutoffs))),
+    cutoffs = el("p", reader.say(_("Cut-off dates: {list}"), list=reader.say(_("; ")).join(map(reader.date, model.cutoffs))),
                  class_="note") if model.cutoffs else None
     metrics = _metrics(reader, model.metrics) if model.metrics else None
     features = table([reader.say(_("What it looks at")), reader.say(_("Weight"))],
