@@ -41,7 +41,7 @@ from brandloom.recommend.model import (
 Progress = Callable[[float], None]  # share done, 0 to 1
 NEIGHBOURS = 100  # kept per product
 TUNE_DAYS = 30  # the weights are chosen on what people bought in the days before `as_of`
-_FIT_CUSTOMERS = 50_000  # a sample by hashed id: beyond it, which products go together changes no more
+_FIT_CUSTOMERS = 20_000  # a sample by hashed id: beyond it, which products go together changes no more
 _TUNE_CUSTOMERS = 1_500
 _FEWEST_JUDGED = 30  # with fewer people the best blend is the luckiest one
 _GRID = {"together": (0.0, 0.3, 0.6, 1.0), "popular": (0.05, 0.2, 0.4, 0.8)}
