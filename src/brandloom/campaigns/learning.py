@@ -29,7 +29,7 @@ class Learned:
     expected_buyers: float
     recommendations: int
     product_groups: int
-    card: dict[str, Any]
+    card: predict.ModelCard
     """The purchase model's card."""
 
     def to_dict(self) -> dict[str, Any]:
@@ -77,7 +77,7 @@ def _learn(engine: Engine, as_of: datetime, horizon_days: int, seed: int, progre
     progress(profiles, 1.0)
     training = _("Purchase model")
     progress(training, 0.0)
-    model = predict.fit(engine, as_of, horizon_days=horizon_days, seed=seed, progress=lambda done: progress(training, 0.8 * done))
+    model = predict.fit(engine, as_of, horizon_days=horizon_days, seed=seed, progress=lambda _stage, done: progress(training, 0.8 * done))
     predict.predict(engine, model, as_of)
     progress(training, 1.0)
     recommending = _("Recommendations")

@@ -16,7 +16,7 @@ from brandloom.campaigns.plans import Plan
 from brandloom.campaigns.preview import reason_words, samples
 from brandloom.content import Finding, Variant, humanise
 from brandloom.decide import REASONS
-from brandloom.engine import Engine, scalar
+from brandloom.engine import Engine, read_sql, scalar
 from brandloom.errors import BrandloomError
 from brandloom.govern import visible_label
 from brandloom.i18n import _
@@ -154,9 +154,7 @@ def _audience(engine: Engine, plan: Plan, assumed_lift: float) -> r.Audience:
         funnel.append(r.Step(label, known))
     sent, held = done["actions"].get("send", 0), done["actions"].get("holdout", 0)
     funnel.append(r.Step(_("Get a message"), sent))
-    spend = engine.query("SELECT SUM(p.expected_spend) AS mid, SUM(p.spend_low) AS low, SUM(p.spend_high) AS high, AVG(p.p_purchase) AS rate "
-                         "FROM decisions d JOIN predictions p ON p.customer = d.customer WHERE d.plan = $plan AND d.action = 'send'",
-                         plan=plan.id).to_pylist()[0]
+    spend = engine.query(read_sql("campaigns", "expected"), plan=plan.id).to_pylist()[0]
     detectable = power(sent, held, float(spend["rate"] or 0.0)) if held else None
     return r.Audience(tuple(funnel), tuple(r.Count(REASONS[key], n) for key, n in sorted(left.items(), key=lambda one: -one[1])),
                       sent + held, sent, held, done["cost"], None if plan.brief.budget is None else float(plan.brief.budget),

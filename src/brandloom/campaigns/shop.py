@@ -20,6 +20,7 @@ from brandloom.content import Brief, read_brief
 from brandloom.deliver import Channel
 from brandloom.engine import Engine, open_engine
 from brandloom.govern import Audit, Vault
+from brandloom.i18n import _
 from brandloom.ledger import Ledger, open_ledger
 from brandloom.measure import Report
 from brandloom.measure.html import render_report
@@ -29,6 +30,10 @@ from brandloom.workspace import ShopConfig, Workspace, create_workspace, open_wo
 
 Progress = Callable[[str, float], None]
 Clock = Callable[[], datetime]
+
+
+LOADING = {"orders": _("Loading orders"), "events": _("Loading events"), "products": _("Loading products"),
+           "customers": _("Loading customers"), "documents": _("Loading documents")}
 
 
 class Shop:
@@ -88,7 +93,8 @@ class Shop:
         """Load files of one kind: orders, events, products, customers or documents. See `sources.load`."""
         paths = [Path(files)] if isinstance(files, (str, Path)) else [Path(file) for file in files]
         return load(self.engine, self.ledger, self.vault, self.workspace, paths, kind=kind, mapping=dict(mapping or {}),
-                    date_order=date_order, dry_run=dry_run, now=self.clock(), progress=progress)
+                    date_order=date_order, dry_run=dry_run, now=self.clock(),
+                    progress=None if progress is None else lambda _stage, done: progress(LOADING.get(kind, kind), done))
 
     def learn(self, as_of: datetime | None = None, *, horizon_days: int = 30, progress: Progress | None = None) -> Learned:
         """Profiles, segments, predictions and recommendations from what happened before `as_of`. See `learning.learn`."""
