@@ -121,6 +121,19 @@ def test_a_reply_of_another_shape_is_a_finding(reply: object) -> None:
     assert "schema" in blocking(reply, "en")
 
 
+def test_a_shop_of_the_examples_own_trade_may_use_its_words() -> None:
+    group = ProductGroup("g", "Door bells", (Product("1", "JINGLE BELL"),))
+    given_facts = build_facts(BRIEF, Request(PERSONA, group, "email", "zh"), SHOP)
+    slots = {**GOOD["zh"], "headline": "叮当一声的铃铛"}
+    assert "copied" in blocking(slots, "zh")
+    assert [item for item in check(slots, given_facts, language="zh") if item.blocks] == []
+
+
+@pytest.mark.parametrize("parts", [{"preheader": GOOD["zh"]["subject"]}, {"body": "我们有 {{ product.name }}，价格 {{ offer.value }}，欢迎你来逛逛看看。"}])
+def test_repeated_parts_and_an_offer_called_a_price_are_findings(parts: dict[str, str]) -> None:
+    assert {"repeat", "slot"} & set(blocking({**GOOD["zh"], **parts}, "zh"))
+
+
 def test_a_slot_without_a_value_is_a_finding() -> None:
     assert "slot" in blocking(GOOD["en"], "en", Brief(name="x"))
 
@@ -208,7 +221,7 @@ def test_every_bundled_template_passes_every_check(goal: str, kind: str) -> None
 words = st.text(max_size=60) | st.sampled_from(["{{ product.name }}", "{{{{", "}}", "{%", "100%", "九九折", "零月零日", "万亿", "2011-99-99", "半折", "点折"])
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.dictionaries(st.sampled_from(["subject", "preheader", "headline", "body", "cta", "x"]), words | st.integers() | st.none()),
        st.sampled_from(["en", "zh"]))
 def test_no_reply_of_a_model_can_make_the_checks_fail(slots: dict[str, object], language: str) -> None:

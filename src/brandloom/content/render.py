@@ -93,7 +93,7 @@ def render(variant: Variant, person_slots: Mapping[str, str | None], products: S
     name = usable_name(person_slots.get("first_name"))
     shown = list(products[:MOST_PRODUCTS])
     shape = _Shape(tuple(variant.slots.items()), variant.language, variant.source != "template", bool(name), len(shown),
-                   brief.offer, plain_text(shop.name), shop.currency, shop.sender,
+                   brief.offer, plain_text(shop.name), shop.currency, _sender(brief, shop),
                    "cn" in shop.jurisdictions and variant.language == "zh", preview)
     moulds = _moulds(shape, layout or bundled_layout())
     label = _label(variant, shop.name, produce_id, label_key)
@@ -104,6 +104,10 @@ def render(variant: Variant, person_slots: Mapping[str, str | None], products: S
     escaped = [value if at == _META else html.escape(value) for at, value in enumerate(plain)]
     return Rendered(plain_text(moulds.subject.fill(plain)), plain_text(moulds.preheader.fill(plain)),
                     moulds.html.fill(escaped), moulds.text.fill(plain), label)
+
+
+def _sender(brief: Brief, shop: ShopConfig) -> SenderConfig:
+    return shop.sender.model_copy(update={"name": brief.sender.name}) if brief.sender.name else shop.sender
 
 
 def usable_name(name: str | None) -> str:

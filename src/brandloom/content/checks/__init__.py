@@ -77,7 +77,7 @@ def check_brief(brief: Brief) -> list[Finding]:
 
 
 def _check_figures(text: str, place: str, facts: Facts) -> list[Finding]:
-    known = known_figures([*facts.evidence, *facts.names], facts.offer, facts.currency)
+    known = known_figures((*facts.evidence, *facts.names), facts.offer, facts.currency)
     plain = mask(text, facts.names)
     return [finding("figure", "ban", place, item.text, _("'{excerpt}' is a figure that no fact gives."))
             for item in figures(plain) if (item.kind, item.value) not in known]

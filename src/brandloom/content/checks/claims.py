@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from typing import cast
 
@@ -29,14 +29,15 @@ def claims(text: str) -> list[tuple[str, str, str]]:
     return [(concept.kind, concept.name, match.group()) for concept in _concepts() for match in concept.words.finditer(text)]
 
 
-def known_claims(evidence: Iterable[str]) -> frozenset[str]:
+@lru_cache(maxsize=256)
+def known_claims(evidence: tuple[str, ...]) -> frozenset[str]:
     """Concepts the facts prove."""
     return frozenset(name for line in evidence for _kind, name, _words in claims(line))
 
 
 def check_claims(text: str, place: str, *, evidence: Sequence[str] = ()) -> list[Finding]:
     """A finding for each concept a text claims and no fact names."""
-    text, known, found = fold(text), known_claims(evidence), []
+    text, known, found = fold(text), known_claims(tuple(evidence)), []
     for concept in _concepts():
         match = None if concept.name in known else concept.words.search(text)
         if match:

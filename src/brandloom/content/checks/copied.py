@@ -9,7 +9,7 @@ from brandloom.content.checks.finding import Finding, finding
 from brandloom.content.checks.form import SLOT
 from brandloom.content.checks.normalise import fold
 from brandloom.content.prompts import example_answer, example_facts
-from brandloom.i18n import _
+from brandloom.i18n import LANGUAGES, _
 
 _RUN = {"en": 8, "zh": 10}
 """Words, or characters in Chinese, that may stand together as in the example's answer."""
@@ -17,9 +17,11 @@ _RUN = {"en": 8, "zh": 10}
 
 def check_copied(text: str, place: str, language: str, evidence: Sequence[str]) -> list[Finding]:
     """The example's own facts anywhere, and long runs of its wording in the body."""
-    own = " ".join([fold(item).lower() for item in evidence])
-    for word in example_facts(language):
-        if re.search(_whole(word), fold(text).lower()) and word not in own:
+    own = " ".join(fold(item).lower() for item in evidence)
+    # Both examples are of one trade; a shop that is in it too may use its words, in whichever language its facts are.
+    same_trade = any(re.search(_whole(word), own) for other in LANGUAGES for word in example_facts(other))
+    for word in () if same_trade else example_facts(language):
+        if re.search(_whole(word), fold(text).lower()):
             return [finding("copied", "ban", place, word, _("'{excerpt}' comes from the worked example, not from the facts."))]
     if place != "body":
         return []

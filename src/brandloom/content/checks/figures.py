@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
+from functools import lru_cache
 
 from brandloom.content.brief import Offer
 from brandloom.content.checks.normalise import fold
@@ -71,7 +72,8 @@ def figures(text: str) -> list[Figure]:
     return found
 
 
-def known_figures(evidence: Iterable[str], offer: Offer, currency: str) -> set[tuple[str, str]]:
+@lru_cache(maxsize=256)
+def known_figures(evidence: tuple[str, ...], offer: Offer, currency: str) -> frozenset[tuple[str, str]]:
     """The figures a text may repeat: those of the facts and of the offer."""
     known = {(item.kind, item.value) for line in evidence for item in figures(line)}
     if offer.kind == "percent_off" and offer.value is not None:
@@ -82,7 +84,7 @@ def known_figures(evidence: Iterable[str], offer: Offer, currency: str) -> set[t
         known.add(("money", f"{currency} {_plain(offer.min_order)}"))
     if offer.until is not None:
         known |= {("date", f"{offer.until:%m-%d}"), ("date", f"{offer.until:%m}"), ("date", f"{offer.until:%Y-%m-%d}")}
-    return known
+    return frozenset(known)
 
 
 def _plain(number: Decimal) -> str:
