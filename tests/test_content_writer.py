@@ -60,6 +60,16 @@ def test_a_bad_draft_goes_back_once_with_the_reason(language: str, lie: str, tol
     assert second.messages[-1].content.startswith(first.messages[-1].content)
 
 
+def test_parts_that_only_repeat_each_other_are_taken_from_the_template() -> None:
+    same = GOOD["zh"]["headline"]
+    model = ScriptedTextModel([reply("zh", subject=same, preheader=same)])
+    [variant] = write_variants(model, BRIEF, [Request(REGULARS, HEARTS, "email", "zh")], shop=SHOP)
+    assert (variant.source, len(model.calls)) == ("repaired", 1)
+    assert variant.slots["body"] == GOOD["zh"]["body"]
+    assert len({variant.slots[place] for place in ("headline", "subject", "preheader")}) == 3
+    assert {item.rule for item in variant.findings} == {"repeat"}
+
+
 @pytest.mark.parametrize("language", ["en", "zh"])
 @pytest.mark.parametrize("bad", ["{", "I cannot do that.", '{"subject": "Free gift!"}', "[]", "null", "{" * 5000, '{"subject": {"a": 1}}'])
 def test_a_draft_that_is_bad_twice_is_replaced_by_the_template(language: str, bad: str) -> None:

@@ -47,7 +47,7 @@ class Variant:
     language: str
     slots: Mapping[str, str]
     source: Source
-    """'model' at the first try, 'repaired' at the second, or the shop's own 'template'."""
+    """'model' at the first try; 'repaired' at the second, or with repeated parts taken from the template; or the 'template'."""
     findings: tuple[Finding, ...] = ()
     """What was caught in rejected drafts, and cautions on the text that is used."""
     model: str | None = None
@@ -126,6 +126,12 @@ def _write(model: TextModel | None, brief: Brief, request: Request, shop: ShopCo
         blank = replace(blank, findings=(*blank.findings, *found))
         if isinstance(slots, dict) and not any(item.blocks for item in found):
             return replace(blank, slots=MappingProxyType(slots), source=source)
+        if isinstance(slots, dict) and all(item.rule == "repeat" for item in found if item.blocks):
+            mended = slots | {item.place: template_slots(brief, request.channel, request.language)[item.place] for item in found
+                              if item.rule == "repeat"}
+            again = check(mended, facts, language=request.language, channel=request.channel, packs=packs)
+            if not any(item.blocks for item in again):
+                return replace(blank, slots=MappingProxyType(mended), source="repaired")
         messages = _ask_again(messages, found, request.language)
     return _from_template(blank, brief, facts, packs)
 

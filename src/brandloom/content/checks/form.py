@@ -13,8 +13,8 @@ from brandloom.content.checks.finding import Finding, finding
 from brandloom.content.checks.normalise import fold, strip_invisible
 from brandloom.i18n import _
 
-PARTS = {"email": ("subject", "preheader", "headline", "body", "cta")}
-"""Parts of a text per channel, all required."""
+PARTS = {"email": ("body", "headline", "subject", "preheader", "cta")}
+"""Parts of a text per channel, all required, in the order of writing: a small model finds the subject once the body is there."""
 LENGTHS: Mapping[str, Mapping[str, Mapping[str, tuple[int, int]]]] = {"email": {
     "subject": {"en": (8, 70), "zh": (4, 32)},
     "preheader": {"en": (8, 110), "zh": (4, 50)},
@@ -72,7 +72,7 @@ def check_repeats(texts: Mapping[str, str]) -> list[Finding]:
     """Short parts that say the same words."""
     seen: dict[str, str] = {}
     found = []
-    for place in ("subject", "preheader", "headline"):
+    for place in ("headline", "subject", "preheader"):
         words = re.sub(r"\W+", "", texts.get(place, "")).casefold()
         if words and words in seen:
             found.append(finding("repeat", "ban", place, texts[place], _("The {place} says the same as the {other}."),
