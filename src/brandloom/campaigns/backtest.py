@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from brandloom.campaigns.learning import Learned, learn_tables, require_events_until
-from brandloom.engine import Engine, scalar
+from brandloom.engine import Engine
 from brandloom.i18n import _, say
 from brandloom.measure import Capture, Estimate, HitRates, capture, hit_rate
 
@@ -45,7 +45,8 @@ class Backtest:
 
 def percent(share: Estimate) -> str:
     """'31.2 % [29.8, 32.5]'"""
-    return f"{100 * share.value:.1f} % [{100 * share.low:.1f}, {100 * share.high:.1f}]"
+    low, high = ("?" if end is None else f"{100 * end:.1f}" for end in (share.low, share.high))
+    return f"{100 * share.value:.1f} % [{low}, {high}]"
 
 
 class _Undo(Exception):
@@ -67,7 +68,7 @@ def backtest(engine: Engine, *, cutoff: datetime, horizon_days: int, chosen_shar
     try:
         with engine.transaction():
             learned = learn_tables(engine, cutoff, horizon_days, seed=seed, progress=progress)
-            size = max(1, round(chosen_share * int(scalar(engine, "SELECT COUNT(*) FROM predictions") or 0)))  # type: ignore[call-overload]
+            size = max(1, round(chosen_share * learned.customers))
             result = Backtest(learned, capture(engine, as_of=cutoff, horizon_days=horizon_days, size=size, seed=seed),
                               hit_rate(engine, as_of=cutoff, horizon_days=horizon_days, k=k, popular_days=30, seed=seed))
             raise _Undo

@@ -80,7 +80,7 @@ def run_demo(folder: Path, *, settings: Settings, progress: Progress | None = No
     said = tell or (lambda line: None)
     if model is None and settings.model_url is None and not any(one.present for one in llm.list_models(settings.cache)):
         said(say(_("Fetching the language model, once (about 1.1 GB) ...")))
-        llm.pull(None, settings.cache, progress=progress)
+        llm.pull(llm.default_name(), settings.cache, progress=fetching(progress))
         started = time.perf_counter()
     _clear_earlier_demo(folder)
     workspace = create_workspace(folder, CONFIG)
@@ -103,6 +103,12 @@ def run_demo(folder: Path, *, settings: Settings, progress: Progress | None = No
     (folder / "report.json").write_text(to_json(report), encoding="utf-8")
     (folder / "report.html").write_text(render_report(report, CONFIG.language), encoding="utf-8")
     return DemoResult(folder, report, time.perf_counter() - started, meter.peak_mb)
+
+
+def fetching(progress: Progress | None) -> llm.Progress | None:
+    """The model room's progress, in bytes, as one of our stages."""
+    stage = _("Fetching the language model")
+    return None if progress is None else lambda done, total: progress(stage, done / max(total, 1))
 
 
 class _Clock:

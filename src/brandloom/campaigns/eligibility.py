@@ -38,7 +38,7 @@ def _channel_rows(ledger: Ledger, known: list[str], channel: str, minors: set[st
     with ledger.read() as connection:
         rows = connection.execute(select(schema.lookups.c.customer, schema.lookups.c.digest)
                                   .where(schema.lookups.c.kind == ADDRESS_KIND[channel])).all()
-        addresses: dict[str, str] = dict(rows)  # type: ignore[arg-type]
+        addresses: dict[str, str] = dict(rows)
         blocked = suppressed(connection, channel, sorted(set(addresses.values())))
         consenting = granted(connection, known, channel, "marketing")
     reasons: list[str | None] = []
@@ -65,5 +65,5 @@ def _at_cap(engine: Engine, ledger: Ledger, caps: CapConfig, now: datetime) -> s
         with ledger.read() as connection:
             counts.update(dict(connection.execute(
                 select(outbox.customer, func.count()).where(outbox.state.in_(("sent", "sending", "uncertain")),
-                                                            outbox.state_at >= now - since).group_by(outbox.customer)).all()))  # type: ignore[arg-type]
+                                                            outbox.state_at >= now - since).group_by(outbox.customer)).all()))
     return {who for who, n in week.items() if n >= caps.per_week} | {who for who, n in day.items() if n >= caps.per_day}

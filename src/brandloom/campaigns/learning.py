@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from brandloom import customers, predict, recommend
+from brandloom.customers import SegmentSummary
 from brandloom.engine import Engine, scalar
 from brandloom.errors import DataError, NotFittedError
 from brandloom.i18n import _, say
@@ -25,7 +26,7 @@ class Learned:
     as_of: datetime
     horizon_days: int
     customers: int
-    segments: tuple[customers.SegmentSummary, ...]
+    segments: tuple[SegmentSummary, ...]
     expected_buyers: float
     recommendations: int
     product_groups: int
@@ -87,9 +88,9 @@ def _learn(engine: Engine, as_of: datetime, horizon_days: int, seed: int, progre
     progress(recommending, 0.8)
     groups = recommend.group_products(engine, as_of)
     progress(recommending, 1.0)
-    expected = scalar(engine, "SELECT SUM(p_purchase) FROM predictions")
+    expected = float(engine.query("SELECT COALESCE(SUM(p_purchase), 0.0) AS total FROM predictions")["total"][0].as_py())
     learned = Learned(as_of=as_of, horizon_days=horizon_days, customers=known, segments=tuple(customers.segment_summary(engine)),
-                      expected_buyers=float(expected or 0.0), recommendations=rows,  # type: ignore[arg-type]
+                      expected_buyers=expected, recommendations=rows,
                       product_groups=len(groups), card=model.card)
     return learned, model
 

@@ -81,7 +81,7 @@ class Plan:
                 (say(_("As of")), f"{self.as_of:%Y-%m-%d}"),
                 (say(_("To be written to")), f"{counts.get('send', 0):,}"),
                 (say(_("Held out at random")), f"{counts.get('holdout', 0):,}"),
-                (say(_("Left out")), ", ".join(f"{say(REASONS[key])} {n:,}" for key, n in sorted(out.items(), key=lambda one: -one[1]))),
+                (say(_("Left out")), "\n".join(f"{n:,}  {say(REASONS[key])}" for key, n in sorted(out.items(), key=lambda one: -one[1]))),
                 (say(_("Cost")), f"{self.decision['cost']:,.2f}"),
                 (say(_("Expected gain at the assumed lift")), f"{self.decision['expected_value']:,.2f}")]
         origin = self.origins

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 from brandloom import predict
 from brandloom.campaigns.messages import MessageWriter, items_of
-from brandloom.campaigns.plans import Plan
 from brandloom.campaigns.planning import read_products
+from brandloom.campaigns.plans import Plan
 from brandloom.content import humanise
 from brandloom.decide import REASONS
 from brandloom.deliver import Item, subject_line
 from brandloom.errors import DataError
 from brandloom.govern import Person
 from brandloom.i18n import _, language, say
-from brandloom.measure import Both, Text, text, words
+from brandloom.measure import Both, text, words
 from brandloom.measure import report as r
 from brandloom.measure.words import Words
 

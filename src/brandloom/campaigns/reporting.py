@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import platform
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
@@ -43,7 +45,7 @@ def make_report(shop: Shop, plan: Plan, *, reveal: bool = False) -> r.Report:
     engine, config = shop.engine, shop.workspace.config
     return r.Report(
         shop=r.ShopFacts(config.name, config.currency, plan.as_of.date().isoformat(), datetime.now(UTC).isoformat(timespec="seconds"),
-                         plan.horizon_days, plan.id, _goal(plan)),
+                         plan.horizon_days, plan.id, plan.brief.name),
         load=_load(engine, shop.ledger), demand=_demand(engine, plan), customers=_customers(engine), model=_model(shop.workspace),
         likely=_likely(engine, plan), audience=_audience(engine, plan, config.economics.assumed_lift), products=_products(engine, plan),
         content=_content(engine, plan, config.name), messages=samples(shop, plan, reveal=reveal),
@@ -57,10 +59,6 @@ def report_lines(report: r.Report) -> list[tuple[str, str]]:
     return lines(report)
 
 
-def _goal(plan: Plan) -> r.Words:
-    return plan.brief.name
-
-
 def _load(engine: Engine, ledger: Ledger) -> r.Load:
     with ledger.read() as connection:
         rows = connection.execute(select(schema.loads).order_by(schema.loads.c.at, schema.loads.c.id)).all()
@@ -69,11 +67,15 @@ def _load(engine: Engine, ledger: Ledger) -> r.Load:
         detail = json.loads(row.detail)
         files.append(r.LoadedFile(
             row.source, row.kind, row.rows_read, row.rows_new, row.rows_known, row.rows_refused,
-            tuple(r.Count(both(lambda code=code: reason_text(code)), count) for code, count in detail.get("reasons", {}).items()),
-            tuple(both(lambda code=code, count=count: f"{note_text(code)}: {count:,}")
+            tuple(r.Count(both(partial(reason_text, code)), count) for code, count in detail.get("reasons", {}).items()),
+            tuple(both(partial(_counted, note_text, code, count))
                   for code, count in detail.get("notes", {}).items())))
     span = engine.query("SELECT MIN(occurred_at) AS first, MAX(occurred_at) AS last FROM events").to_pylist()[0]
     return r.Load(tuple(files), *(None if at is None else at.date().isoformat() for at in (span["first"], span["last"])))
+
+
+def _counted(name: Callable[[str], str], code: str, count: int) -> str:
+    return f"{name(code)}: {count:,}"
 
 
 def _demand(engine: Engine, plan: Plan) -> tuple[r.Period, ...]:
@@ -88,7 +90,7 @@ def _demand(engine: Engine, plan: Plan) -> tuple[r.Period, ...]:
 def _customers(engine: Engine) -> r.Customers:
     chance = {row["segment"]: row["p"] for row in engine.query(
         "SELECT s.segment, AVG(p.p_purchase) AS p FROM segments s JOIN predictions p ON p.customer = s.customer GROUP BY s.segment").to_pylist()}
-    revenue = float(scalar(engine, "SELECT CAST(SUM(net_revenue) AS DOUBLE) FROM profiles") or 0.0)  # type: ignore[arg-type]
+    revenue = float(engine.query("SELECT COALESCE(CAST(SUM(net_revenue) AS DOUBLE), 0.0) AS total FROM profiles")["total"][0].as_py())
     rows = tuple(r.SegmentRow(one.segment, customers.SEGMENT_LABELS[one.segment], one.size, one.revenue_share * revenue, one.median_days_since_last or 0.0,
                               chance.get(one.segment)) for one in customers.segment_summary(engine))
     countries = tuple(r.Count(row["country"], row["n"]) for row in engine.query(
@@ -217,15 +219,15 @@ def _card(variant: Variant, persona: str, group: str, people: int) -> r.VariantC
 
 
 def _finding(found: Finding) -> r.FindingRow:
-    values = {name: value for name, value in found.values}
-    return r.FindingRow(found.rule, text(found.template, **{**values, "excerpt": found.excerpt, "place": found.place}), found.blocks)
+    values = {**dict(found.values), "excerpt": found.excerpt, "place": found.place}
+    return r.FindingRow(found.rule, text(found.template, **values), found.blocks)
 
 
 def _delivery(ledger: Ledger, plan: Plan) -> r.Delivery | None:
     now = deliver.status(ledger, plan.id)
     if now.audience == 0:
         return None
-    notes = tuple(both(lambda code=code, count=count: f"{deliver.reason_text(code)}: {count:,}") for code, count in now.reasons.items())
+    notes = tuple(both(partial(_counted, deliver.reason_text, code, count)) for code, count in now.reasons.items())
     return r.Delivery(now.audience, now.sent, now.failed, now.suppressed, now.uncertain, notes=notes)
 
 

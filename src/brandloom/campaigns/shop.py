@@ -25,7 +25,7 @@ from brandloom.ledger import Ledger, open_ledger
 from brandloom.measure import Report
 from brandloom.measure.html import render_report
 from brandloom.settings import Settings, read_settings
-from brandloom.sources import LoadReport, load
+from brandloom.sources import Kind, LoadReport, load
 from brandloom.workspace import ShopConfig, Workspace, create_workspace, open_workspace
 
 Progress = Callable[[str, float], None]
@@ -88,7 +88,7 @@ class Shop:
             del self.__dict__["engine"]
         self.ledger.close()
 
-    def load(self, files: Path | str | Sequence[Path | str], *, kind: str, mapping: Mapping[str, str] | None = None,
+    def load(self, files: Path | str | Sequence[Path | str], *, kind: Kind, mapping: Mapping[str, str] | None = None,
              date_order: str | None = None, dry_run: bool = False, progress: Progress | None = None) -> LoadReport:
         """Load files of one kind: orders, events, products, customers or documents. See `sources.load`."""
         paths = [Path(files)] if isinstance(files, (str, Path)) else [Path(file) for file in files]

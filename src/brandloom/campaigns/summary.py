@@ -44,7 +44,7 @@ def _expected(report: Report) -> str:
 
 def _audience(report: Report) -> list[tuple[str, str]]:
     assert report.audience is not None
-    left = ", ".join(f"{words(one.label, language())} {one.count:,}" for one in report.audience.left_out)
+    left = "\n".join(f"{one.count:,}  {words(one.label, language())}" for one in report.audience.left_out)
     return [(say(_("Audience")), say(_("{sent} to be written to, {holdout} held out at random"), sent=f"{report.audience.sent:,}",
                                     holdout=f"{report.audience.holdout:,}")),
             (say(_("Left out")), left), (say(_("Cost")), f"{report.audience.cost:,.2f} {report.shop.currency}")]

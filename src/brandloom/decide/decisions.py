@@ -130,7 +130,7 @@ def decide(engine: Engine, *, plan: str, audience: Audience, discount: float, ec
         ConfigError: a share, language, channel or limit that cannot be used.
     """
     _check(engine, channels, languages, default_language, economics, holdout_share, max_variants)
-    people = _read_people(engine, products or Products())
+    people = _read_people(engine, products or Products(), now)
     value = incremental_value(_floats(people, "p_purchase"), _floats(people, "expected_spend"), economics=economics,
                               discount=discount)
     choice = _choose(people, value, audience, eligibility, channels, economics, budget)
@@ -163,14 +163,14 @@ def _check(engine: Engine, channels: Sequence[str], languages: Sequence[str], de
         raise ConfigError(_("max_variants is {most}; it must be at least 1."), most=max_variants)
 
 
-def _read_people(engine: Engine, products: Products) -> pa.Table:
+def _read_people(engine: Engine, products: Products, now: datetime) -> pa.Table:
     """One row per customer; where nothing on offer was recommended, the brief's own products are shown."""
     known = engine.query("SELECT product, product_group FROM product_groups ORDER BY product")
     group_of = dict(zip(known["product"].to_pylist(), known["product_group"].to_pylist(), strict=True))
     included = set(products.include)
     barred = set(products.exclude) | ({p for p in group_of if p not in included} if included else set())
     engine.put("decide_barred", pa.table({"product": pa.array(sorted(barred), pa.string())}))
-    people = engine.query(read_sql("decide", "people"))
+    people = engine.query(read_sql("decide", "people"), now=now)
     engine.drop("decide_barred")
     offered = [p for p in products.include if p in group_of and p not in products.exclude][:len(_SHOWN)]
     if not offered:

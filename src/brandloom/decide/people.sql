@@ -33,4 +33,5 @@ FROM customers c
 LEFT JOIN segments s ON s.customer = c.customer
 LEFT JOIN predictions p ON p.customer = c.customer
 LEFT JOIN shown w ON w.customer = c.customer
+WHERE c.first_seen IS NULL OR c.first_seen < $now  -- in a replay, nobody who turned up later is known yet
 ORDER BY customer

@@ -20,7 +20,7 @@ class DuckEngine:
     name = "duckdb"
 
     def __init__(self, path: Path | None = None, *, memory_limit_gb: float = 2.0, threads: int | None = None) -> None:
-        config: dict[str, str | int] = {"memory_limit": f"{memory_limit_gb}GB", "preserve_insertion_order": "false"}
+        config: dict[str, str | bool | int | float | list[str]] = {"memory_limit": f"{memory_limit_gb}GB", "preserve_insertion_order": "false"}
         if threads:
             config["threads"] = threads
         if path is not None:

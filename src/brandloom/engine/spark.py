@@ -147,7 +147,7 @@ def translate(sql: str, values: dict[str, Value]) -> str:
     return tree.sql(dialect="spark")
 
 
-def _literal(value: Value) -> exp.Expression:
+def _literal(value: Value) -> exp.Expr:
     if isinstance(value, datetime):
         return exp.cast(exp.Literal.string(value.isoformat(sep=" ")), "timestamp_ntz", dialect="spark")
     if isinstance(value, date):

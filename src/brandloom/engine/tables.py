@@ -60,7 +60,7 @@ DECISIONS = pa.schema([
     ("plan", pa.string()),
     ("customer", pa.string()),
     ("action", pa.string()),  # send, holdout, skip
-    ("reason", pa.string()),  # worth_it, holdout, no_consent, no_address, suppressed, frequency_cap, minor, not_worth_it, over_budget
+    ("reason", pa.string()),  # a key of decide.REASONS
     ("channel", pa.string()),
     ("language", pa.string()),
     ("persona", pa.string()),

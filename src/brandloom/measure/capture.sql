@@ -8,7 +8,7 @@ WITH pool AS (
     SELECT customer, MAX(CASE WHEN action IN ('send', 'holdout') THEN 1 ELSE 0 END) AS chosen,
            MAX(p_purchase) AS p_purchase
     FROM decisions
-    WHERE plan = $plan AND (action IN ('send', 'holdout') OR reason IN ('not_worth_it', 'over_budget'))
+    WHERE plan = $plan AND (action IN ('send', 'holdout') OR reason IN ('not_worth_it', 'over_budget', 'audience_full'))
     GROUP BY customer
 ),
 before AS (

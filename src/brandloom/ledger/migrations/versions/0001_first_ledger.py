@@ -1,7 +1,7 @@
 """First ledger"""
 
-from alembic import op
 import sqlalchemy as sa
+from alembic import op
 
 from brandloom.ledger.schema import Utc
 
