@@ -70,6 +70,15 @@ def test_parts_that_only_repeat_each_other_are_taken_from_the_template() -> None
     assert {item.rule for item in variant.findings} == {"repeat"}
 
 
+def test_a_short_part_that_fails_twice_is_taken_from_the_template_and_the_body_kept() -> None:
+    bad = reply("en", subject="The best gift there is")
+    [variant] = write_variants(ScriptedTextModel([bad, bad]), BRIEF, [Request(REGULARS, HEARTS, "email", "en")], shop=SHOP)
+    assert variant.source == "repaired"
+    assert variant.slots["body"] == GOOD["en"]["body"]
+    assert variant.slots["subject"] == "A few things we picked for you"
+    assert len(variant.caught) == 2
+
+
 @pytest.mark.parametrize("language", ["en", "zh"])
 @pytest.mark.parametrize("bad", ["{", "I cannot do that.", '{"subject": "Free gift!"}', "[]", "null", "{" * 5000, '{"subject": {"a": 1}}'])
 def test_a_draft_that_is_bad_twice_is_replaced_by_the_template(language: str, bad: str) -> None:

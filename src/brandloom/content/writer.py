@@ -47,7 +47,7 @@ class Variant:
     language: str
     slots: Mapping[str, str]
     source: Source
-    """'model' at the first try; 'repaired' at the second, or with repeated parts taken from the template; or the 'template'."""
+    """'model' at the first try; 'repaired' at the second, or with short parts taken from the template; or the 'template'."""
     findings: tuple[Finding, ...] = ()
     """What was caught in rejected drafts, and cautions on the text that is used."""
     model: str | None = None
@@ -126,12 +126,10 @@ def _write(model: TextModel | None, brief: Brief, request: Request, shop: ShopCo
         blank = replace(blank, findings=(*blank.findings, *found))
         if isinstance(slots, dict) and not any(item.blocks for item in found):
             return replace(blank, slots=MappingProxyType(slots), source=source)
-        if isinstance(slots, dict) and all(item.rule == "repeat" for item in found if item.blocks):
-            mended = slots | {item.place: template_slots(brief, request.channel, request.language)[item.place] for item in found
-                              if item.rule == "repeat"}
-            again = check(mended, facts, language=request.language, channel=request.channel, packs=packs)
-            if not any(item.blocks for item in again):
-                return replace(blank, slots=MappingProxyType(mended), source="repaired")
+        mended = _mend(slots, found, brief, blank, last=source == "repaired")
+        if mended and not any(item.blocks for item in check(mended, facts, language=request.language, channel=request.channel,
+                                                            packs=packs)):
+            return replace(blank, slots=MappingProxyType(mended), source="repaired")
         messages = _ask_again(messages, found, request.language)
     return _from_template(blank, brief, facts, packs)
 
@@ -166,6 +164,20 @@ def _from_template(blank: Variant, brief: Brief, facts: Facts, packs: Sequence[s
         raise ConfigError(_("The plain template for {key} fails the checks: {reason}"), key=blank.key,
                           reason=next(item.text() for item in found if item.blocks))
     return replace(blank, slots=MappingProxyType(slots), source="template", findings=(*blank.findings, *found))
+
+
+def _mend(slots: object, found: Sequence[Finding], brief: Brief, blank: Variant, *, last: bool) -> dict[str, str] | None:
+    """A draft with its failing short parts taken from the template; None where the body fails.
+
+    Parts that only repeat each other are mended at once; for any other fault the model gets its second try first.
+    """
+    faults = [item for item in found if item.blocks]
+    if not isinstance(slots, dict) or any(item.place in ("body", "text") for item in faults):
+        return None
+    if not last and any(item.rule != "repeat" for item in faults):
+        return None
+    plain = template_slots(brief, blank.channel, blank.language)
+    return slots | {item.place: plain[item.place] for item in faults}
 
 
 def _ask_again(messages: Sequence[Message], found: Sequence[Finding], language: str) -> list[Message]:
