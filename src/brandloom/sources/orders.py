@@ -47,9 +47,9 @@ def prepare_lines(duck: DuckEngine, staged: Staged, *, properties: str) -> None:
                coalesce({raws}) AS money_raw, {status} AS undone, {status} OR {invoice} AS cancelled, {properties} AS properties
         FROM parsed p""")
     identity = ("order_id, source_customer, product, occurred_at, occurred_at_raw, quantity, quantity_raw, money, money_raw, row_id, undone, kind, session")
-    duck.connection.execute(f"""
+    duck.connection.execute("""
         CREATE OR REPLACE TEMP VIEW lines AS
-        SELECT *, TRY_CAST(money AS DECIMAL(18, 4)) AS amount, hash({identity}) AS same FROM plain_lines""")
+        SELECT *, TRY_CAST(money AS DECIMAL(18, 4)) AS amount, hash(order_id, source_customer, product, occurred_at, quantity) AS same FROM plain_lines""")
     everything = f"{identity}, name, country, channel, campaign, unit_price, properties"
     duck.connection.execute(read_sql("sources", "repeated").format(identity=identity, everything=everything))
 
@@ -99,7 +99,7 @@ def accept(duck: DuckEngine, kind: str) -> None:
 def count_notes(duck: DuckEngine) -> dict[str, int]:
     """Accepted rows worth knowing about: per kind, and those without a customer."""
     counted = duck.connection.execute(
-        "SELECT kind, count(*), count(*) FILTER (customer IS NULL) FROM accepted GROUP BY kind ORDER BY kind").fetchall()
+        "SELECT kind, count(*), count(*) FILTER (source_customer IS NULL) FROM accepted GROUP BY kind ORDER BY kind").fetchall()
     notes = {f"{kind}s": int(rows) for kind, rows, _ in counted}
     return notes | {"rows_without_customer": sum(int(rows) for _, _, rows in counted)}
 

@@ -31,7 +31,8 @@ def mask_free_text(duck: DuckEngine, columns: list[str]) -> None:
     """Mask what looks personal in these text columns of `staged` and take hidden characters out, each distinct value once."""
     for column in columns:
         found = duck.connection.execute(
-            f"SELECT DISTINCT {column} FROM staged WHERE regexp_matches({column}, $pattern)", {"pattern": WORTH_A_LOOK})
+            f"WITH texts AS MATERIALIZED (SELECT DISTINCT {column} FROM staged) "
+            f"SELECT {column} FROM texts WHERE regexp_matches({column}, $pattern)", {"pattern": WORTH_A_LOOK})
         masked: list[tuple[str, str]] = []
         while rows := found.fetchmany(BATCH):
             masked += [(text, safe) for (text,) in rows if (safe := scrub(clean(text))) != text]

@@ -1,5 +1,5 @@
--- Lines that say again what an earlier line of the file said. `same` hashes what makes a line itself; a hash only
--- nominates, the values decide. A line may also differ from the earlier one in what does not identify it.
+-- Lines that say again what an earlier line of the file said. `same` hashes most of what makes a line itself; it
+-- only nominates, the values decide. A line may also differ from the earlier one in what does not identify it.
 CREATE OR REPLACE TEMP TABLE repeated AS
 WITH twice AS (SELECT same FROM lines GROUP BY same HAVING count(*) > 1),
 copies AS (

@@ -58,6 +58,8 @@ class Layout:
     others: tuple[int, ...]
     keyed_by: str
     """'id', or 'email' or 'phone' where that is what the customer column holds."""
+    doubtful: tuple[str, ...] = ()
+    """Canonical id columns whose values look personal, e.g. order numbers made of addresses: masked like free text."""
 
     def report(self, staged: Staged, **counts: Any) -> FileReport:
         columns = self.source.columns
@@ -87,7 +89,7 @@ def lay_out(job: Job, source: Source) -> Layout:
     """Recognise the columns of a file; personal ones are never anything else, except as the key of a customer."""
     personal = {source.columns.index(heading): kind for heading, kind in personal_columns(job.staging, source).items()}
     contact = next((at for kind in ("email", "phone") for at, found in personal.items() if found == kind), None)
-    barred = {at for at, kind in personal.items() if kind not in {"email", "phone"}}
+    barred = {at for at, kind in personal.items() if kind in {"first_name", "last_name", "full_name"}}
     stand_in = {"customer": source.columns[contact]} if contact is not None and "customer" in KINDS[job.kind] else {}
     positions = match_columns(job.kind, source.columns, job.mapping, file=source.name, stand_in=stand_in, not_customer=barred)
     used = set(positions.values())
@@ -96,10 +98,10 @@ def lay_out(job: Job, source: Source) -> Layout:
     hidden = {at: kind for at, kind in personal.items() if at not in used or at in {key, born}}
     if born is not None:
         hidden[born] = "other"
-    if key is not None and hidden.get(key) not in {"email", "phone"}:
-        hidden.pop(key, None)
     others = tuple(at for at in range(len(source.columns)) if at not in used and at not in hidden)
-    return Layout(source, positions, hidden, others, hidden.get(key, "id") if key is not None else "id")
+    keyed_by = hidden.get(key, "id") if key is not None else "id"
+    doubtful = tuple(name for name, at in positions.items() if at in personal and at not in hidden and KINDS[job.kind][name].reads == "id")
+    return Layout(source, positions, hidden, others, keyed_by if keyed_by in {"email", "phone"} else "id", doubtful)
 
 
 def read_rows(job: Job, layout: Layout, also: Iterable[int] = ()) -> Staged:
@@ -111,7 +113,7 @@ def read_rows(job: Job, layout: Layout, also: Iterable[int] = ()) -> Staged:
     if commas:
         staged = stage(job.staging, source, layout.positions, KINDS[job.kind], wanted, job.zone, careful=commas)
     names = ("name",) if job.kind == "products" else ()  # names on order lines are cleaned once per product, see merge
-    texts = [name for name in (*FREE_TEXT, *names) if name in layout.positions]
+    texts = [name for name in (*FREE_TEXT, *names, *layout.doubtful) if name in layout.positions]
     mask_free_text(job.staging, texts + [f"c{at}" for at in layout.others if source.types[at] == "text"])
     job.tell("parse", 0.4)
     parse(job.staging, staged, job.date_order, job.zone)
