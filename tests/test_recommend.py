@@ -160,7 +160,7 @@ def test_no_sales_say_what_to_do() -> None:
     engine = shop([])
     with pytest.raises(NotFittedError, match="No product was bought before 2024-05-01") as caught:
         fit(engine, NOW)
-    assert "请先载入订单" in caught.value.text("zh")
+    assert "请先导入订单" in caught.value.text("zh")
 
 
 def test_progress_ends_at_one() -> None:

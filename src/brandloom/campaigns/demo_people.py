@@ -11,6 +11,8 @@ import hashlib
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from brandloom.i18n import _
+
 FIRST_EN = ("Alice", "Ben", "Carla", "David", "Emma", "Frank", "Grace", "Henry", "Isla", "Jack", "Kate", "Liam", "Maya",
             "Noah", "Olivia", "Peter", "Rosa", "Sam", "Tess", "Victor")
 LAST_EN = ("Adams", "Brown", "Clarke", "Dixon", "Evans", "Foster", "Green", "Hughes", "Irving", "Jones", "King", "Lewis",
@@ -18,7 +20,8 @@ LAST_EN = ("Adams", "Brown", "Clarke", "Dixon", "Evans", "Foster", "Green", "Hug
 FIRST_ZH = ("芳", "伟", "娜", "敏", "静", "强", "磊", "洋", "艳", "杰", "婷", "丽")
 LAST_ZH = ("王", "李", "张", "刘", "陈", "杨", "赵", "黄", "周", "吴")
 CONSENT_SHARE, CHINESE_SHARE, MINOR_SHARE = 0.82, 0.12, 0.005
-INVENTED = ("names", "e-mail addresses under example.com", "consents", "languages", "ages", "mails sent earlier that week")
+INVENTED = (_("names"), _("e-mail addresses under example.com"), _("consents"), _("languages"), _("ages"),
+            _("mails sent earlier that week"))
 
 
 def write_customers(path: Path, numbers: list[int], *, seed: int = 7) -> int:

@@ -27,6 +27,9 @@ from brandloom.measure.report import (
     VariantCard,
 )
 
+KINDS = (_("orders"), _("events"), _("products"), _("customers"), _("documents"))
+"""Kinds of file as the load names them; shown by looking the plain word up."""
+
 
 def data(reader: Reader, report: Report) -> Html | None:
     """What was loaded, what was refused and why, and sales over time."""
