@@ -1,0 +1,150 @@
+"""The page of results: one section per benchmark, made from its JSON file; a missing one says so."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+HEAD = """# Benchmark results
+
+Made by `python -m benchmarks.run --render` from the files in `benchmarks/results`; do not edit. Square brackets hold 95 %
+intervals (bootstrap unless named otherwise). Data: UCI Online Retail (CC BY 4.0), see `NOTICE`. Machines that ran other work at
+the same time are slower than they need be: compare ratios, not seconds.
+"""
+TITLES = {
+    "load": "Loading orders, beside plain DuckDB COPY", "loop": "The loop by number of customers",
+    "purchase": "Purchase and spend predictions", "recommend": "Recommendations", "demo": "The demo",
+}
+NAMES = tuple(TITLES)
+DASH = "–"
+
+
+def page(results: Path) -> str:
+    """The whole page as Markdown."""
+    parts = [HEAD]
+    for name, title in TITLES.items():
+        file = results / f"{name}.json"
+        body = SECTIONS[name](json.loads(file.read_text(encoding="utf-8"))) if file.is_file() else ["Not run."]
+        parts.append("\n\n".join([f"## {title}", *body]) + "\n")
+    return "\n".join(parts)
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A Markdown table; every column but the first is to the right."""
+    lines = ["| " + " | ".join(head) + " |", "|" + "---|" + "---:|" * (len(head) - 1)]
+    return "\n".join([*lines, *("| " + " | ".join(row) + " |" for row in rows)])
+
+
+def source(result: dict[str, Any]) -> str:
+    """Where figures come from: commit, day, data, machine."""
+    machine = result.get("machine")
+    if isinstance(machine, dict):
+        load = machine.get("load_average")
+        machine = ", ".join([f"{machine.get('cores', '?')} cores", str(machine.get("platform", "?")), f"Python {machine.get('python', '?')}",
+                             *([f"load average {load} at the start"] if load is not None else [])])
+    else:
+        machine = f"{machine or '?'}, Python {result.get('python', '?')}"
+    day = str(result.get("at") or "day not recorded")[:10]
+    return f"Commit `{str(result.get('commit') or '?')[:7]}`, {day}, {result.get('data', '?')}; {machine}."
+
+
+def number(value: float | None, digits: int = 0) -> str:
+    return DASH if value is None else f"{value:,.{digits}f}"
+
+
+def between(value: float | None, low: float | None, high: float | None, digits: int = 3) -> str:
+    """'0.754 [0.743, 0.764]'"""
+    if value is None:
+        return DASH
+    ends = "" if low is None or high is None else f" [{low:.{digits}f}, {high:.{digits}f}]"
+    return f"{value:.{digits}f}{ends}"
+
+
+def load(result: dict[str, Any]) -> list[str]:
+    rows = [(f"{one['rows']:,}", number(one.get("ours_rows_per_s")), number(one.get("copy_rows_per_s")),
+             f"{between(one.get('ratio'), None, None, 2)} ({number(one.get('ratio_lowest'), 2)} to {number(one.get('ratio_highest'), 2)})",
+             number(one.get("cpu_ratio"), 2), number(one.get("ours_peak_mb")), str(one.get("repeats", DASH))) for one in result["results"]]
+    return [source(result),
+            "`brandloom load` recognises columns, parses, deduplicates, judges every row, makes pseudonyms and keeps the rejects; COPY only "
+            "parses into a typed table. A ratio of 1 would be as fast as COPY; in brackets the lowest and highest pair of runs.",
+            table(["rows", "rows/s", "COPY, rows/s", "ratio", "ratio of CPU time", "peak MB", "pairs of runs"], rows)]
+
+
+def loop(result: dict[str, Any]) -> list[str]:
+    sizes = result["results"]
+    columns = [{one["stage"]: one for one in size["stages"]} for size in sizes]
+    growth = result.get("growth") or {}
+    head = ["stage", *(f"{size['counts']['customers']:,} customers" for size in sizes), *(["growth"] if growth else [])]
+    rows = []
+    for stage in dict.fromkeys(name for column in columns for name in column):
+        cells = [f"{column[stage]['seconds']:,.2f} s, {column[stage]['peak_mb']:,.0f} MB" if stage in column else DASH for column in columns]
+        rows.append([stage, *cells, *([", ".join(number(slope, 2) for slope in growth.get(stage, [])) or DASH] if growth else [])])
+    note = (f"Seconds and peak memory per stage. Language model: {result.get('language_model', '?')}. Sending stops after "
+            f"{result.get('messages', '?')} messages. Growth is the slope of log seconds over log customers between neighbouring sizes; "
+            "1 is linear.")
+    return [source(result), note, table(head, rows)]
+
+
+def _models(part: dict[str, Any], digits: dict[str, int]) -> str:
+    names = list(part["models"]["brandloom"])
+    rows = []
+    for model, found in part["models"].items():
+        cells = []
+        for name in names:
+            one, places = found.get(name, {}), digits.get(name, 3)
+            gap = "" if "ours_minus" not in one else f"<br>ours minus this: {between(one['ours_minus'], *one['ours_minus_interval'], places)}"
+            cells.append(between(one.get("mean"), *(one.get("interval") or (None, None)), places) + gap)
+        rows.append([model, *cells])
+    return table(["model", *names], rows)
+
+
+def purchase(result: dict[str, Any]) -> list[str]:
+    buys, spends = result["purchase_30_days"], result["spend_90_days"]
+    return [source(result),
+            f"Judged out of time; our settings were chosen on {result.get('tuned_on', '?')}. Brier score, calibration error (ece), mae and "
+            "rmse are better when lower, the others when higher; differences are paired over customers.",
+            f"Purchase within 30 days, mean over the cutoffs {', '.join(buys['cutoffs'])}:", _models(buys, {}),
+            f"Spend within 90 days, mean over the cutoffs {', '.join(spends['cutoffs'])}:", _models(spends, {"mae": 0, "rmse": 0})]
+
+
+def recommend(result: dict[str, Any]) -> list[str]:
+    rows = []
+    for date in result["results"]:
+        for method, found in date["methods"].items():
+            rows.append([f"{date['cutoff']}, {method}", *(_interval(found[name]) for name in found)])
+        for other, gaps in date["ours_minus"].items():
+            rows.append([f"{date['cutoff']}, ours minus {other}", *(_interval(gaps[name]) for name in gaps)])
+    names = list(result["results"][0]["methods"]["ours"])
+    return [source(result),
+            f"{result['k']} products per customer, judged on what those who bought again bought in the {result['horizon_days']} days after the "
+            "date. `popular`: the products most bought lately; `own`: what the person bought most often. `hits_new` and `hits_again` count "
+            "recommended and bought products that are new to the person and that are not.",
+            table(["date, method", *names], rows)]
+
+
+def _interval(one: dict[str, float]) -> str:
+    return between(one["mean"], one["low"], one["high"])
+
+
+def demo(result: dict[str, Any]) -> list[str]:
+    stages = [(one["stage"], number(one["seconds"], 1), number(one["peak_mb"])) for one in result["stages"]]
+    texts, messages, buyers = (result.get(name) or {} for name in ("texts", "messages", "later_buyers"))
+    facts = [("Whole process, seconds (without fetching the language model)", number(result.get("seconds"), 1)),
+             ("Peak memory of all its processes, MB", number(result.get("peak_mb"))),
+             (f"Texts written by {texts.get('model', '?')}: as written / after one repair / from the template",
+              " / ".join(number(texts.get(name)) for name in ("as_written", "repaired", "templates"))),
+             ("Messages sent / read back from the mail server", " / ".join(number(messages.get(name)) for name in ("sent", "read_back")))]
+    words = {"model": "by the model", "random": "at random", "recent": "by most recent purchase"}
+    facts += [(f"Share of later buyers among as many people chosen {words.get(name, name)}", _share(one)) for name, one in buyers.items() if one]
+    if result.get("effect"):
+        facts.append((f"Simulated effect of sending, found (its true value is {number(result.get('true_effect'), 4)})", _share(result["effect"])))
+    return [source(result), table(["stage", "seconds", "peak MB"], stages), table(["figure", "value"], facts)]
+
+
+def _share(one: dict[str, float]) -> str:
+    return between(one.get("value"), one.get("low"), one.get("high"))
+
+
+SECTIONS = {"load": load, "loop": loop, "purchase": purchase, "recommend": recommend, "demo": demo}
