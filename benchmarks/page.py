@@ -42,11 +42,11 @@ def source(result: dict[str, Any]) -> str:
     machine = result.get("machine")
     if isinstance(machine, dict):
         load = machine.get("load_average")
-        machine = ", ".join([f"{machine.get('cores', '?')} cores", str(machine.get("platform", "?")), f"Python {machine.get('python', '?')}",
-                             *([f"load average {load} at the start"] if load is not None else [])])
+        parts = [f"{machine.get('cores', '?')} cores", str(machine.get("platform", "?")), f"Python {machine.get('python', '?')}"]
+        machine = ", ".join([*parts, *([f"load average {load} at the start"] if load is not None else [])])
     else:
         machine = f"{machine or '?'}, Python {result.get('python', '?')}"
-    day = str(result.get("at") or "day not recorded")[:10]
+    day = str(result["at"])[:10] if result.get("at") else "day not recorded"
     return f"Commit `{str(result.get('commit') or '?')[:7]}`, {day}, {result.get('data', '?')}; {machine}."
 
 
@@ -67,8 +67,8 @@ def load(result: dict[str, Any]) -> list[str]:
              f"{between(one.get('ratio'), None, None, 2)} ({number(one.get('ratio_lowest'), 2)} to {number(one.get('ratio_highest'), 2)})",
              number(one.get("cpu_ratio"), 2), number(one.get("ours_peak_mb")), str(one.get("repeats", DASH))) for one in result["results"]]
     return [source(result),
-            "`brandloom load` recognises columns, parses, deduplicates, judges every row, makes pseudonyms and keeps the rejects; COPY only "
-            "parses into a typed table. A ratio of 1 would be as fast as COPY; in brackets the lowest and highest pair of runs.",
+            "`brandloom load` recognises columns, parses, deduplicates, judges every row, makes pseudonyms and keeps the rejects; COPY "
+            "only parses into a typed table. A ratio of 1 would be as fast as COPY; in brackets the lowest and highest pair of runs.",
             table(["rows", "rows/s", "COPY, rows/s", "ratio", "ratio of CPU time", "peak MB", "pairs of runs"], rows)]
 
 
@@ -79,12 +79,16 @@ def loop(result: dict[str, Any]) -> list[str]:
     head = ["stage", *(f"{size['counts']['customers']:,} customers" for size in sizes), *(["growth"] if growth else [])]
     rows = []
     for stage in dict.fromkeys(name for column in columns for name in column):
-        cells = [f"{column[stage]['seconds']:,.2f} s, {column[stage]['peak_mb']:,.0f} MB" if stage in column else DASH for column in columns]
+        cells = [_cost(column.get(stage)) for column in columns]
         rows.append([stage, *cells, *([", ".join(number(slope, 2) for slope in growth.get(stage, [])) or DASH] if growth else [])])
     note = (f"Seconds and peak memory per stage. Language model: {result.get('language_model', '?')}. Sending stops after "
             f"{result.get('messages', '?')} messages. Growth is the slope of log seconds over log customers between neighbouring sizes; "
             "1 is linear.")
     return [source(result), note, table(head, rows)]
+
+
+def _cost(stage: dict[str, Any] | None) -> str:
+    return DASH if stage is None else f"{stage['seconds']:,.2f} s, {stage['peak_mb']:,.0f} MB"
 
 
 def _models(part: dict[str, Any], digits: dict[str, int]) -> str:
@@ -94,10 +98,17 @@ def _models(part: dict[str, Any], digits: dict[str, int]) -> str:
         cells = []
         for name in names:
             one, places = found.get(name, {}), digits.get(name, 3)
-            gap = "" if "ours_minus" not in one else f"<br>ours minus this: {between(one['ours_minus'], *one['ours_minus_interval'], places)}"
-            cells.append(between(one.get("mean"), *(one.get("interval") or (None, None)), places) + gap)
+            low, high = one.get("interval") or (None, None)
+            cells.append(between(one.get("mean"), low, high, places) + _gap(one, places))
         rows.append([model, *cells])
     return table(["model", *names], rows)
+
+
+def _gap(one: dict[str, Any], places: int) -> str:
+    if "ours_minus" not in one:
+        return ""
+    low, high = one["ours_minus_interval"]
+    return f"<br>ours minus this: {between(one['ours_minus'], low, high, places)}"
 
 
 def purchase(result: dict[str, Any]) -> list[str]:
@@ -118,9 +129,9 @@ def recommend(result: dict[str, Any]) -> list[str]:
             rows.append([f"{date['cutoff']}, ours minus {other}", *(_interval(gaps[name]) for name in gaps)])
     names = list(result["results"][0]["methods"]["ours"])
     return [source(result),
-            f"{result['k']} products per customer, judged on what those who bought again bought in the {result['horizon_days']} days after the "
-            "date. `popular`: the products most bought lately; `own`: what the person bought most often. `hits_new` and `hits_again` count "
-            "recommended and bought products that are new to the person and that are not.",
+            f"{result['k']} products per customer, judged on what those who bought again bought in the {result['horizon_days']} days after "
+            "the date. `popular`: the products most bought lately; `own`: what the person bought most often. `hits_new` and `hits_again` "
+            "count recommended and bought products that are new to the person and that are not.",
             table(["date, method", *names], rows)]
 
 
@@ -137,9 +148,10 @@ def demo(result: dict[str, Any]) -> list[str]:
               " / ".join(number(texts.get(name)) for name in ("as_written", "repaired", "templates"))),
              ("Messages sent / read back from the mail server", " / ".join(number(messages.get(name)) for name in ("sent", "read_back")))]
     words = {"model": "by the model", "random": "at random", "recent": "by most recent purchase"}
-    facts += [(f"Share of later buyers among as many people chosen {words.get(name, name)}", _share(one)) for name, one in buyers.items() if one]
+    facts += [(f"Share of all later buyers held by as many people chosen {words[name]}", _share(buyers[name])) for name in words
+              if buyers.get(name)]
     if result.get("effect"):
-        facts.append((f"Simulated effect of sending, found (its true value is {number(result.get('true_effect'), 4)})", _share(result["effect"])))
+        facts += [("Simulated effect of sending, found", _share(result["effect"])), ("Its true value", number(result.get("true_effect"), 3))]
     return [source(result), table(["stage", "seconds", "peak MB"], stages), table(["figure", "value"], facts)]
 
 
