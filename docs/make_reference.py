@@ -54,9 +54,9 @@ def keys(name: str, language: str) -> str:
     from brandloom.content import Brief
     from brandloom.settings import Settings
     from brandloom.workspace import ShopConfig
-    model: type[BaseModel] = {"brief": Brief, "shop": ShopConfig, "settings": Settings}[name]
+    models: dict[str, type[BaseModel]] = {"brief": Brief, "shop": ShopConfig, "settings": Settings}
     meanings = yaml.safe_load((DOCS / "meanings.yaml").read_text(encoding="utf-8"))[name]
-    fields = dict(_leaves(model))
+    fields = dict(_leaves(models[name]))
     if set(fields) != set(meanings):
         raise SystemExit(f"docs/meanings.yaml, {name}: missing {set(fields) - set(meanings)}, left over {set(meanings) - set(fields)}")
     rows = []
