@@ -137,9 +137,9 @@ def launch_or_try(shop: Shop, plan: Plan, channel: Channel | None, dry: bool, pr
     return dry_run(shop, plan, progress=progress) if dry else launch(shop, plan, channel=channel, progress=progress)
 
 
-def create(path: Path | str, **config: object) -> Shop:
+def create(path: Path | str, *, model: llm.TextModel | None = None, **config: object) -> Shop:
     """Make a workspace and open it; `config` are fields of `ShopConfig` (name, currency, timezone, language ...)."""
-    return Shop(create_workspace(Path(path), ShopConfig.model_validate(config)), read_settings())
+    return Shop(create_workspace(Path(path), ShopConfig.model_validate(config)), read_settings(), model=model)
 
 
 def open_shop(path: Path | str, *, model: llm.TextModel | None = None) -> Shop:
