@@ -3,7 +3,7 @@
     python docs/make_reference.py [--check]
 
 A page marks its part with `<!-- reference: NAME -->` and `<!-- end -->`; what stands between is replaced: `commands` from the
-command line's own help, `brief`, `shop` and `settings` from the pydantic models with the meanings of `docs/meanings.yaml`.
+command line's own help, `columns` from the loader, `brief`, `shop` and `settings` from the pydantic models with the meanings of `docs/meanings.yaml`.
 """
 
 from __future__ import annotations
@@ -46,7 +46,19 @@ def renewed(page: Path) -> str:
 
 def reference(name: str, language: str) -> str:
     """One reference part as Markdown."""
-    return commands(language) if name == "commands" else keys(name, language)
+    return commands(language) if name == "commands" else columns(language) if name == "columns" else keys(name, language)
+
+
+def columns(language: str) -> str:
+    """What a file of each kind needs, and what else is read from it."""
+    from brandloom.sources.columns import KINDS, REQUIRED
+    either = {"en": " or ", "zh": " 或 "}[language]
+    rows = []
+    for kind, known in KINDS.items():
+        needed = [either.join(f"`{one}`" for one in group) for group in REQUIRED[kind]]
+        more = [f"`{name}`" for name in known if not any(name in group for group in REQUIRED[kind])]
+        rows.append((f"`--as {kind}`", ", ".join(needed), ", ".join(more)))
+    return _table({"en": ("kind", "needed", "also read"), "zh": ("类型", "必需", "还会读取")}[language], rows)
 
 
 def keys(name: str, language: str) -> str:
