@@ -121,16 +121,21 @@ def _neighbours(histories: Histories, sold: Any) -> Any:
 
 def _strongest(block: Any, start: int) -> Any:
     """Drop each product's link to itself and all but its strongest links; ties go to the lower product id."""
-    block = block.tocoo()
-    keep = (block.row + start != block.col) & (block.data > 0)
-    row, column, data = block.row[keep], block.col[keep], np.round(block.data[keep], 12)
-    order = np.lexsort((column, -data, row))
-    row, column, data = row[order], column[order], data[order]
-    place = np.arange(len(row)) - np.searchsorted(row, row)
-    kept = place < NEIGHBOURS
-    links = sparse.csr_matrix((data[kept], (row[kept], column[kept])), shape=block.shape)
-    links.sort_indices()
-    return links
+    block.sort_indices()
+    columns, values, ends = [], [], [0]
+    for row, (low, high) in enumerate(zip(block.indptr, block.indptr[1:], strict=False)):
+        column, value = block.indices[low:high], np.round(block.data[low:high], 12)
+        linked = (column != row + start) & (value > 0)
+        column, value = column[linked], value[linked]
+        if len(value) > NEIGHBOURS:
+            last = np.partition(value, -NEIGHBOURS)[-NEIGHBOURS]
+            kept = value > last
+            kept[np.flatnonzero(value == last)[:NEIGHBOURS - int(kept.sum())]] = True
+            column, value = column[kept], value[kept]
+        columns.append(column)
+        values.append(value)
+        ends.append(ends[-1] + len(column))
+    return sparse.csr_matrix((np.concatenate(values), np.concatenate(columns), np.array(ends)), shape=block.shape)
 
 
 def _choose_weights(engine: Engine, earlier: datetime, as_of: datetime) -> Weights | None:

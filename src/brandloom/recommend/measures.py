@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -28,6 +30,19 @@ class Judged:
     histories: Histories  # what they bought before it, all of it
     relevant: Any  # sparse (n_people, n_products) of 0/1: known products bought in the window
     bought: Ints  # (n_people,) products bought, those unknown before the date included
+
+    @cached_property
+    def wanted(self) -> Ints:
+        """The cells of `relevant` as one number each, in order: person x products + product."""
+        cells = self.relevant.tocoo()
+        keys: Ints = np.sort(cells.row.astype(np.int64) * self.relevant.shape[1] + cells.col)
+        return keys
+
+    @cached_property
+    def owned(self) -> Ints:
+        """What each person had bought before, as numbers of the same kind."""
+        keys: Ints = np.sort(self.histories.rows * self.relevant.shape[1] + self.histories.codes)
+        return keys
 
 
 @dataclass(frozen=True)
@@ -72,9 +87,8 @@ def gains(judged: Judged, best: Top, k: int) -> Gains:
     person, rank, code, _ = best
     n = len(judged.bought)
     n_products = judged.relevant.shape[1]
-    wanted = judged.relevant.tocoo()
-    hit = np.isin(person * n_products + code, wanted.row.astype(np.int64) * n_products + wanted.col)
-    owned = np.isin(person * n_products + code, judged.histories.rows * n_products + judged.histories.codes)
+    hit = _among(person * n_products + code, judged.wanted)
+    owned = _among(person * n_products + code, judged.owned)
     hits = np.bincount(person, weights=hit, minlength=n)
     hits_new = np.bincount(person, weights=hit & ~owned, minlength=n)
     gain = np.bincount(person, weights=hit / np.log2(rank + 1.0), minlength=n)
@@ -85,8 +99,14 @@ def gains(judged: Judged, best: Top, k: int) -> Gains:
 
 def _old(judged: Judged) -> Ints:
     """Products bought in the window that the person had bought before."""
-    h = judged.histories
-    n_products = judged.relevant.shape[1]
-    pairs = judged.relevant.tocoo()
-    again = np.isin(pairs.row.astype(np.int64) * n_products + pairs.col, h.rows * n_products + h.codes)
-    return np.bincount(pairs.row, weights=again, minlength=len(judged.bought)).astype(np.int64)
+    again = _among(judged.wanted, judged.owned)
+    person = judged.wanted // judged.relevant.shape[1]
+    return np.bincount(person, weights=again, minlength=len(judged.bought)).astype(np.int64)
+
+
+def _among(keys: Ints, known: Ints) -> npt.NDArray[np.bool_]:
+    """Whether each key is among the known ones, which are in order."""
+    if not len(known):
+        return np.zeros(len(keys), dtype=bool)
+    found: npt.NDArray[np.bool_] = known[np.minimum(np.searchsorted(known, keys), len(known) - 1)] == keys
+    return found

@@ -31,6 +31,7 @@ AGAIN_HALF_LIFE_DAYS = 120.0
 RECENT_HALF_LIFE_DAYS = 60.0
 POPULAR_HALF_LIFE_DAYS = 14.0
 _CELLS = 2_000_000  # people x products scored at once; bounds memory whatever the shop's size
+_GROUPS = 64  # of columns, when looking for a bound of the best scores
 
 
 @dataclass(frozen=True)
@@ -61,16 +62,18 @@ class Recommender:
         return (f"Recommender(as_of={self.as_of:%Y-%m-%d}, products={len(self.products)}, sold={int(self.sold.sum())}, "
                 f"weights={self.weights}, tuned_on={self.tuned_on})")
 
-    def evidence(self, histories: Histories) -> tuple[Floats, Floats]:
-        """Scaled 'again' and 'together' of every person for every product that is sold, dense (n_people, n_products)."""
-        again = histories_matrix(histories, again_weight(histories), len(self.products)).toarray()
-        together = (histories_matrix(histories, recent_weight(histories), len(self.products)) @ self.neighbours).toarray()
-        return _scale(again * self.sold), _scale(together * self.sold)
+    def evidence(self, histories: Histories) -> tuple[Any, Any]:
+        """Scaled 'again' and 'together' of every person for every product that is sold, sparse (n_people, n_products)."""
+        again = histories_matrix(histories, again_weight(histories), len(self.products))
+        together = histories_matrix(histories, recent_weight(histories), len(self.products)) @ self.neighbours
+        return _scale(again, self.sold), _scale(together, self.sold)
 
-    def blend(self, again: Floats, together: Floats, weights: Weights | None = None) -> Floats:
-        """One score per person and product; 0 where there is no evidence or the product is not sold."""
+    def blend(self, again: Any, together: Any, weights: Weights | None = None) -> Floats:
+        """One score per person and product, dense; 0 where there is no evidence or the product is not sold."""
         w = weights or self.weights
-        return w.again * again + w.together * together + w.popular * self.popular * self.sold
+        scores: Floats = (w.again * again + w.together * together).toarray()
+        scores += w.popular * self.popular * self.sold
+        return scores
 
 
 def score_batch(rows: pa.Table, *, model: Recommender, k: int) -> pa.Table:
@@ -89,7 +92,7 @@ def _score(rows: pa.Table, model: Recommender, k: int) -> pa.Table:
     again, together = model.evidence(histories)
     person, rank, code, score = top(model.blend(again, together), k)
     w = model.weights
-    pieces = np.stack([w.again * again[person, code], w.together * together[person, code],
+    pieces = np.stack([w.again * _at(again, person, code), w.together * _at(together, person, code),
                        w.popular * model.popular[code]])
     reason = pieces.argmax(axis=0)
     because = np.where(reason == 0, code, -1)
@@ -105,15 +108,29 @@ def top(scores: Floats, k: int) -> tuple[Ints, Ints, Ints, Floats]:
 
     Scores are compared as whole millionths: sums that differ only by the order of adding are equal on every engine.
     """
-    n = scores.shape[1]
-    whole = np.rint(scores * 1e6).astype(np.int64)
-    key = whole * n + np.arange(n - 1, -1, -1)
-    k = min(k, n)
-    best = np.argpartition(-key, k - 1, axis=1)[:, :k] if k else np.zeros((len(key), 0), dtype=np.int64)
-    best = np.take_along_axis(best, np.argsort(-np.take_along_axis(key, best, 1), axis=1), 1)
-    person, place = np.nonzero(np.take_along_axis(whole, best, 1) > 0)
-    code = best[person, place]
-    return person.astype(np.int64), place.astype(np.int64) + 1, code.astype(np.int64), whole[person, code] / 1e6
+    floor = np.maximum(_kth_at_least(scores, k) - 1e-6, 0.4e-6)[:, None]
+    person, code = np.nonzero(scores >= floor)  # a dozen or two of a thousand products, the best k certainly among them
+    whole = np.rint(scores[person, code] * 1e6).astype(np.int64)
+    order = np.lexsort((code, -whole, person))
+    person, code, whole = person[order], code[order], whole[order]
+    place = np.arange(len(person)) - np.searchsorted(person, person)
+    best = (place < k) & (whole > 0)
+    return person[best], place[best] + 1, code[best], whole[best] / 1e6
+
+
+def _kth_at_least(scores: Floats, k: int) -> Floats:
+    """A lower bound of each row's `k`-th largest score: the `k`-th largest of the maxima of separate groups of columns."""
+    rows, n = scores.shape
+    groups = max(_GROUPS, 4 * k)
+    deep = n // groups
+    if deep > 1:
+        maxima = scores[:, :deep * groups].reshape(rows, deep, groups).max(axis=1)
+    else:
+        maxima = scores
+    if maxima.shape[1] < k:
+        return np.zeros(rows)
+    bound: Floats = np.partition(maxima, maxima.shape[1] - k, axis=1)[:, maxima.shape[1] - k]
+    return bound
 
 
 def again_weight(histories: Histories) -> Floats:
@@ -134,10 +151,20 @@ def histories_matrix(histories: Histories, weight: Floats, n_products: int) -> A
     return sparse.csr_matrix((weight, (histories.rows, histories.codes)), shape=shape)
 
 
-def _scale(scores: Floats) -> Floats:
-    highest = scores.max(axis=1, keepdims=True, initial=0.0)
-    scaled: Floats = np.divide(scores, highest, out=np.zeros_like(scores), where=highest > 0)
-    return scaled
+def _scale(scores: Any, sold: npt.NDArray[np.bool_]) -> Any:
+    """The same with products that are not sold at 0 and every row's highest at 1."""
+    rows = np.repeat(np.arange(scores.shape[0]), np.diff(scores.indptr))
+    data = scores.data * sold[scores.indices]
+    highest = np.zeros(scores.shape[0])
+    np.maximum.at(highest, rows, data)
+    divisor = np.where(highest > 0, highest, 1.0)[rows]
+    return sparse.csr_matrix((data / divisor, scores.indices, scores.indptr), shape=scores.shape)
+
+
+def _at(matrix: Any, row: Ints, column: Ints) -> Floats:
+    """Single cells of a sparse matrix."""
+    cells: Floats = np.asarray(matrix[row, column], dtype=np.float64).ravel() if len(row) else np.zeros(0)
+    return cells
 
 
 def _strongest(histories: Histories, neighbours: Any, person: Ints, code: Ints) -> Ints:
