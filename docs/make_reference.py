@@ -3,7 +3,8 @@
     python docs/make_reference.py [--check]
 
 A page marks its part with `<!-- reference: NAME -->` and `<!-- end -->`; what stands between is replaced: `commands` from the
-command line's own help, `columns` from the loader, `brief`, `shop` and `settings` from the pydantic models with the meanings of `docs/meanings.yaml`.
+command line's own help, `columns` from the loader, `brief`, `shop` and `settings` from the pydantic models with the meanings of
+`docs/meanings.yaml`.
 """
 
 from __future__ import annotations
