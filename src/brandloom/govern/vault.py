@@ -141,7 +141,7 @@ class Vault:
         with self._ledger.read() as connection:
             for chunk in chunks(customers):
                 query = select(lookups.c.customer, lookups.c.digest).where(lookups.c.customer.in_(chunk), lookups.c.kind == kind)
-                found.update(connection.execute(query.order_by(lookups.c.digest)).tuples().all())
+                found.update((row.customer, row.digest) for row in connection.execute(query.order_by(lookups.c.digest)))
         return found
 
     def _seal_chunk(self, connection: Connection, chunk: Sequence[Person], now: datetime) -> int:
