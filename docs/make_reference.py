@@ -31,7 +31,9 @@ WORDS = {"en": {"required": "required", "options": "option", "what": "what"}, "z
 PLAIN = {"str": {"en": "text", "zh": "文本"}, "int": {"en": "whole number", "zh": "整数"}, "float": {"en": "number", "zh": "数值"},
          "Decimal": {"en": "number", "zh": "数值"}, "date": {"en": "date, 2026-01-31", "zh": "日期，2026-01-31"},
          "Path": {"en": "path", "zh": "路径"}, "SecretStr": {"en": "text, kept secret", "zh": "文本（保密）"}}
-LIST = {"en": "list of {}", "zh": "{}列表"}
+LIST = {"en": "list of {}", "zh": "列表：{}"}
+AND = {"en": ", ", "zh": "，"}
+EACH = {"en": ", ", "zh": "、"}
 
 
 def pages() -> list[Path]:
@@ -58,7 +60,7 @@ def columns(language: str) -> str:
     for kind, known in KINDS.items():
         needed = [either.join(f"`{one}`" for one in group) for group in REQUIRED[kind]]
         more = [f"`{name}`" for name in known if not any(name in group for group in REQUIRED[kind])]
-        rows.append((f"`--as {kind}`", ", ".join(needed), ", ".join(more)))
+        rows.append((f"`--as {kind}`", EACH[language].join(needed), EACH[language].join(more)))
     return _table({"en": ("kind", "needed", "also read"), "zh": ("类型", "必需", "还会读取")}[language], rows)
 
 
@@ -92,13 +94,13 @@ def _leaves(model: type[BaseModel], before: str = "") -> Iterator[tuple[str, Fie
 
 def _kind(field: FieldInfo, language: str) -> str:
     limits = [text for rule in field.metadata for text in _limit(rule)]
-    return ", ".join([_type(field.annotation, language), *limits]).replace("|", "\\|")
+    return AND[language].join([_type(field.annotation, language), *limits]).replace("|", "\\|")
 
 
 def _type(annotation: Any, language: str) -> str:
     origin, inner = get_origin(annotation), [one for one in get_args(annotation) if one not in (type(None), Ellipsis)]
     if origin is Literal:
-        return ", ".join(f"`{one}`" for one in inner)
+        return EACH[language].join(f"`{one}`" for one in inner)
     if origin in (Union, UnionType):
         return _type(inner[0], language)
     if origin is tuple:
@@ -124,7 +126,7 @@ def _default(field: FieldInfo, language: str) -> str:
     value = field.get_default(call_default_factory=False) if field.default_factory is None else None
     if value is None or value == () or isinstance(value, SecretStr):
         return ""
-    return ", ".join(f"`{one}`" for one in value) if isinstance(value, tuple) else f"`{value}`" if value != "" else ""
+    return EACH[language].join(f"`{one}`" for one in value) if isinstance(value, tuple) else f"`{value}`" if value != "" else ""
 
 
 def commands(language: str) -> str:

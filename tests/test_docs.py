@@ -104,6 +104,12 @@ def test_pages_are_there_in_both_languages() -> None:
         assert pair[0].count("\n- ") == pair[1].count("\n- "), name
 
 
+def test_chinese_pages_use_full_width_punctuation() -> None:
+    for page in [READMES[1], *(DOCS / "zh").glob("*.md")]:
+        prose = re.sub(r"`[^`\n]+`|\]\([^)]*\)", "", FENCE.sub("", page.read_text(encoding="utf-8")))
+        assert not re.findall(r"[\u4e00-\u9fff）”》][,;:!?].{0,20}", prose), page.name
+
+
 def test_the_site_lists_every_page() -> None:
     listed = re.findall(r"[\w/-]+\.md", (ROOT / "mkdocs.yml").read_text(encoding="utf-8").partition("nav:")[2])
     assert sorted(listed) == sorted(str(path.relative_to(DOCS)) for path in DOCS.rglob("*.md") if path.name != "plan.md")
