@@ -135,7 +135,7 @@ def commands(language: str) -> str:
     for one in _command_line(language):
         what, _, example = one["help"].partition("\n\n")
         rows = [(_named(parameter, language), parameter["help"].replace("|", "\\|")) for parameter in one["parameters"]]
-        parts.append(f"### `brandloom {one['name']}`\n\n{what}\n\n```sh\n{example.split(': ', 1)[1]}\n```\n\n"
+        parts.append(f"### `brandloom {one['name']}`\n\n{what}\n\n```sh\n{re.split('[:：] ?', example, maxsplit=1)[1]}\n```\n\n"
                      + _table((WORDS[language]["options"], WORDS[language]["what"]), rows))
     return "\n\n".join(parts)
 

@@ -16,6 +16,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
+from typer import rich_utils
 from typer.exceptions import Abort, TyperException
 
 from brandloom.errors import BrandloomError, ConfigError
@@ -23,6 +24,9 @@ from brandloom.i18n import _, say, set_language
 
 # Help texts are rendered when this module is read, so the language has to be known first.
 set_language(os.environ.get("BRANDLOOM_LANGUAGE") or os.environ.get("LC_ALL") or os.environ.get("LANG") or "en")
+
+rich_utils.ARGUMENTS_PANEL_TITLE, rich_utils.OPTIONS_PANEL_TITLE = say(_("Arguments")), say(_("Options"))
+rich_utils.COMMANDS_PANEL_TITLE, rich_utils.REQUIRED_LONG_STRING = say(_("Commands")), say(_("[required]"))
 
 out = Console()
 err = Console(stderr=True)
@@ -42,7 +46,7 @@ app.add_typer(models_app, name="models")
 
 def command(app: typer.Typer, name: str, what: str, example: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Register a command whose help names what it does and one example that runs."""
-    return app.command(name, help=f"{say(what)}\n\n{say(_('Example'))}: {example}")
+    return app.command(name, help=f"{say(what)}\n\n{say(_('Example: {command}'), command=example)}")
 
 
 @command(app, "init", _("Make a workspace: a folder with its configuration and its key."), "brandloom init my-shop")
@@ -52,7 +56,7 @@ def init(directory: ShopDir, name: Annotated[str | None, typer.Option(help=say("
          language: Annotated[str | None, typer.Option(help=say("Language of the shop's copy, en or zh."))] = None,
          as_json: AsJson = False) -> None:
     from brandloom.campaigns import create
-    given = {"name": name, "currency": currency, "timezone": timezone, "language": language}
+    given: dict[str, Any] = {"name": name, "currency": currency, "timezone": timezone, "language": language}
     with create(directory, **{key: value for key, value in given.items() if value is not None}) as shop:
         path = shop.workspace.path
     _show({"workspace": str(path)}, as_json, say(_("Made {path}. Next: brandloom load {path} orders.csv --as orders"), path=path))
@@ -205,7 +209,8 @@ def models_test(as_json: AsJson = False) -> None:
     from brandloom.settings import read_settings
     with llm.open_model(read_settings()) as model:
         result = llm.test_model(model)
-    lines = [*result.texts.items(), (say(_("Seconds")), f"{result.seconds:.1f}"), (say(_("Tokens per second")), f"{result.tokens_per_second:.1f}")]
+    lines = [*result.texts.items(), (say(_("Seconds")), f"{result.seconds:.1f}"),
+             (say(_("Tokens per second")), f"{result.tokens_per_second:.1f}")]
     _show(asdict(result), as_json, _pairs_table(result.model, lines))
 
 
