@@ -40,6 +40,7 @@ GOOD = {
            "body": "我们为你留了几样，先看看 {{ product.name }} 吧。输入优惠码 {{ offer.code }}，可享{{ offer.value }}优惠。"},
 }
 FALSE_CLAIMS = {
+    "transaction": ("Your order is ready.", "您的包裹已发货。"),  # a small model wrote it as a subject
     "price": ("Now only £4.99, was £12.", "现价只要39元，原价99元。"),
     "percent": ("Save 30% on everything.", "全场七折，别等了。"),
     "date": ("The offer ends on 24 December.", "活动到12月24日为止。"),

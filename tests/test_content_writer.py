@@ -56,15 +56,15 @@ def test_a_bad_draft_goes_back_once_with_the_reason(language: str, lie: str, tol
     assert dict(variant.slots) == GOOD[language]
     first, second = model.calls
     assert told in second.messages[-1].content
-    assert first.messages[:-1] == second.messages[:-1]
-    assert second.messages[-1].content.startswith(first.messages[-1].content)
+    assert second.messages[:len(first.messages)] == first.messages  # what the server has in its cache already
+    assert list(second.schema["properties"]) == ["body"]  # only the part at fault is written again
 
 
 def test_parts_that_only_repeat_each_other_are_taken_from_the_template() -> None:
     same = GOOD["zh"]["headline"]
-    model = ScriptedTextModel([reply("zh", subject=same, preheader=same)])
+    model = ScriptedTextModel([reply("zh", subject=same, preheader=same)] * 2)
     [variant] = write_variants(model, BRIEF, [Request(REGULARS, HEARTS, "email", "zh")], shop=SHOP)
-    assert (variant.source, len(model.calls)) == ("repaired", 1)
+    assert (variant.source, len(model.calls)) == ("repaired", 2)
     assert variant.slots["body"] == GOOD["zh"]["body"]
     assert len({variant.slots[place] for place in ("headline", "subject", "preheader")}) == 3
     assert {item.rule for item in variant.findings} == {"repeat"}

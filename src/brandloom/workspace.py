@@ -68,6 +68,8 @@ class ShopConfig(_Strict):
     """Language of the shop's copy for a customer whose own is unknown."""
     jurisdictions: tuple[Literal["cn", "eu", "us", "uk"], ...] = ("cn", "eu")
     """Whose advertising and labelling rules the checks apply."""
+    max_variants: int = Field(default=12, ge=1, le=200)
+    """Most distinct texts of one campaign; people with a rarer mix of persona and products get the text of a larger one."""
     engine: Literal["duckdb", "spark"] = "duckdb"
     sender: SenderConfig = SenderConfig()
     caps: CapConfig = CapConfig()

@@ -49,27 +49,29 @@ class Learned:
 
 
 def learn(engine: Engine, workspace: Workspace, *, as_of: datetime | None = None, horizon_days: int = 30, seed: int = 0,
-          progress: Progress | None = None) -> Learned:
+          threads: int = 1, progress: Progress | None = None) -> Learned:
     """Build every learned table from what happened before `as_of`, all or none.
 
     Args:
         as_of: naive UTC; the day after the last event when None.
+        threads: of the purchase model; its results do not depend on it.
     Raises:
         NotFittedError: no orders are loaded, or none before `as_of`.
     """
     moment = as_of or day_after_last_event(engine)
     with engine.transaction():
-        learned, model = _learn(engine, moment, horizon_days, seed, progress or (lambda stage, done: None))
+        learned, model = _learn(engine, moment, horizon_days, seed, threads, progress or (lambda stage, done: None))
     model.save(workspace.models / "purchase")
     return learned
 
 
 def learn_tables(engine: Engine, as_of: datetime, horizon_days: int, *, seed: int = 0, progress: Progress | None = None) -> Learned:
     """The same without a transaction of its own and without saving the model, for a backtest."""
-    return _learn(engine, as_of, horizon_days, seed, progress or (lambda stage, done: None))[0]
+    return _learn(engine, as_of, horizon_days, seed, 1, progress or (lambda stage, done: None))[0]
 
 
-def _learn(engine: Engine, as_of: datetime, horizon_days: int, seed: int, progress: Progress) -> tuple[Learned, predict.PurchaseModel]:
+def _learn(engine: Engine, as_of: datetime, horizon_days: int, seed: int, threads: int,
+           progress: Progress) -> tuple[Learned, predict.PurchaseModel]:
     profiles = _("Profiles and segments")
     progress(profiles, 0.0)
     known = customers.build_profiles(engine, as_of)
@@ -78,8 +80,9 @@ def _learn(engine: Engine, as_of: datetime, horizon_days: int, seed: int, progre
     progress(profiles, 1.0)
     training = _("Purchase model")
     progress(training, 0.0)
-    model = predict.fit(engine, as_of, horizon_days=horizon_days, seed=seed, progress=lambda _stage, done: progress(training, 0.8 * done))
-    predict.predict(engine, model, as_of)
+    model = predict.fit(engine, as_of, horizon_days=horizon_days, seed=seed, threads=threads,
+                        progress=lambda _stage, done: progress(training, 0.8 * done))
+    predict.predict(engine, model, as_of, threads=threads, profiles="profiles")
     progress(training, 1.0)
     recommending = _("Recommendations")
     progress(recommending, 0.0)

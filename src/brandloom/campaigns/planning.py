@@ -82,7 +82,7 @@ def _decide(shop: Shop, plan_id: str, brief: Brief, now: datetime) -> DecisionSu
         engine, plan=plan_id, discount=discount, economics=economics, channels=brief.channels, languages=brief.languages,
         default_language=config.language if config.language in brief.languages else brief.languages[0],
         audience=Audience(**brief.audience.model_dump()), products=Products(**brief.products.model_dump()), eligibility=able,
-        budget=brief.budget, holdout_share=brief.holdout, now=now.astimezone(UTC).replace(tzinfo=None))
+        budget=brief.budget, holdout_share=brief.holdout, max_variants=config.max_variants, now=now.astimezone(UTC).replace(tzinfo=None))
     if not summary.actions.get("send"):
         raise _nobody(summary, economics, discount)
     return summary

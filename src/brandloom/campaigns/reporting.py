@@ -80,11 +80,11 @@ def _counted(name: Callable[[str], str], code: str, count: int) -> str:
 
 def _demand(engine: Engine, plan: Plan) -> tuple[r.Period, ...]:
     rows = engine.query(
-        "SELECT date_trunc('month', occurred_at) AS month, COUNT(DISTINCT order_id) AS orders, COUNT(DISTINCT customer) AS people, "
+        "SELECT CAST(date_trunc('month', occurred_at) AS DATE) AS month, COUNT(DISTINCT order_id) AS orders, COUNT(DISTINCT customer) AS people, "
         "CAST(SUM(amount) AS DOUBLE) AS revenue FROM events WHERE kind IN ('purchase', 'return') "
-        "GROUP BY date_trunc('month', occurred_at) ORDER BY month").to_pylist()
-    start = plan.as_of.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
-    return tuple(r.Period(_date(row["month"]), row["orders"], row["people"], row["revenue"], _naive(row["month"]) >= start) for row in rows)
+        "GROUP BY CAST(date_trunc('month', occurred_at) AS DATE) ORDER BY month").to_pylist()
+    start = plan.as_of.date().replace(day=1)
+    return tuple(r.Period(row["month"].isoformat(), row["orders"], row["people"], row["revenue"], row["month"] >= start) for row in rows)
 
 
 def _customers(engine: Engine) -> r.Customers:
@@ -267,14 +267,6 @@ def _installed(name: str) -> bool:
 def _machine() -> str:
     import os
     return f"{platform.system()} {platform.machine()}, {os.cpu_count()} CPUs, Python {platform.python_version()}"
-
-
-def _naive(value: Any) -> datetime:
-    return value if isinstance(value, datetime) else datetime(value.year, value.month, value.day)
-
-
-def _date(value: Any) -> str:
-    return _naive(value).date().isoformat()
 
 
 __all__ = ["make_report", "report_lines"]

@@ -76,7 +76,7 @@ def launch(shop: Shop, plan: Plan, *, channel: Channel | None = None, unsubscrib
     """
     if plan.status == "draft":
         require_approval(shop.engine, shop.ledger, plan)
-    carrier = channel or _carrier(shop)
+    carrier = _carrier(shop) if channel is None else channel  # an empty outbox is false
     shared = 0
     if plan.status != "finished":
         require_approval(shop.engine, shop.ledger, plan)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cached_property
@@ -98,7 +99,8 @@ class Shop:
 
     def learn(self, as_of: datetime | None = None, *, horizon_days: int = 30, progress: Progress | None = None) -> Learned:
         """Profiles, segments, predictions and recommendations from what happened before `as_of`. See `learning.learn`."""
-        return learn(self.engine, self.workspace, as_of=as_of, horizon_days=horizon_days, progress=progress)
+        return learn(self.engine, self.workspace, as_of=as_of, horizon_days=horizon_days,
+                     threads=self.settings.threads or os.cpu_count() or 1, progress=progress)
 
     def backtest(self, cutoff: datetime, *, horizon_days: int = 30, progress: Progress | None = None) -> Backtest:
         """Learn as of an earlier day and compare with what happened after it; the shop's own tables stay as they are."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any, Literal
@@ -30,6 +30,9 @@ MAX_TOKENS = 220
 
 _WORDING = ("claim", "figure", "copied", "ad-law", "link", "email", "phone", "boilerplate", "opt-out")
 """Rules whose objection is mended by not writing the excerpt."""
+
+_MODEL_SLOTS = frozenset({"product.name", "offer.code", "offer.until", "offer.value", "shop.name"})
+"""Slots a model may write; a greeting and prices are the layout's."""
 
 Source = Literal["model", "repaired", "template"]
 Progress = Callable[[int, int], None]
@@ -98,11 +101,31 @@ def build_messages(brief: Brief, request: Request, facts: Facts) -> list[Message
     return [Message("system", system), Message("user", question), Message("assistant", answer), Message("user", last)]
 
 
-def schema(channel: str) -> dict[str, Any]:
-    """The JSON schema of one reply."""
-    parts = PARTS[channel]
-    return {"type": "object", "properties": {name: {"type": "string"} for name in parts}, "required": list(parts),
-            "additionalProperties": False}
+def schema(parts: Collection[str], slots: Collection[str]) -> dict[str, Any]:
+    """The JSON schema of one reply with these parts. Its pattern lets no brace in but those of a slot that has a value, so a
+    model whose server keeps to the schema cannot invent one."""
+    known = "|".join(sorted(slot.replace(".", "\\.") for slot in _MODEL_SLOTS & set(slots)))
+    text = {"type": "string", "pattern": f"^([^{{}}]|\\{{\\{{ ({known}) \\}}\\}})+$"}
+    return {"type": "object", "properties": {name: text for name in parts}, "required": list(parts), "additionalProperties": False}
+
+
+@dataclass(frozen=True)
+class _Job:
+    """Everything one text is written and judged by."""
+
+    model: TextModel
+    brief: Brief
+    request: Request
+    facts: Facts
+    packs: Sequence[str]
+
+    def ask(self, messages: Sequence[Message], parts: Collection[str], *, again: bool) -> Completion:
+        """A second try is warmer: greedy writing would make the same mistake."""
+        return self.model.complete(messages, schema=schema(parts, self.facts.slots), max_tokens=MAX_TOKENS,
+                                   temperature=0.7 if again else 0.0, seed=int(again))
+
+    def check(self, slots: object) -> list[Finding]:
+        return check(slots, self.facts, language=self.request.language, channel=self.request.channel, packs=self.packs)
 
 
 def _write(model: TextModel | None, brief: Brief, request: Request, shop: ShopConfig, packs: Sequence[str]) -> Variant:
@@ -110,28 +133,52 @@ def _write(model: TextModel | None, brief: Brief, request: Request, shop: ShopCo
     blank = Variant(request.key, request.persona.key, request.group.key, request.channel, request.language, {}, "template")
     if model is None:
         return _from_template(blank, brief, facts, packs)
-    messages = build_messages(brief, request, facts)
+    job, messages = _Job(model, brief, request, facts, packs), build_messages(brief, request, facts)
     blank = replace(blank, model=model.name, prompt_digest=_digest(messages))
-    for source in ("model", "repaired"):
-        try:
-            reply = model.complete(messages, schema=schema(request.channel), max_tokens=MAX_TOKENS, temperature=0.0, seed=0)
-        except ProviderError as error:
-            if not error.retryable:
-                raise
-            late = finding("provider", "ban", "text", "", _("The model did not answer in time."))
-            return _from_template(replace(blank, findings=(*blank.findings, late)), brief, facts, packs)
-        blank = _add_cost(blank, reply)
+    try:
+        reply = job.ask(messages, PARTS[request.channel], again=False)
         slots = read_reply(reply.text, request.language)
-        found = check(slots, facts, language=request.language, channel=request.channel, packs=packs)
-        blank = replace(blank, findings=(*blank.findings, *found))
-        if isinstance(slots, dict) and not any(item.blocks for item in found):
-            return replace(blank, slots=MappingProxyType(slots), source=source)
-        mended = _mend(slots, found, brief, blank, last=source == "repaired")
-        if mended and not any(item.blocks for item in check(mended, facts, language=request.language, channel=request.channel,
-                                                            packs=packs)):
-            return replace(blank, slots=MappingProxyType(mended), source="repaired")
-        messages = _ask_again(messages, found, request.language)
-    return _from_template(blank, brief, facts, packs)
+        found = job.check(slots)
+        blank = replace(_add_cost(blank, reply), findings=(*blank.findings, *found))
+        if isinstance(slots, dict) and not _blocking(found):
+            return replace(blank, slots=MappingProxyType(slots), source="model")
+        return _repair(job, blank, messages, reply.text, slots, found)
+    except ProviderError as error:
+        if not error.retryable:
+            raise
+        late = finding("provider", "ban", "text", "", _("The model did not answer in time."))
+        return _from_template(replace(blank, findings=(*blank.findings, late)), brief, facts, packs)
+
+
+def _repair(job: _Job, blank: Variant, messages: Sequence[Message], draft: str, slots: object, found: Sequence[Finding]) -> Variant:
+    """Let the model write the faulty parts once more, told why; then put template parts where short ones still fail.
+
+    Only the faulty parts are asked for: what passed stays as it is, and a second try costs a fraction of the first.
+    """
+    faulty = _faulty_parts(slots, found, PARTS[job.request.channel])
+    reply = job.ask(_ask_again(messages, draft, found, faulty, job.request.language), faulty, again=True)
+    fresh = read_reply(reply.text, job.request.language)
+    blank = _add_cost(blank, reply)
+    merged: object = slots
+    if isinstance(fresh, dict):
+        merged = {**(slots if isinstance(slots, dict) else {}), **{part: fresh[part] for part in faulty if part in fresh}}
+    found = job.check(merged)
+    blank = replace(blank, findings=(*blank.findings, *found))
+    if isinstance(merged, dict) and _blocking(found):
+        merged = _mend(merged, found, job.brief, blank)
+    if isinstance(merged, dict) and not _blocking(job.check(merged)):
+        return replace(blank, slots=MappingProxyType(merged), source="repaired")
+    return _from_template(blank, job.brief, job.facts, job.packs)
+
+
+def _blocking(found: Sequence[Finding]) -> list[Finding]:
+    return [item for item in found if item.blocks]
+
+
+def _faulty_parts(slots: object, found: Sequence[Finding], parts: Sequence[str]) -> list[str]:
+    """The parts that have to be written again; all of them where the reply as a whole was at fault."""
+    places = {item.place for item in _blocking(found)}
+    return list(parts) if not isinstance(slots, dict) or not places <= set(parts) else [part for part in parts if part in places]
 
 
 def read_reply(text: str, language: str) -> object:
@@ -166,31 +213,23 @@ def _from_template(blank: Variant, brief: Brief, facts: Facts, packs: Sequence[s
     return replace(blank, slots=MappingProxyType(slots), source="template", findings=(*blank.findings, *found))
 
 
-def _mend(slots: object, found: Sequence[Finding], brief: Brief, blank: Variant, *, last: bool) -> dict[str, str] | None:
-    """A draft with its failing short parts taken from the template; None where the body fails.
-
-    Parts that only repeat each other are mended at once; for any other fault the model gets its second try first.
-    """
-    faults = [item for item in found if item.blocks]
-    if not isinstance(slots, dict) or any(item.place in ("body", "text") for item in faults):
-        return None
-    if not last and any(item.rule != "repeat" for item in faults):
+def _mend(slots: dict[str, str], found: Sequence[Finding], brief: Brief, blank: Variant) -> dict[str, str] | None:
+    """A draft with its failing short parts taken from the template; None where the body fails."""
+    faults = _blocking(found)
+    if any(item.place not in PARTS[blank.channel] or item.place == "body" for item in faults):
         return None
     plain = template_slots(brief, blank.channel, blank.language)
     return slots | {item.place: plain[item.place] for item in faults}
 
 
-def _ask_again(messages: Sequence[Message], found: Sequence[Finding], language: str) -> list[Message]:
-    """The same request with what to leave out.
-
-    The rejected draft is not shown again: a small model repeats what it sees, and the shared prefix stays in the cache.
-    """
+def _ask_again(messages: Sequence[Message], draft: str, found: Sequence[Finding], parts: Sequence[str], language: str) -> list[Message]:
+    """The conversation so far, then what was wrong and which parts to write again."""
     words = prompt(language)
-    banned = dict.fromkeys(f'"{item.excerpt}"' for item in found if item.blocks and item.rule in _WORDING and item.excerpt)
-    others = dict.fromkeys(f"{item.place}: {item.text(language)}" for item in found if item.blocks and item.rule not in _WORDING)
-    lines = [words["avoid"].replace("{words}", ", ".join(list(banned)[:8]))] if banned else []
-    last = "\n".join([messages[-1].content, *lines, *list(others)[:4]])
-    return [*messages[:-1], Message("user", last)]
+    banned = dict.fromkeys(f'"{item.excerpt}"' for item in _blocking(found) if item.rule in _WORDING and item.excerpt)
+    others = dict.fromkeys(f"{item.place}: {item.text(language)}" for item in _blocking(found) if item.rule not in _WORDING)
+    lines = [*([words["avoid"].replace("{words}", ", ".join(list(banned)[:8]))] if banned else []), *list(others)[:4],
+             words["again"].replace("{parts}", ", ".join(parts))]
+    return [*messages, Message("assistant", draft), Message("user", "\n".join(lines))]
 
 
 def _add_cost(variant: Variant, reply: Completion) -> Variant:
