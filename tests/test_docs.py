@@ -26,7 +26,11 @@ import yaml
 
 import brandloom
 from brandloom.content import Brief
+from brandloom.engine import DuckEngine, ensure_tables, tables
 from brandloom.llm import ScriptedTextModel
+from brandloom.measure import capture, hit_rate, holdout_readout, simulate_response, to_json
+from measure_sample import sample
+from test_measure import AS_OF, _plan, _put, _recommend
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
@@ -149,6 +153,38 @@ def test_results_page_is_made_from_the_results() -> None:
 def test_results_page_says_what_was_not_run(tmp_path: Path) -> None:
     made = module_at(ROOT / "benchmarks" / "page.py").page(tmp_path)
     assert made.count("Not run.") == 5
+
+
+def written_report() -> dict[str, Any]:
+    """A report as the demo would write it."""
+    engine = DuckEngine(threads=1)
+    ensure_tables(engine)
+    _plan(engine, people=400)
+    _put(engine, "events", tables.EVENTS, [
+        {"event": f"{n}/{days}", "customer": f"c{n:05}", "kind": "purchase", "product": f"p{n % 7}", "amount": 12.0,
+         "occurred_at": AS_OF + timedelta(days=days)} for n in range(0, 400, 3) for days in (-9, 4)])
+    _recommend(engine, {f"c{n:05}": ["p1", "p2", "p3"] for n in range(400)})
+    truth = simulate_response(engine, "a", true_lift=0.2, horizon_days=30, seed=3)
+    made = sample(capture(engine, as_of=AS_OF, horizon_days=30, plan="a", draws=100),
+                  hit_rate(engine, as_of=AS_OF, horizon_days=30, k=3, popular_days=30), holdout_readout(engine, "a", simulated=True), truth)
+    engine.close()
+    return dict(json.loads(to_json(made)))
+
+
+def test_results_page_shows_the_demo_and_the_loop(tmp_path: Path) -> None:
+    """The demo's figures come from a report as it is written; a stage that one size lacks is a dash."""
+    demo = module_at(ROOT / "benchmarks" / "demo.py").figures(written_report())
+    stages = [{"stage": "load", "seconds": 4.25, "peak_mb": 512}]
+    (tmp_path / "demo.json").write_text(json.dumps({"seconds": 99.5, "peak_mb": 2048, "stages": stages, **demo}), encoding="utf-8")
+    loop = {"growth": {"load": [1.02]}, "results": [{"counts": {"customers": 4104}, "stages": stages},
+                                                    {"counts": {"customers": 41040}, "stages": [{**stages[0], "stage": "repeat"}]}]}
+    (tmp_path / "loop.json").write_text(json.dumps(loop), encoding="utf-8")
+    made = module_at(ROOT / "benchmarks" / "page.py").page(tmp_path)
+    assert "| load | 4.25 s, 512 MB | – | 1.02 |" in made
+    assert "| Whole process, seconds (without fetching the language model) | 99.5 |" in made
+    model = demo["later_buyers"]["model"]
+    assert f"chosen by the model | {model['value']:.3f} [{model['low']:.3f}, {model['high']:.3f}] |" in made
+    assert "?" not in made.partition("## The demo")[2].partition("| stage")[2].partition("## ")[0]
 
 
 def test_the_picture_is_well_formed() -> None:
