@@ -41,7 +41,16 @@ def profile_features(engine: Engine, as_of: datetime, table: str, *, share: floa
     return engine.replace(table, select, **values)
 
 
-def feature_query(as_of: datetime, *, share: float = 1.0, seed: int = 0) -> tuple[str, dict[str, Value]]:
-    """The SELECT behind `profile_features` and its values, for callers that score without keeping a table."""
-    below = EVERYBODY if share >= 1 else f"{int(share * 16**8):08x}"
-    return read_sql("customers", "profile_features"), {"as_of": as_of, "below": below, "salt": str(seed)}
+def feature_query(as_of: datetime, *, share: float = 1.0, seed: int = 0, events: str = "events") -> tuple[str, dict[str, Value]]:
+    """The SELECT behind `profile_features` and its values, for callers that score without keeping a table.
+
+    Args:
+        events: the table to read, where a caller has put aside the events of the customers it needs.
+    """
+    select = read_sql("customers", "profile_features").replace("FROM events\n", f"FROM {events}\n")
+    return select, {"as_of": as_of, **sample_values(share, seed)}
+
+
+def sample_values(share: float, seed: int) -> dict[str, Value]:
+    """`$below` and `$salt` of the condition `md5(concat(customer, $salt)) < $below` that keeps a share of the customers."""
+    return {"below": EVERYBODY if share >= 1 else f"{int(share * 16**8):08x}", "salt": str(seed)}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -9,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from brandloom.customers import feature_query
+from brandloom.customers import feature_query, sample_values
 from brandloom.engine import Engine, read_sql
 
 Floats = npt.NDArray[np.float64]
@@ -50,7 +52,8 @@ class Examples:
 
 def examples(engine: Engine, cutoffs: list[datetime], horizon_days: int, *, share: float = 1.0, seed: int = 0) -> Examples:
     """Read examples at each cutoff (latest first); the label window must have ended for the labels to be true."""
-    parts = [_at_cutoff(engine, cutoff, horizon_days, share=share, seed=seed) for cutoff in cutoffs]
+    with _sampled(engine, max(cutoffs) + timedelta(days=horizon_days), share, seed) as events:
+        parts = [_at_cutoff(engine, cutoff, horizon_days, share=share, seed=seed, events=events) for cutoff in cutoffs]
     sizes = [table.num_rows for table in parts]
     joined = pa.concat_tables(parts)
     return Examples(feature_matrix(joined), _column(joined, "bought"), _column(joined, "spend"),
@@ -70,11 +73,27 @@ def actual_purchases(engine: Engine, start: datetime, end: datetime) -> pa.Table
                         f"FROM ({read_sql('predict', 'actual_purchases')}) t ORDER BY customer", start=start, end=end)
 
 
-def _at_cutoff(engine: Engine, cutoff: datetime, horizon_days: int, *, share: float, seed: int) -> pa.Table:
-    features, values = feature_query(cutoff, share=share, seed=seed)
+@contextmanager
+def _sampled(engine: Engine, end: datetime, share: float, seed: int) -> Iterator[str]:
+    """Table of the events before `end` of a share of the customers: a sample of a large shop is put aside once."""
+    if share >= 1:
+        yield "events"
+        return
+    engine.replace("predict_events", "SELECT customer, kind, product, occurred_at, quantity, amount, order_id FROM events "
+                   "WHERE customer IS NOT NULL AND occurred_at < $end AND md5(concat(customer, $salt)) < $below",
+                   end=end, **sample_values(share, seed))
+    try:
+        yield "predict_events"
+    finally:
+        engine.drop("predict_events")
+
+
+def _at_cutoff(engine: Engine, cutoff: datetime, horizon_days: int, *, share: float, seed: int, events: str) -> pa.Table:
+    features, values = feature_query(cutoff, share=share, seed=seed, events=events)
+    labels = read_sql("predict", "actual_purchases").replace("FROM events\n", f"FROM {events}\n")
     return engine.query(
         f"SELECT f.*, CAST(CASE WHEN t.orders > 0 THEN 1 ELSE 0 END AS DOUBLE) AS bought, coalesce(t.spend, 0) AS spend "
-        f"FROM ({features}) f LEFT JOIN ({read_sql('predict', 'actual_purchases')}) t ON t.customer = f.customer "
+        f"FROM ({features}) f LEFT JOIN ({labels}) t ON t.customer = f.customer "
         f"WHERE f.known_days IS NOT NULL ORDER BY f.customer",
         start=cutoff, end=cutoff + timedelta(days=horizon_days), **values)
 

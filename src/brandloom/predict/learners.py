@@ -36,8 +36,9 @@ class Linear:
 
     def raw(self, x: Floats) -> Floats:
         """(n,) log-odds or log money."""
-        # not a matrix product: its last digits depend on how many rows come at once
-        return np.asarray(np.sum(self._scaled(x) * np.array(self.coefficients), axis=1) + self.intercept)
+        # neither a matrix product nor columns in memory order: their last digits depend on how many rows come at once
+        parts = np.ascontiguousarray(self._scaled(x) * np.array(self.coefficients))
+        return np.asarray(np.sum(parts, axis=1) + self.intercept)
 
     def contributions(self, x: Floats) -> Floats:
         """(n, features) parts that add up, with `intercept`, to `raw`; measured from the average customer in training."""
@@ -72,7 +73,7 @@ class Trees:
 
 def fit_logistic(x: Floats, y: Floats, weight: Floats) -> Linear:
     """Log-odds of `y` (0/1, both present) from a dozen logarithms."""
-    return _fit_linear(LogisticRegression(C=1.0, max_iter=500), LOGGED_FOR_PURCHASE, x, y, weight)
+    return _fit_linear(LogisticRegression(C=1.0, solver="newton-cholesky"), LOGGED_FOR_PURCHASE, x, y, weight)
 
 
 def fit_log_money(x: Floats, spend: Floats, weight: Floats) -> Linear:

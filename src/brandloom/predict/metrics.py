@@ -112,11 +112,15 @@ def judge(rows: Judged, *, seed: int = 0, draws: int = 200) -> dict[str, Estimat
     rng = np.random.default_rng(seed)
     if len(rows.p) > MAX_ROWS:
         rows = rows.take(np.sort(rng.choice(len(rows.p), MAX_ROWS, replace=False)))
-    samples = [rows.take(rng.integers(0, len(rows.p), len(rows.p))) for _ in range(draws)]
+    drawn: dict[str, list[float]] = {name: [] for name in METRICS}
+    for _draw in range(draws):
+        sample = rows.take(rng.integers(0, len(rows.p), len(rows.p)))
+        for name, metric in METRICS.items():
+            drawn[name].append(metric(sample))
     estimates = {}
     for name, metric in METRICS.items():
         value = metric(rows)
-        spread = np.array([metric(sample) for sample in samples])
+        spread = np.array(drawn[name])
         spread = spread[np.isfinite(spread)]
         if np.isfinite(value) and len(spread):
             low, high = np.quantile(spread, [0.025, 0.975])

@@ -145,5 +145,6 @@ def stretch(p: Floats, scale: float) -> Floats:
 
 def _spread(members: list[Floats], typical: float) -> Floats:
     """Sd over bootstrap members, half a customer's own and half what is typical: few members make single sds noisy."""
-    own = np.std(np.stack(members), axis=0, ddof=1)
-    return np.asarray(np.sqrt(0.5 * own**2 + 0.5 * typical**2))
+    center = sum(members) / len(members)  # one after the other: numpy's own order of adding depends on the number of rows
+    variance = sum((member - center) ** 2 for member in members) / (len(members) - 1)
+    return np.asarray(np.sqrt(0.5 * variance + 0.5 * typical**2))

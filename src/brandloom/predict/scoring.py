@@ -18,15 +18,18 @@ from brandloom.predict.reasons import reasons_json
 BATCH_ROWS = 20_000  # bounds the memory that contributions take
 
 
-def predict(engine: Engine, model: PurchaseModel, as_of: datetime, *, threads: int = 1) -> int:
+def predict(engine: Engine, model: PurchaseModel, as_of: datetime, *, threads: int = 1, profiles: str | None = None) -> int:
     """Write table `predictions`, one row per customer known before `as_of`; returns the number of rows.
 
     `expected_spend` counts purchases before returns and is unconditional: the probability to buy times the spend if they do.
     The interval is of that expectation, not of one person's purchase. `reasons` add up in log-odds (see `reasons`).
+
+    Args:
+        profiles: a table that `customers.build_profiles` has just written as of the same moment, to save reading events again.
     """
-    features, values = feature_query(as_of)
+    select, values = (f"SELECT * FROM {profiles}", {}) if profiles else feature_query(as_of)
     columns = ", ".join(f"f.{name} AS {name}" for name in FEATURES)
-    return engine.map_batches("predictions", f"SELECT f.customer AS customer, {columns} FROM ({features}) f",
+    return engine.map_batches("predictions", f"SELECT f.customer AS customer, {columns} FROM ({select}) f",
                               _BatchScore(model, as_of, threads), PREDICTIONS, **values)
 
 
