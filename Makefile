@@ -13,7 +13,7 @@ demo: $(RUN)/.ready  ## a real shop's data to a sent and measured campaign, in d
 	$(RUN)/bin/brandloom demo demo
 
 test: $(TEST)/.ready  ## every test that this machine can run
-	$(TEST)/bin/python -m pytest
+	$(TEST)/bin/python -m brandloom.openmp pytest
 
 check: lint types imports test  ## what CI checks
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -19,6 +20,7 @@ from rich.table import Table
 from typer import rich_utils
 from typer.exceptions import Abort, TyperException
 
+from brandloom import openmp
 from brandloom.errors import BrandloomError, ConfigError
 from brandloom.i18n import _, say, set_language
 
@@ -226,6 +228,7 @@ def models_use(name: Annotated[str, typer.Argument(metavar="NAME", help=say("A n
 
 def main() -> None:
     """Entry point: every known error is one line on standard error and exit code 1."""
+    openmp.find()
     try:
         sys.exit(app(standalone_mode=False) or 0)
     except BrandloomError as error:
@@ -263,14 +266,29 @@ def _show(data: object, as_json: bool, view: object) -> None:
 @contextmanager
 def _bars() -> Iterator[Callable[[str, float], None]]:
     """Progress bars on standard error, one per stage; the room calls `progress(stage, share done)`."""
+    if not err.is_terminal:
+        yield _line_per_stage()
+        return
     columns = (TextColumn("{task.description}"), BarColumn(bar_width=30), TextColumn("{task.percentage:>3.0f} %"), TimeElapsedColumn())
     tasks: dict[str, TaskID] = {}
-    with Progress(*columns, console=err, transient=False, disable=not err.is_terminal) as bars:
+    with Progress(*columns, console=err, transient=False) as bars:
         def progress(stage: str, done: float) -> None:
             if stage not in tasks:
                 tasks[stage] = bars.add_task(say(stage), total=1.0)
             bars.update(tasks[stage], completed=min(done, 1.0))
         yield progress
+
+
+def _line_per_stage() -> Callable[[str, float], None]:
+    """For a log file: one line when a stage is done, with its seconds."""
+    begun: dict[str, float] = {}
+
+    def progress(stage: str, done: float) -> None:
+        begun.setdefault(stage, time.monotonic())
+        if done >= 1.0 and begun[stage] > 0:
+            err.print(say(_("{stage}: done in {seconds} s"), stage=say(stage), seconds=f"{time.monotonic() - begun[stage]:.1f}"), highlight=False)
+            begun[stage] = -1.0
+    return progress
 
 
 def _pairs_table(title: str, lines: list[tuple[str, str]]) -> Table:
