@@ -1,16 +1,19 @@
 """Every query and batch score of the loop gives the same rows on Spark as on DuckDB.
 
-The whole loop runs twice on a slice of the real shop, from the file to the replay; then every table that either engine holds
-is compared row by row, numbers to nine digits.
+The whole loop runs twice on a slice of the real shop, from the files to the report; then every table that either engine holds
+is compared row by row, numbers to nine digits. Below that, the engine seam itself is tested on both.
 """
 
 from __future__ import annotations
 
+import csv
 import math
 import os
 import shutil
+import sys
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from dataclasses import asdict
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -19,63 +22,85 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
-from conftest import require
 
+from brandloom import predict, recommend
 from brandloom.campaigns import demo_people
 from brandloom.campaigns.demo import DATA
 from brandloom.campaigns.reporting import make_report
 from brandloom.campaigns.shop import Shop
 from brandloom.content import Brief
 from brandloom.deliver import OutboxChannel
-from brandloom.engine import tables
+from brandloom.engine import DuckEngine, Engine, scalar, tables
+from brandloom.errors import ConfigError, DataError
 from brandloom.llm import ScriptedTextModel
 from brandloom.measure import holdout_readout, simulate_response
 from brandloom.settings import Settings
-from brandloom.workspace import SenderConfig, ShopConfig, create_workspace
+from brandloom.workspace import SenderConfig, ShopConfig, create_workspace, open_workspace
+from conftest import require
 
-pytestmark = [pytest.mark.spark, pytest.mark.slow]
+pytestmark = [pytest.mark.spark, pytest.mark.slow, pytest.mark.timeout(900)]
 AS_OF = datetime(2011, 10, 1)
 NOW = datetime(2011, 10, 1, 10, tzinfo=UTC)
-LEARNED = ("profiles", "segments", "predictions", "recommendations", "product_groups")
+EVERY = 16  # one customer in so many
+LEARNED = ("profiles", "segments", "predictions", "recommendations", "product_groups", "product_names")
+KINDS = ("orders", "customers", "events", "products", "documents")
+
+
+@pytest.fixture(scope="session")
+def spark() -> Iterator[Any]:
+    """One local Spark for all tests; the engines join it. Options for short lives: little compiling, few tasks."""
+    require(shutil.which("java") or os.environ.get("JAVA_HOME"), "Spark needs Java: sudo apt-get install openjdk-17-jre-headless")
+    from pyspark.sql import SparkSession
+    os.environ["PYSPARK_PYTHON"] = sys.executable
+    session = SparkSession.builder.master("local[2]").config(map={
+        "spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1", "spark.driver.memory": "2g", "spark.log.level": "ERROR",
+        "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC", "spark.sql.shuffle.partitions": "2",
+        "spark.ui.enabled": "false", "spark.ui.showConsoleProgress": "false"}).getOrCreate()
+    yield session
+    session.stop()
 
 
 @pytest.fixture(scope="module")
-def slice_of_shop(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """Orders of every twelfth customer and invented people for them, as files."""
+def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """A file of each kind: orders of a slice of the customers, invented people for them, and a few lines of everything else."""
     folder = tmp_path_factory.mktemp("slice")
     rows = pq.read_table(str(DATA / "online_retail.parquet"))
     number = pc.cast(rows["CustomerID"], pa.int64())
-    wanted = pc.and_(pc.is_valid(number), pc.equal(pc.subtract(number, pc.multiply(pc.divide(number, 12), 12)), 0))
-    kept = rows.filter(pc.fill_null(wanted, False))
-    orders, people = folder / "orders.parquet", folder / "customers.csv"
-    pq.write_table(kept, orders)
-    demo_people.write_customers(people, sorted(set(pc.cast(kept["CustomerID"], pa.int64()).to_pylist())))
-    return orders, people
+    kept = rows.filter(pc.fill_null(pc.equal(pc.subtract(number, pc.multiply(pc.divide(number, EVERY), EVERY)), 0), False))
+    people = sorted(set(pc.cast(kept["CustomerID"], pa.int64()).to_pylist()))
+    sold = sorted(set(kept["StockCode"].to_pylist()))
+    found = {"orders": folder / "orders.parquet", **{kind: folder / f"{kind}.csv" for kind in KINDS[1:]}}
+    pq.write_table(kept, found["orders"])
+    demo_people.write_customers(found["customers"], people)
+    seen = [(who, NOW.replace(tzinfo=None) - timedelta(days=n % 40, hours=n), ("view", "cart", "sent", "search")[n % 4], sold[n], "email")
+            for n, who in enumerate(people[:60])]
+    _write(found["events"], ("CustomerID", "Time", "Event", "Product", "Channel"), seen)
+    _write(found["products"], ("Product", "Name", "Category", "Price", "Stock"),
+           [(code, f"O'Hara's \\ \"{code}\" 杯", ("cups", "lamps")[n % 2], f"{n}.25", n % 3) for n, code in enumerate(sold[:30], start=1)])
+    _write(found["documents"], ("Title", "Text"), [("Delivery", "We deliver \"within\" 3 days.\nTo most places."), ("退货", "七天内可退货。")])
+    return found
 
 
 @pytest.fixture(scope="module")
-def shops(slice_of_shop: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, dict[str, Any]]]:
+def shops(spark: Any, files: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, dict[str, Any]]]:
     """The loop run on both engines: the open shop and what its steps returned."""
-    require(shutil.which("java") or os.environ.get("JAVA_HOME"), "Spark needs Java: sudo apt-get install openjdk-17-jre-headless")
     folder = tmp_path_factory.mktemp("shops")
-    master = folder / "key"
-    master.write_bytes(b"k" * 32)
     ran: dict[str, dict[str, Any]] = {}
     for engine in ("duckdb", "spark"):
         config = ShopConfig(engine=engine, currency="GBP", sender=SenderConfig(postal_address="1 Test Street"))  # type: ignore[arg-type]
         workspace = create_workspace(folder / engine, config)
-        shutil.copy(master, workspace.path / "workspace.key")  # the same key gives the same pseudonyms
-        ran[engine] = _run(workspace.path, slice_of_shop)
+        (workspace.path / "workspace.key").write_bytes(b"k" * 32)  # the same key gives the same pseudonyms
+        ran[engine] = _run(workspace.path, files)
     yield ran
     for one in ran.values():
         one["shop"].close()
 
 
-def _run(path: Path, files: tuple[Path, Path]) -> dict[str, Any]:
-    from brandloom.workspace import open_workspace
-    shop = Shop(open_workspace(path), Settings(), model=ScriptedTextModel(lambda messages, schema: "no copy today"))
-    loaded = [shop.load(files[0], kind="orders"), shop.load(files[1], kind="customers")]
-    again = shop.load(files[0], kind="orders")
+def _run(path: Path, files: dict[str, Path]) -> dict[str, Any]:
+    shop = Shop(open_workspace(path), Settings(), model=ScriptedTextModel(lambda messages, schema: "no copy today"), clock=lambda: NOW)
+    shop.clock = lambda: datetime(2012, 1, 1, tzinfo=UTC)  # a load refuses what lies in the future
+    loaded = {kind: shop.load(files[kind], kind=kind) for kind in KINDS}  # type: ignore[arg-type]
+    again = shop.load(files["orders"], kind="orders")
     shop.clock = lambda: NOW
     learned = shop.learn(AS_OF)
     backtest = shop.backtest(datetime(2011, 9, 1))
@@ -90,47 +115,190 @@ def _run(path: Path, files: tuple[Path, Path]) -> dict[str, Any]:
 
 @pytest.mark.parametrize("table", [*tables.CANONICAL, *LEARNED])
 def test_tables_are_equal_row_by_row(shops: dict[str, dict[str, Any]], table: str) -> None:
-    duck, spark = (_rows(shops[name]["shop"], table) for name in ("duckdb", "spark"))
-    assert len(duck) == len(spark)
-    if table != "documents":
-        assert duck, "an empty table proves nothing"
-    for left, right in zip(duck, spark, strict=True):
-        assert left.keys() == right.keys()
-        for name in left:
-            assert _same(left[name], right[name]), f"{table}.{name}: {left[name]!r} on DuckDB, {right[name]!r} on Spark in {left}"
+    _assert_equal(table, *(_rows(shops[name]["shop"].engine, table) for name in ("duckdb", "spark")))
 
 
 def test_steps_report_the_same(shops: dict[str, dict[str, Any]]) -> None:
     duck, spark = shops["duckdb"], shops["spark"]
-    for left, right in zip(duck["loaded"], spark["loaded"], strict=True):
-        assert (left.rows_read, left.rows_new, left.rows_refused, left.reasons) == (right.rows_read, right.rows_new, right.rows_refused, right.reasons)
+    for kind in KINDS:
+        left, right = duck["loaded"][kind], spark["loaded"][kind]
+        assert left.rows_new > 0
+        assert [(left.rows_read, left.rows_new, left.rows_refused, left.reasons)] == [(right.rows_read, right.rows_new, right.rows_refused, right.reasons)]
     assert duck["again"].rows_new == spark["again"].rows_new == 0
-    assert _same(duck["learned"].to_dict(), spark["learned"].to_dict())
-    assert _same(duck["backtest"].to_dict(), spark["backtest"].to_dict())
+    for step in ("learned", "backtest"):
+        assert _same(duck[step].to_dict(), spark[step].to_dict()), step
     assert duck["plan"].digest == spark["plan"].digest
     assert duck["sent"].sent == spark["sent"].sent > 0
-    assert _same(vars(duck["truth"]), vars(spark["truth"]))
+    for step in ("truth", "readout"):
+        assert _same(asdict(duck[step]), asdict(spark[step])), step
 
 
 def test_reports_are_equal(shops: dict[str, dict[str, Any]]) -> None:
-    from dataclasses import asdict
     left, right = (asdict(shops[name]["report"]) for name in ("duckdb", "spark"))
     for report in (left, right):
         report["shop"].pop("made_at")
         report["content"].pop("seconds")
-    assert _same(left, right)
+    for chapter in left:
+        assert _same(left[chapter], right[chapter]), chapter
 
 
-def _rows(shop: Shop, table: str) -> list[dict[str, Any]]:
-    rows = shop.engine.query(f"SELECT * FROM {table}").to_pylist()
+def test_batch_scores_do_not_depend_on_the_split(shops: dict[str, dict[str, Any]]) -> None:
+    duck, shop = shops["duckdb"]["shop"].engine, shops["spark"]["shop"]
+    shop.engine.session.conf.set("spark.sql.execution.arrow.maxRecordsPerBatch", "7")
+    predict.predict(shop.engine, predict.PurchaseModel.load(shop.workspace.models / "purchase"), AS_OF)
+    recommend.recommend(shop.engine, recommend.fit(duck, AS_OF), AS_OF, k=10)
+    for table in ("predictions", "recommendations"):
+        _assert_equal(table, _rows(duck, table), _rows(shop.engine, table))
+
+
+@pytest.fixture(params=["duckdb", "spark"])
+def either(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
+    """An empty engine of each kind."""
+    engine: Engine
+    if request.param == "duckdb":
+        engine = DuckEngine(tmp_path / "w.duckdb")
+    else:
+        request.getfixturevalue("spark")
+        engine = _spark_engine(tmp_path / "w")
+    yield engine
+    engine.close()
+
+
+def test_a_failed_transaction_leaves_everything_as_it_was(either: Engine) -> None:
+    either.put("kept", pa.table({"i": [1, 2]}))
+    either.put("dropped", pa.table({"i": [9]}))
+    with pytest.raises(KeyError):
+        _change_and_fail(either)
+    assert _rows(either, "kept") == [{"i": 1}, {"i": 2}]
+    assert either.exists("dropped") and scalar(either, "SELECT i FROM dropped") == 9
+    assert not either.exists("made")
+
+
+def _change_and_fail(engine: Engine) -> None:
+    with engine.transaction():
+        engine.add("kept", pa.table({"i": [3]}))
+        with engine.transaction():  # a part of the outer block
+            engine.replace("made", "SELECT i + 1 AS i FROM kept")
+        engine.drop("dropped")
+        assert scalar(engine, "SELECT SUM(i) AS s FROM made") == 9
+        raise KeyError
+
+
+def test_a_finished_transaction_stays(either: Engine) -> None:
+    with either.transaction():
+        either.put("kept", pa.table({"i": [1, 2]}))
+        with either.transaction():
+            assert either.replace("kept", "SELECT i FROM kept WHERE i > 1") == 1  # may read what it replaces
+    assert _rows(either, "kept") == [{"i": 2}]
+
+
+def test_append_and_add_match_columns_by_name(either: Engine) -> None:
+    either.put("t", pa.table({"a": pa.array([1], pa.int64()), "b": ["x"], "c": pa.array([1.5])}))
+    assert either.append("t", "SELECT 'y' AS b, 2 AS a UNION ALL SELECT 'z' AS b, 3 AS a") == 2
+    assert either.add("t", pa.table({"c": [2.5], "a": pa.array([4], pa.int32())})) == 1
+    assert _rows(either, "t") == [{"a": 1, "b": "x", "c": 1.5}, {"a": 2, "b": "y", "c": None}, {"a": 3, "b": "z", "c": None},
+                                  {"a": 4, "b": None, "c": 2.5}]
+    with pytest.raises(DataError, match="do not fit"):
+        either.add("t", pa.table({"a": [5], "d": [1]}))
+    with pytest.raises(DataError, match="do not fit"):
+        either.add("t", pa.table({"a": ["five"]}))
+    assert scalar(either, "SELECT COUNT(*) AS n FROM t") == 4
+
+
+def test_values_come_through_as_values(either: Engine) -> None:
+    either.put("events", pa.table({"i": [1]}))
+    words = ["x'; DROP TABLE events; --", "O''Hara's \\ \\' \"mug\"", "$other @x ? {y} %s", "杯\n\t🙂", ""]
+    for word in words:
+        assert scalar(either, "SELECT $word AS word", word=word) == word
+    assert either.exists("events")
+    moment = datetime(2011, 10, 1, 23, 59, 59, 123456)
+    row = either.query("SELECT $a AS a, $b AS b, $c AS c, CAST($d AS DOUBLE) AS d, $e AS e, $f AS f, CAST($g AS VARCHAR) AS g",
+                       a=moment, b=date(2012, 2, 29), c=Decimal("12345678901234.5678"), d=0.1, e=2**40, f=True, g=None).to_pylist()[0]
+    assert row == {"a": moment, "b": date(2012, 2, 29), "c": Decimal("12345678901234.5678"), "d": 0.1, "e": 2**40, "f": True, "g": None}
+
+
+def test_types_survive_a_round_trip(either: Engine) -> None:
+    for name, schema in tables.CANONICAL.items():
+        either.put(name, schema.empty_table())
+        assert either.query(f"SELECT * FROM {name}").schema.names == schema.names
+    row = {"plan": "p", "customer": "c", "products": ["a'b", "c"], "propensity": 0.25, "decided_at": datetime(2011, 3, 27, 1, 30)}
+    assert either.add("decisions", pa.Table.from_pylist([row], schema=tables.DECISIONS)) == 1
+    found = either.query("SELECT * FROM decisions").to_pylist()[0]
+    assert {name: found[name] for name in row} == row and found["cost"] is None
+    month = either.query("SELECT date_trunc('month', decided_at) AS month FROM decisions").column("month")[0].as_py()
+    assert getattr(month, "tzinfo", None) is None
+
+
+def test_batches_reach_the_function_once_whatever_the_split(either: Engine) -> None:
+    either.put("numbers", pa.table({"i": pa.array([], pa.int64())}))
+    for start in range(0, 40, 10):
+        either.add("numbers", pa.table({"i": list(range(start, start + 10))}))
+    schema = pa.schema([("i", pa.int64()), ("twice", pa.float64())])
+
+    def twice(rows: pa.Table) -> pa.Table:
+        return pa.table({"i": rows["i"], "twice": pc.multiply(rows["i"], 2)})
+
+    for options in ({"spark.sql.files.maxPartitionBytes": "200", "spark.sql.execution.arrow.maxRecordsPerBatch": "3"}, {}):
+        for name, value in options.items() if either.name == "spark" else ():
+            either.session.conf.set(name, value)  # type: ignore[attr-defined]
+        assert either.map_batches("doubled", "SELECT i FROM numbers WHERE i >= $low", twice, schema, low=5) == 35
+        assert _rows(either, "doubled") == [{"i": i, "twice": 2.0 * i} for i in range(5, 40)]
+    assert either.map_batches("doubled", "SELECT i FROM numbers WHERE i < 0", twice, schema) == 0
+    assert either.query("SELECT * FROM doubled").column_names == schema.names
+
+
+def test_the_next_start_undoes_what_an_interrupted_process_began(spark: Any, tmp_path: Path) -> None:
+    engine = _spark_engine(tmp_path / "w")
+    engine.put("kept", pa.table({"i": [1, 2]}))
+    with engine.transaction():
+        engine.add("kept", pa.table({"i": [3]}))
+        engine.put("made", pa.table({"i": [1]}))
+        shutil.copytree(tmp_path / "w", tmp_path / "killed")  # what the disk holds if the process ends here
+    engine.close()
+    after = _spark_engine(tmp_path / "killed")
+    assert _rows(after, "kept") == [{"i": 1}, {"i": 2}]
+    assert not after.exists("made")
+    assert {entry.name for entry in (tmp_path / "killed").iterdir()} == {"kept", "_lock"}
+    after.close()
+
+
+def test_a_spark_warehouse_belongs_to_one_process(spark: Any, tmp_path: Path) -> None:
+    engine = _spark_engine(tmp_path / "w")
+    with pytest.raises(ConfigError, match="another brandloom process"):
+        _spark_engine(tmp_path / "w")
+    engine.close()
+    _spark_engine(tmp_path / "w").close()
+
+
+def _spark_engine(path: Path) -> Engine:
+    from brandloom.engine.spark import SparkEngine
+    return SparkEngine(path)
+
+
+def _write(path: Path, heading: tuple[str, ...], rows: list[tuple[Any, ...]]) -> None:
+    with path.open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows([heading, *rows])
+
+
+def _assert_equal(table: str, left: list[dict[str, Any]], right: list[dict[str, Any]]) -> None:
+    assert left, "an empty table proves nothing"
+    assert len(left) == len(right)
+    for one, other in zip(left, right, strict=True):
+        assert one.keys() == other.keys()
+        for name in one:
+            assert _same(one[name], other[name]), f"{table}.{name}: {one[name]!r} on DuckDB, {other[name]!r} on Spark in {one}"
+
+
+def _rows(engine: Engine, table: str) -> list[dict[str, Any]]:
+    rows = engine.query(f"SELECT * FROM {table}").to_pylist()
     for row in rows:
         row.pop("load", None)  # the id of a load is random
-    return sorted(rows, key=lambda row: [str(_key(value)) for _name, value in sorted(row.items())])
+    return sorted(rows, key=lambda row: [_key(value) for _name, value in sorted(row.items())])
 
 
-def _key(value: Any) -> Any:
-    """Only what is exact on both decides the order; figures come after."""
-    return "" if isinstance(value, (float, Decimal)) else value
+def _key(value: Any) -> str:
+    """Only what is exact on both decides the order."""
+    return "" if isinstance(value, (float, Decimal)) else f"{value:020}" if isinstance(value, int) else str(value)
 
 
 def _same(left: Any, right: Any) -> bool:

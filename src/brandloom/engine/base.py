@@ -51,7 +51,7 @@ class Engine(Protocol):
         """Remove a table if it is there."""
 
     def transaction(self) -> AbstractContextManager[None]:
-        """All changes inside the block happen, or none does."""
+        """All changes inside the block happen, or none does. A block inside another is part of it: the outer one's end decides."""
 
     def close(self) -> None:
         """Release files and memory."""

@@ -20,7 +20,8 @@ class DuckEngine:
     name = "duckdb"
 
     def __init__(self, path: Path | None = None, *, memory_limit_gb: float = 2.0, threads: int | None = None) -> None:
-        config: dict[str, str | bool | int | float | list[str]] = {"memory_limit": f"{memory_limit_gb}GB", "preserve_insertion_order": "false"}
+        config: dict[str, str | bool | int | float | list[str]] = {
+            "memory_limit": f"{memory_limit_gb}GB", "preserve_insertion_order": "false"}
         if threads:
             config["threads"] = threads
         if path is not None:
@@ -31,6 +32,7 @@ class DuckEngine:
             raise ConfigError(_("{path} cannot be opened: {reason}. If another brandloom process uses it, wait or stop it."),
                               path=path, reason=str(error).splitlines()[0]) from error
         self.connection.execute("SET TimeZone = 'UTC'")
+        self._in_transaction = False
 
     def query(self, sql: str, /, **values: Value) -> pa.Table:
         try:
@@ -70,12 +72,18 @@ class DuckEngine:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
+        if self._in_transaction:
+            yield
+            return
         self.connection.execute("BEGIN TRANSACTION")
+        self._in_transaction = True
         try:
             yield
         except BaseException:
             self.connection.execute("ROLLBACK")
             raise
+        finally:
+            self._in_transaction = False
         self.connection.execute("COMMIT")
 
     def close(self) -> None:

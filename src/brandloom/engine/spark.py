@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import sys
@@ -10,23 +11,38 @@ from contextlib import contextmanager
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 from uuid import uuid4
 
 import pyarrow as pa
+import pyarrow.dataset as ds
+import pyarrow.parquet as pq
 import sqlglot
 from sqlglot import exp
 
 from brandloom.engine.base import Batches, Value
-from brandloom.errors import ConfigError, StateError
+from brandloom.errors import ConfigError, DataError, StateError
 from brandloom.i18n import _
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
+    from pyspark.sql.types import StructType
+
+_Options = dict[str, bool | float | int | str | None]
+_START: _Options = {"spark.ui.enabled": "false", "spark.ui.showConsoleProgress": "false", "spark.log.level": "ERROR"}
+_LOCAL: _Options = {"spark.driver.bindAddress": "127.0.0.1", "spark.driver.host": "127.0.0.1", "spark.sql.shuffle.partitions": "4"}
+_SESSION = {"spark.sql.session.timeZone": "UTC", "spark.sql.timestampType": "TIMESTAMP_NTZ", "spark.sql.ansi.enabled": "true",
+            "spark.sql.execution.arrow.pyspark.enabled": "true"}
+_SAVED, _DONE, _FRESH = "_saved_", "_done_", "_fresh_"
+"""Folders beside the tables: as they were before a transaction; the same after it; written, not yet a table."""
 
 
 class SparkEngine:
-    """Engine on Spark. `path` is a folder every worker can reach; `master` as Spark spells it, 'local[2]' for this machine."""
+    """Engine on Spark. `path` is a folder every worker can reach; `master` as Spark spells it, 'local[2]' for this machine.
+
+    A Spark session that runs already is joined, with temporary views of its own, and left running by `close`. Like a DuckDB
+    file, the folder belongs to one process at a time.
+    """
 
     name = "spark"
 
@@ -35,39 +51,36 @@ class SparkEngine:
             from pyspark.sql import SparkSession
         except ImportError as error:
             raise ConfigError(_("Spark is not installed. Run `pip install 'brandloom[spark]'`, or set engine = \"duckdb\".")) from error
-        os.environ.setdefault("PYSPARK_PYTHON", sys.executable)  # workers need our packages
         self.path = path
         path.mkdir(parents=True, exist_ok=True)
-        self.session: SparkSession = (
-            SparkSession.builder.master(master).appName("brandloom")
-            .config("spark.sql.session.timeZone", "UTC")
-            .config("spark.sql.timestampType", "TIMESTAMP_NTZ")
-            .config("spark.sql.execution.arrow.pyspark.enabled", "true")
-            .config("spark.sql.shuffle.partitions", "4")
-            .config("spark.driver.memory", f"{int(memory_gb * 1024)}m")  # Java takes no fractions
-            .config("spark.ui.enabled", "false")
-            .config("spark.sql.ansi.enabled", "true")
-            .config("spark.driver.bindAddress", "127.0.0.1").config("spark.driver.host", "127.0.0.1")
-            .getOrCreate()
-        )
-        for folder in sorted(path.iterdir()):
-            if folder.is_dir() and not folder.name.startswith("_"):
-                self._show(folder.name)
+        self._lock = _lock(path)
+        self._in_transaction = False
+        running = SparkSession.getActiveSession()
+        base = _start(master, memory_gb) if running is None else running
+        self._started = base if running is None else None
+        self.session: SparkSession = base.newSession()
+        for name, value in _SESSION.items():
+            self.session.conf.set(name, value)
+        self._recover()
+        for folder in self._tables():
+            self._show(folder.name)
 
     def query(self, sql: str, /, **values: Value) -> pa.Table:
         return self._run(sql, values).toArrow()
 
     def replace(self, table: str, select: str, /, **values: Value) -> int:
-        return self._write(table, self._run(select, values))
+        return self._put_files(table, self._written(self._run(select, values)))
 
     def append(self, table: str, select: str, /, **values: Value) -> int:
-        return self._extend(table, self._run(select, values))
+        self._schema(table)
+        frame = _fitted(self._run(select, values), self.session.table(table).schema)
+        return self._add_files(table, self._written(frame))
 
     def put(self, table: str, rows: pa.Table, /) -> int:
-        return self._write(table, self._frame(rows))
+        return self._put_files(table, self._written_here(rows))
 
     def add(self, table: str, rows: pa.Table, /) -> int:
-        return self._extend(table, self._frame(rows))
+        return self._add_files(table, self._written_here(_fitted_here(rows, self._schema(table))))
 
     def map_batches(self, table: str, select: str, function: Batches, schema: pa.Schema, /, **values: Value) -> int:
         from pyspark.sql.pandas.types import from_arrow_schema
@@ -77,7 +90,7 @@ class SparkEngine:
                 yield from function(pa.Table.from_batches([batch])).cast(schema).to_batches()
 
         frame = self._run(select, values).mapInArrow(per_partition, from_arrow_schema(schema, prefer_timestamp_ntz=True))
-        return self._write(table, frame)
+        return self._put_files(table, self._written(frame))
 
     def exists(self, table: str, /) -> bool:
         return (self.path / table).is_dir()
@@ -88,54 +101,99 @@ class SparkEngine:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """Keep every table as it was until the block ends; Parquet folders are immutable, so hard links are enough."""
-        saved = self.path / f"_saved_{uuid4().hex}"
-        shutil.copytree(self.path, saved, ignore=shutil.ignore_patterns("_*"), copy_function=_link)
+        """Parquet files never change, so hard links keep every table as it was until the block ends, or the next start if it cannot."""
+        if self._in_transaction:
+            yield
+            return
+        saved = self._save()
+        self._in_transaction = True
         try:
             yield
         except BaseException:
-            for folder in [f for f in self.path.iterdir() if not f.name.startswith("_")]:
-                self.drop(folder.name)
-            for folder in saved.iterdir():
-                folder.rename(self.path / folder.name)
-                self._show(folder.name)
+            self._restore(saved)
             raise
         finally:
-            shutil.rmtree(saved, ignore_errors=True)
+            self._in_transaction = False
+        _discard(saved)
 
     def close(self) -> None:
-        self.session.stop()
+        if self._started is not None:
+            self._started.stop()
+        self._lock.close()
 
     def _run(self, sql: str, values: dict[str, Value]) -> DataFrame:
-        return self.session.sql(translate(sql, values))
+        """A lazy frame; times lose the zone that some of Spark's functions add, since all of ours are UTC."""
+        from pyspark.sql import functions as f
+        from pyspark.sql.types import TimestampType
+        frame = self.session.sql(translate(sql, values))
+        zoned = {field.name: f.col(field.name).cast("timestamp_ntz") for field in frame.schema if isinstance(field.dataType, TimestampType)}
+        return frame.withColumns(zoned) if zoned else frame
 
-    def _frame(self, rows: pa.Table) -> DataFrame:
+    def _tables(self) -> list[Path]:
+        return [folder for folder in sorted(self.path.iterdir()) if folder.is_dir() and not folder.name.startswith("_")]
+
+    def _show(self, table: str) -> None:
+        """Make the folder's present files what queries see under this name."""
         from pyspark.sql.pandas.types import from_arrow_schema
-        return self.session.createDataFrame(rows, schema=from_arrow_schema(rows.schema, prefer_timestamp_ntz=True))
+        known = from_arrow_schema(self._schema(table), prefer_timestamp_ntz=True)
+        self.session.read.schema(known).parquet(str(self.path / table)).createOrReplaceTempView(table)
 
-    def _write(self, table: str, frame: DataFrame) -> int:
-        """Write beside the old table, then swap, so that a select may read what it replaces."""
-        fresh = self.path / f"_new_{table}_{uuid4().hex}"
-        frame.write.parquet(str(fresh))
-        self.drop(table)
-        fresh.rename(self.path / table)
-        return self._show(table)
-
-    def _extend(self, table: str, frame: DataFrame) -> int:
+    def _schema(self, table: str) -> pa.Schema:
+        """Columns by a file's footer, which spares a Spark job; Spark marks constants as never null, a table's columns may be."""
         if not self.exists(table):
             raise StateError(_("Table {table} is not there. Run `brandloom load` first."), table=table)
-        known = self.session.table(table)
-        from pyspark.sql import functions as f
-        columns = [f.col(field.name).cast(field.dataType) if field.name in frame.columns
-                   else f.lit(None).cast(field.dataType).alias(field.name) for field in known.schema.fields]
-        before = known.count()
-        frame.select(*columns).write.mode("append").parquet(str(self.path / table))
-        return self._show(table) - before
+        return pa.schema([(field.name, field.type) for field in pq.read_schema(next((self.path / table).glob("*.parquet")))])
 
-    def _show(self, table: str) -> int:
-        frame = self.session.read.parquet(str(self.path / table))
-        frame.createOrReplaceTempView(table)
-        return frame.count()
+    def _written(self, frame: DataFrame) -> Path:
+        fresh = self.path / f"{_FRESH}{uuid4().hex}"
+        frame.write.parquet(str(fresh))
+        return fresh
+
+    def _written_here(self, rows: pa.Table) -> Path:
+        """Rows that are in memory go to a file without a detour through Spark."""
+        fresh = self.path / f"{_FRESH}{uuid4().hex}"
+        fresh.mkdir()
+        pq.write_table(rows, fresh / f"part-{uuid4().hex}.parquet")
+        return fresh
+
+    def _put_files(self, table: str, fresh: Path) -> int:
+        """Written beside the old table and only then swapped, so that a select may read what it replaces."""
+        rows = _count(fresh)
+        self.drop(table)
+        fresh.rename(self.path / table)
+        self._show(table)
+        return rows
+
+    def _add_files(self, table: str, fresh: Path) -> int:
+        rows = _count(fresh)
+        for file in fresh.glob("*.parquet"):
+            file.rename(self.path / table / file.name)
+        shutil.rmtree(fresh)
+        self._show(table)
+        return rows
+
+    def _save(self) -> Path:
+        fresh = self.path / f"{_FRESH}{uuid4().hex}"
+        for table in self._tables():
+            _link_files(table, fresh / table.name)
+        fresh.mkdir(exist_ok=True)
+        return fresh.rename(self.path / f"{_SAVED}{uuid4().hex}")  # whole or not there at all
+
+    def _restore(self, saved: Path) -> None:
+        """Bring the saved tables back; `saved` stays until that is done, so a second attempt finds everything."""
+        for table in self._tables():
+            self.drop(table.name)
+        for table in saved.iterdir():
+            _link_files(table, self.path / table.name)
+            self._show(table.name)
+        _discard(saved)
+
+    def _recover(self) -> None:
+        """Undo what an interrupted process began and did not finish."""
+        for saved in self.path.glob(f"{_SAVED}*"):
+            self._restore(saved)
+        for left in (*self.path.glob(f"{_FRESH}*"), *self.path.glob(f"{_DONE}*")):
+            shutil.rmtree(left)
 
 
 def translate(sql: str, values: dict[str, Value]) -> str:
@@ -157,6 +215,63 @@ def _literal(value: Value) -> exp.Expr:
     if isinstance(value, float):
         return exp.cast(exp.Literal.number(repr(value)), "double")
     return exp.convert(value)
+
+
+def _start(master: str, memory_gb: float) -> SparkSession:
+    from pyspark.sql import SparkSession
+    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)  # workers need our packages
+    builder = SparkSession.builder.master(master).appName("brandloom").config(map=_START)
+    builder = builder.config("spark.driver.memory", f"{int(memory_gb * 1024)}m")  # Java takes no fractions
+    return (builder.config(map=_LOCAL) if master.startswith("local") else builder).getOrCreate()
+
+
+def _lock(path: Path) -> IO[bytes]:
+    """Hold the folder for this process; the system lets go of it when the process ends, however it ends."""
+    file = (path / "_lock").open("wb")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        file.close()
+        raise ConfigError(_("{path} cannot be opened: {reason}. If another brandloom process uses it, wait or stop it."),
+                          path=path, reason=error.strerror) from error
+    return file
+
+
+def _fitted(frame: DataFrame, known: StructType) -> DataFrame:
+    """The columns of a table by name; those that the frame lacks are null."""
+    from pyspark.sql import functions as f
+    _refuse_unknown(frame.columns, known.names)
+    return frame.select(*(f.col(field.name).cast(field.dataType) if field.name in frame.columns
+                          else f.lit(None).cast(field.dataType).alias(field.name) for field in known))
+
+
+def _fitted_here(rows: pa.Table, known: pa.Schema) -> pa.Table:
+    """The same for rows in memory."""
+    _refuse_unknown(rows.column_names, known.names)
+    columns = [rows[field.name] if field.name in rows.column_names else pa.nulls(rows.num_rows, field.type) for field in known]
+    try:
+        return pa.table(columns, names=known.names).cast(known)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+        raise DataError(_("Rows do not fit the table: {reason}."), reason=str(error).splitlines()[0]) from error
+
+
+def _refuse_unknown(columns: list[str], known: list[str]) -> None:
+    unknown = sorted(set(columns) - set(known))
+    if unknown:
+        raise DataError(_("Rows do not fit the table: {reason}."), reason=", ".join(unknown))
+
+
+def _count(folder: Path) -> int:
+    return int(ds.dataset(folder, format="parquet").count_rows())  # from the footers
+
+
+def _discard(saved: Path) -> None:
+    """One rename ends the transaction; what follows is tidying."""
+    shutil.rmtree(saved.rename(saved.with_name(f"{_DONE}{uuid4().hex}")))
+
+
+def _link_files(source: Path, target: Path) -> None:
+    shutil.copytree(source, target, copy_function=_link, ignore=shutil.ignore_patterns("_*", ".*"))
 
 
 def _link(source: str, target: str) -> None:
