@@ -7,9 +7,9 @@ customer's days moved up to 13 days back, so that no two are alike; names, addre
 Up to 10 repetitions all of it is loaded from files. Beyond, the orders are loaded once and repeated inside the warehouse
 (stage `repeat`, not part of the loop); the people still come from a file. Each size runs in a process of its own.
 
-The language model is left out: its reply is empty, so every text is the template's, and `write` is the time of all but the
-model. What a plan sends goes to an outbox in memory; sending is stopped after `--messages` messages, as SIGTERM stops it.
-The result goes to `benchmarks/results/loop.json`.
+The language model is left out: its reply is empty, so every text is the template's. What a plan sends goes to an outbox in
+memory; sending is stopped after `--messages` messages, as SIGTERM stops it. The result goes to `benchmarks/results/loop.json`,
+where sizes measured earlier stay.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ import tempfile
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -115,10 +116,10 @@ def write_orders(data: Path, repeated: pa.Table, times: int, target: Path) -> No
     connection = duckdb.connect()
     connection.register("repeated", repeated)
     connection.execute(f"""COPY (
-        SELECT CASE WHEN r = 0 THEN InvoiceNo WHEN InvoiceNo LIKE 'C%' THEN 'C' || r || substr(InvoiceNo, 2) ELSE r || InvoiceNo END
-                   AS InvoiceNo, StockCode, Description, Quantity,
-               CAST(InvoiceDate AS TIMESTAMP) - to_days(CAST(coalesce(p.days, r % {MOST_DAYS}) AS INTEGER)) AS InvoiceDate, UnitPrice,
-               CAST(p.repeated AS DOUBLE) AS CustomerID, Country
+        SELECT CASE WHEN r = 0 THEN InvoiceNo WHEN InvoiceNo LIKE 'C%' THEN 'C' || r || substr(InvoiceNo, 2)
+                    ELSE r || InvoiceNo END AS InvoiceNo, StockCode, Description, Quantity,
+               CAST(InvoiceDate AS TIMESTAMP) - to_days(CAST(coalesce(p.days, r % {MOST_DAYS}) AS INTEGER)) AS InvoiceDate,
+               UnitPrice, CAST(p.repeated AS DOUBLE) AS CustomerID, Country
         FROM range({times}) t(r), read_parquet('{data}') o
         LEFT JOIN repeated p ON p.round = t.r AND p.number = CAST(o.CustomerID AS BIGINT)) TO '{target}' (FORMAT parquet)""")
     connection.close()
@@ -190,9 +191,10 @@ def run_loop(data: Path, times: int, messages: int, memory_gb: float, folder: Pa
         stages.end()
         counts = {"customers": learned.customers, "events": int(str(scalar(shop.engine, "SELECT count(*) FROM events"))),
                   "loaded": loaded, "recommendations": learned.recommendations, "queued": sent.audience, "sent": sent.sent}
-    return {"times": times, "counts": counts, "load": "files" if times <= FROM_FILES else "orders once, repeated in the warehouse",
-            "stages": [{"stage": s.name, "seconds": round(s.seconds, 3), "peak_mb": round(s.peak_mb)} for s in stages.meter.stages],
-            "warehouse_mb": round(sum(f.stat().st_size for f in (folder / "shop").rglob("*") if f.is_file()) / 1e6)}
+    measured = [{"stage": s.name, "seconds": round(s.seconds, 3), "peak_mb": round(s.peak_mb)} for s in stages.meter.stages]
+    return {"times": times, "counts": counts, "stages": measured,
+            "load": "files" if times <= FROM_FILES else "orders once, repeated in the warehouse",
+            "workspace_mb": round(sum(f.stat().st_size for f in (folder / "shop").rglob("*") if f.is_file()) / 1e6)}
 
 
 def summed(result: dict[str, Any]) -> dict[str, dict[str, float]]:
@@ -206,13 +208,13 @@ def summed(result: dict[str, Any]) -> dict[str, dict[str, float]]:
 def growth(results: list[dict[str, Any]]) -> dict[str, list[float | None]]:
     """Slope of log seconds over log customers between neighbouring sizes: 1 is linear, None where the work differs."""
     slopes: dict[str, list[float | None]] = {}
-    for before, after in zip(results, results[1:], strict=False):
+    for before, after in pairwise(results):
         step = math.log(after["counts"]["customers"] / before["counts"]["customers"])
         old, new = summed(before), summed(after)
         for name in new:
             other_work = name in ("send", "repeat") or (name == "load orders" and before["load"] != after["load"])
-            slope = None if other_work else round(math.log(max(new[name]["seconds"], 1e-3) / max(old[name]["seconds"], 1e-3)) / step, 2)
-            slopes.setdefault(name, []).append(slope)
+            slower = max(new[name]["seconds"], 1e-3) / max(old[name]["seconds"], 1e-3) if not other_work else None
+            slopes.setdefault(name, []).append(None if slower is None else round(math.log(slower) / step, 2))
     return slopes
 
 
@@ -229,9 +231,31 @@ def table(results: list[dict[str, Any]], slopes: dict[str, list[float | None]]) 
     columns = [summed(result) for result in results]
     lines = [f"{'customers':28}" + "".join(f"{r['counts']['customers']:>20,}" for r in results) + "   growth"]
     for name in dict.fromkeys(name for column in columns for name in column):
-        cells = "".join(f"{c[name]['seconds']:>10.2f} s{c[name]['peak_mb']:>5.0f} MB" if name in c else f"{'-':>20}" for c in columns)
-        lines.append(f"{name:28}{cells}   " + "  ".join("-" if s is None else f"{s:.2f}" for s in slopes.get(name, [])))
+        cells = [f"{c[name]['seconds']:>10.2f} s{c[name]['peak_mb']:>5.0f} MB" if name in c else f"{'-':>20}" for c in columns]
+        lines.append(f"{name:28}{''.join(cells)}   " + "  ".join("-" if s is None else f"{s:.2f}" for s in slopes.get(name, [])))
     return "\n".join(lines)
+
+
+def measured_before(file: Path, sizes: list[int]) -> list[dict[str, Any]]:
+    """Results of other sizes that the file holds already; each carries its own commit and time."""
+    found = json.loads(file.read_text(encoding="utf-8"))["results"] if file.exists() else []
+    return [result for result in found if result["times"] not in sizes]
+
+
+def write(file: Path, results: list[dict[str, Any]], options: argparse.Namespace) -> None:
+    libraries = ("duckdb", "pyarrow", "numpy", "scipy", "lightgbm", "scikit-learn", "sqlalchemy")
+    file.parent.mkdir(exist_ok=True)
+    file.write_text(json.dumps({
+        "at": results[-1]["at"], "commit": results[-1]["commit"], "seed": SEED, "data": options.data.name,
+        "machine": {"cores": os.cpu_count(), "platform": platform.platform(), "python": platform.python_version()},
+        "versions": {name: version(name) for name in libraries}, "memory_limit_gb": options.memory_gb,
+        "messages": options.messages, "language_model": "none: its replies are empty, so every text is the template's",
+        "growth": growth(results), "results": results}, indent=1) + "\n", encoding="utf-8")
+
+
+def commit() -> str:
+    asked = ["git", "rev-parse", "--short", "HEAD"]
+    return subprocess.run(asked, cwd=ROOT, capture_output=True, text=True, check=False).stdout.strip()
 
 
 def main() -> None:
@@ -248,20 +272,14 @@ def main() -> None:
     if options.run:
         print(json.dumps(run_loop(options.data, options.run, options.messages, options.memory_gb, options.folder)))
         return
-    results = []
+    results = measured_before(options.out, options.sizes)
     for times in options.sizes:
-        load_average = round(os.getloadavg()[0], 1)
-        results.append({**measure(options, times), "load_average_before": load_average})
+        stamp = {"at": datetime.now(UTC).isoformat(timespec="seconds"), "commit": commit()}
+        busy = os.getloadavg()[0]
+        measured = {**stamp, **measure(options, times), "load_average": [round(busy, 1), round(os.getloadavg()[1], 1)]}
+        results = sorted([*results, measured], key=lambda result: int(result["times"]))
+        write(options.out, results, options)
         print(table(results, growth(results)), flush=True)
-    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False).stdout.strip()
-    options.out.parent.mkdir(exist_ok=True)
-    options.out.write_text(json.dumps({
-        "at": datetime.now(UTC).isoformat(timespec="seconds"), "commit": commit, "seed": SEED, "data": options.data.name,
-        "machine": {"cores": os.cpu_count(), "platform": platform.platform(), "python": platform.python_version()},
-        "versions": {name: version(name) for name in ("duckdb", "pyarrow", "numpy", "scipy", "lightgbm", "scikit-learn", "sqlalchemy")},
-        "memory_limit_gb": options.memory_gb, "messages": options.messages,
-        "language_model": "none: its replies are empty, so every text is the template's",
-        "growth": growth(results), "results": results}, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
