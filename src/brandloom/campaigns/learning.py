@@ -41,7 +41,7 @@ class Learned:
         biggest = sorted(self.segments, key=lambda one: -one.size)
         return [(say(_("As of")), f"{self.as_of:%Y-%m-%d}"),
                 (say(_("Customers")), f"{self.customers:,}"),
-                (say(_("Segments")), ", ".join(f"{say(customers.SEGMENT_LABELS[one.segment])} {one.size:,}" for one in biggest)),
+                (say(_("Segments")), say(_(", ")).join(f"{say(customers.SEGMENT_LABELS[one.segment])} {one.size:,}" for one in biggest)),
                 (say(_("Likely buyers")), say(_("{count} in the next {days} days"), count=f"{self.expected_buyers:,.0f}",
                                                days=self.horizon_days)),
                 (say(_("Product groups")), str(self.product_groups)),

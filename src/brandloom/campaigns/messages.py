@@ -50,7 +50,7 @@ class MessageWriter:
         made = self.render(item, person)
         return mailer.message(Parts(made.subject, made.text, made.html), message_id=item.message_id, recipient=person.email or "",
                               language=item.language, plan=self.plan.id, unsubscribe_url=self.unsubscribe_url(item), now=now,
-                              ai_label=made.label)
+                              ai_label=made.label, reply_to=self.plan.brief.sender.reply_to)
 
     def unsubscribe_url(self, item: Item) -> str:
         return self._links.url(Subscription(item.customer, self.plan.id, item.channel))

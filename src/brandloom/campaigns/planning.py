@@ -14,10 +14,10 @@ from brandloom import customers
 from brandloom.campaigns.eligibility import eligibility
 from brandloom.campaigns.learning import learned_as_of
 from brandloom.campaigns.plans import Group, PersonaLabel, Plan, keep_plan, plan_digest
-from brandloom.content import Brief, Product, ProductGroup, Request, write_variants
+from brandloom.content import Brief, Product, ProductGroup, Request, check_brief, write_variants
 from brandloom.decide import REASONS, Audience, DecisionSummary, Economics, Products, decide
 from brandloom.engine import Engine
-from brandloom.errors import DataError, NotFittedError
+from brandloom.errors import ConfigError, DataError, NotFittedError
 from brandloom.i18n import _, say
 
 if TYPE_CHECKING:
@@ -47,6 +47,10 @@ def make_plan(shop: Shop, brief: Brief, *, as_of: datetime | None = None, progre
         raise NotFittedError(_("Nothing is learned yet. Run `brandloom learn` first."))
     moment, horizon = state
     brief.require_current(now.astimezone(shop.workspace.config.zone).date())
+    for objection in check_brief(brief):
+        if objection.blocks:
+            raise ConfigError(_("The brief's {place} cannot be used: {reason} Change it, or give the fact a proof."), place=objection.place,
+                              reason=objection.text())
     plan_id = _plan_id(brief, moment, now)
     choosing = _("Choosing people")
     tell(choosing, 0.0)
@@ -90,7 +94,7 @@ def _decide(shop: Shop, plan_id: str, brief: Brief, now: datetime) -> DecisionSu
 
 def _nobody(summary: DecisionSummary, economics: Economics, discount: float) -> DataError:
     """Why nobody is left, and what would change it; a discount dearer than the lift it brings is the usual cause."""
-    reasons = ", ".join(f"{say(REASONS[key])} {count:,}" for key, count in sorted(summary.reasons.items(), key=lambda one: -one[1]))
+    reasons = say(_(", ")).join(f"{say(REASONS[key])} {count:,}" for key, count in sorted(summary.reasons.items(), key=lambda one: -one[1]))
     pays = economics.margin * economics.assumed_lift / (1 + economics.assumed_lift) / max(economics.redemption, 1e-9)
     if summary.reasons.get("not_worth_it") and discount >= pays:
         return DataError(_("Nobody is worth writing to: a discount of {discount} costs more than a lift of {lift} brings at a margin of "

@@ -90,7 +90,7 @@ def _demand(engine: Engine, plan: Plan) -> tuple[r.Period, ...]:
 def _customers(engine: Engine) -> r.Customers:
     chance = {row["segment"]: row["p"] for row in engine.query(
         "SELECT s.segment, AVG(p.p_purchase) AS p FROM segments s JOIN predictions p ON p.customer = s.customer GROUP BY s.segment").to_pylist()}
-    revenue = float(engine.query("SELECT COALESCE(CAST(SUM(net_revenue) AS DOUBLE), 0.0) AS total FROM profiles")["total"][0].as_py())
+    revenue = float(engine.query("SELECT COALESCE(CAST(SUM(CAST(net_revenue AS DECIMAL(18, 4))) AS DOUBLE), 0.0) AS total FROM profiles")["total"][0].as_py())
     rows = tuple(r.SegmentRow(one.segment, customers.SEGMENT_LABELS[one.segment], one.size, one.revenue_share * revenue, one.median_days_since_last or 0.0,
                               chance.get(one.segment)) for one in customers.segment_summary(engine))
     countries = tuple(r.Count(row["country"], row["n"]) for row in engine.query(

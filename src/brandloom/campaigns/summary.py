@@ -14,7 +14,7 @@ def lines(report: Report) -> list[tuple[str, str]]:
         read, refused = (sum(getattr(file, name) for file in report.load.files) for name in ("rows", "refused"))
         rows.append((say(_("Rows")), say(_("{read} read, {refused} refused with a reason"), read=f"{read:,}", refused=f"{refused:,}")))
     if report.customers:
-        segments = ", ".join(f"{words(one.label, language())} {one.customers:,}" for one in report.customers.segments)
+        segments = say(_(", ")).join(f"{words(one.label, language())} {one.customers:,}" for one in report.customers.segments)
         rows += [(say(_("Customers")), f"{report.customers.known:,}"), (say(_("Segments")), segments)]
     if report.likely:
         rows.append((say(_("Likely buyers")), _expected(report)))

@@ -83,17 +83,20 @@ class Mailer:
         self.domain = _ascii_domain(sender.email.rpartition("@")[2])
 
     def message(self, parts: Parts, *, message_id: str, recipient: str, language: str, plan: str, unsubscribe_url: str,
-                now: datetime, ai_label: AiLabel | None = None) -> Message:
+                now: datetime, ai_label: AiLabel | None = None, reply_to: str | None = None) -> Message:
         """Write one mail.
 
         Args:
             unsubscribe_url: this person's https link, as `Links.url` makes it (http only on loopback).
             ai_label: the machine-readable mark of AI-generated content, kept in its header as JSON.
+            reply_to: where answers go, when not to the sender.
         Raises:
             DataError: the recipient's address or the link cannot be used in a mail; neither is shown.
         """
         if not _ADDRESS.fullmatch(recipient) or len(recipient) > 254:
             raise DataError(_("A recipient's address cannot be used for mail; the message was left out."))
+        if reply_to and not _ADDRESS.fullmatch(reply_to):
+            raise ConfigError(_("The brief's sender.reply_to is not a mail address. Write one such as hello@shop.com."))
         if not re.fullmatch(r"https?://[\x21-\x3b\x3d\x3f-\x7e]{1,900}", unsubscribe_url):
             raise DataError(_("An unsubscribe link cannot be used in a mail header; the message was left out."))
         local, _at, domain = recipient.rpartition("@")
@@ -101,6 +104,7 @@ class Mailer:
         headers = [
             ("From", f"{_name(self._sender.name)} <{self._sender.email}>"),
             ("To", f"<{recipient}>"),
+            *([("Reply-To", f"<{reply_to}>")] if reply_to else []),
             ("Subject", _text("Subject", subject_line(parts.subject, language=language, jurisdictions=self._jurisdictions))),
             ("Date", format_datetime(now)),
             ("Message-ID", message_id),
@@ -131,7 +135,7 @@ def subject_line(subject: str, *, language: str, jurisdictions: Collection[str])
     the only jurisdiction, since a reader elsewhere would not know what it means.
     """
     subject = _CONTROL.sub(" ", subject).strip()
-    if "cn" not in jurisdictions or subject.startswith(("广告", "AD ", "AD:")):
+    if "cn" not in jurisdictions or subject.startswith(("广告", "（广告）", "AD ", "AD:")):
         return subject
     if language.lower().startswith("zh"):
         return f"广告｜{subject}"

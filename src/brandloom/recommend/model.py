@@ -123,10 +123,7 @@ def _kth_at_least(scores: Floats, k: int) -> Floats:
     rows, n = scores.shape
     groups = max(_GROUPS, 4 * k)
     deep = n // groups
-    if deep > 1:
-        maxima = scores[:, :deep * groups].reshape(rows, deep, groups).max(axis=1)
-    else:
-        maxima = scores
+    maxima = scores[:, :deep * groups].reshape(rows, deep, groups).max(axis=1) if deep > 1 else scores
     if maxima.shape[1] < k:
         return np.zeros(rows)
     bound: Floats = np.partition(maxima, maxima.shape[1] - k, axis=1)[:, maxima.shape[1] - k]

@@ -93,9 +93,9 @@ class LoadReport:
         rows += [(f"  {reason_text(code)}", f"{count:,}") for code, count in self.reasons.items()]
         rows += [(note_text(code), f"{count:,}") for code, count in self.notes.items()]
         for file in self.files:
-            rows.append((file.source, ", ".join(f"{name} = {column}" for name, column in file.mapping.items())))
+            rows.append((file.source, say(_(", ")).join(f"{name} = {column}" for name, column in file.mapping.items())))
             if file.personal:
-                rows.append((say(_("Sealed as personal data")), ", ".join(f"{column} ({kind})" for column, kind in file.personal.items())))
+                rows.append((say(_("Sealed as personal data")), say(_(", ")).join(f"{column} ({kind})" for column, kind in file.personal.items())))
             if file.rejects:
                 rows.append((say(_("Refused rows")), str(file.rejects)))
         return rows
