@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -97,8 +98,9 @@ def shops(spark: Any, files: dict[str, Path], tmp_path_factory: pytest.TempPathF
 
 
 def _run(path: Path, files: dict[str, Path]) -> dict[str, Any]:
-    shop = Shop(open_workspace(path), Settings(), model=ScriptedTextModel(lambda messages, schema: "no copy today"), clock=lambda: NOW)
-    shop.clock = lambda: datetime(2012, 1, 1, tzinfo=UTC)  # a load refuses what lies in the future
+    shop = Shop(open_workspace(path), Settings(), model=ScriptedTextModel(lambda messages, schema: "no copy today"))
+    minutes = count()
+    shop.clock = lambda: datetime(2012, 1, 1, tzinfo=UTC) + timedelta(minutes=next(minutes))  # a load refuses what lies in the future
     loaded = {kind: shop.load(files[kind], kind=kind) for kind in KINDS}  # type: ignore[arg-type]
     again = shop.load(files["orders"], kind="orders")
     shop.clock = lambda: NOW
