@@ -68,6 +68,7 @@ class Stages:
 
     def begin(self, name: str) -> None:
         self.end()
+        print(datetime.now(UTC).strftime("%H:%M:%S"), name, file=sys.stderr, flush=True)
         self._open.enter_context(self.meter.stage(name))
 
     def end(self) -> None:
