@@ -91,21 +91,26 @@ def test_a_draft_that_is_bad_twice_is_replaced_by_the_template(language: str, ba
     assert check(variant.slots, build_facts(BRIEF, request, SHOP), language=language) == []
 
 
-class _Failing(ScriptedTextModel):
-    def __init__(self, *, retryable: bool) -> None:
-        super().__init__([])
-        self.retryable = retryable
+def failing_after(first: int, *, retryable: bool) -> ScriptedTextModel:
+    """A model that answers `first` requests and then no more."""
+    asked: list[None] = []
 
-    def complete(self, *_args: object, **_options: object):
-        raise ProviderError("The endpoint did not answer.", retryable=self.retryable)
+    def answer(_messages: object, _schema: object) -> str:
+        asked.append(None)
+        if len(asked) > first:
+            raise ProviderError("The endpoint did not answer.", retryable=retryable)
+        return reply("en")
+    return ScriptedTextModel(answer)
 
 
 def test_a_model_that_is_late_costs_only_its_text_and_one_that_is_gone_is_an_error() -> None:
-    request = Request(REGULARS, HEARTS, "email", "en")
-    [variant] = write_variants(_Failing(retryable=True), BRIEF, [request], shop=SHOP)
-    assert (variant.source, [item.rule for item in variant.findings]) == ("template", ["provider"])
-    with pytest.raises(ProviderError):
-        write_variants(_Failing(retryable=False), BRIEF, [request], shop=SHOP)
+    requests = [Request(REGULARS, group, "email", "en") for group in (HEARTS, TINS)]
+    written, late = write_variants(failing_after(1, retryable=True), BRIEF, requests, shop=SHOP)
+    assert written.source == "model"
+    assert (late.source, [item.rule for item in late.findings]) == ("template", ["provider"])
+    for never in (failing_after(0, retryable=True), failing_after(1, retryable=False)):
+        with pytest.raises(ProviderError):
+            write_variants(never, BRIEF, requests, shop=SHOP)
 
 
 def test_requests_of_a_language_follow_each_other_and_share_their_prefix() -> None:

@@ -100,7 +100,7 @@ def backtest(directory: ShopDir,
                  "Write the figures to this file; - prints them."))] = None) -> None:
     with _shop(directory) as shop, _bars() as progress:
         result = shop.backtest(cutoff=_required_day(cutoff), horizon_days=_days(horizon), progress=progress)
-    text = json.dumps(result.to_dict(), ensure_ascii=False, indent=2)
+    text = json.dumps(result.to_dict(), ensure_ascii=False, indent=2, default=str)
     if json_file is not None and str(json_file) != "-":
         json_file.write_text(text + "\n", encoding="utf-8")
     _show(text if json_file is not None and str(json_file) == "-" else None, str(json_file) == "-",
@@ -328,3 +328,7 @@ def _days(text: str) -> int:
     if not number.isdigit() or not 1 <= int(number) <= 730:
         raise ConfigError(_("'{given}' is not a horizon. Write days from 1d to 730d, such as 30d."), given=text)
     return int(number)
+
+
+if __name__ == "__main__":
+    main()

@@ -60,8 +60,12 @@ def make_plan(shop: Shop, brief: Brief, *, as_of: datetime | None = None, progre
     tell(writing, 0.0)
     started = time.perf_counter()
     requests = _requests(engine, plan_id)
-    variants = write_variants(shop.model, brief, requests, shop=shop.workspace.config,
-                              progress=lambda done, of: tell(writing, done / of))
+    try:
+        variants = write_variants(shop.model, brief, requests, shop=shop.workspace.config,
+                                  progress=lambda done, of: tell(writing, done / of))
+    except BaseException:
+        engine.replace("decisions", "SELECT * FROM decisions WHERE plan <> $plan", plan=plan_id)  # no half a plan stays
+        raise
     draft = Plan(id=plan_id, name=brief.name, status="draft", as_of=moment, created_at=now, horizon_days=horizon, brief=brief,
                  variants=tuple(variants), groups=tuple({r.group.key: _group(r) for r in requests}.values()),
                  personas=_personas(engine), decision=asdict(decision), model=shop.model.name,

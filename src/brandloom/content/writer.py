@@ -78,13 +78,14 @@ def write_variants(model: TextModel | None, brief: Brief, requests: Sequence[Req
     Returns:
         Variants in the order of `requests`.
     Raises:
-        ProviderError: the model failed in a way that trying again will not mend.
+        ProviderError: the model cannot be reached, or failed in a way that trying again will not mend.
         ConfigError: the model cannot be used as it is set up.
     """
     order = sorted(range(len(requests)), key=lambda at: (requests[at].language, requests[at].key))
     written: dict[int, Variant] = {}
     for done, at in enumerate(order, start=1):
-        written[at] = _write(model, brief, requests[at], shop, packs)
+        answered = any(variant.completion_tokens for variant in written.values())
+        written[at] = _write(model, brief, requests[at], shop, packs, alive=answered)
         if progress is not None:
             progress(done, len(order))
     return [written[at] for at in range(len(requests))]
@@ -128,7 +129,8 @@ class _Job:
         return check(slots, self.facts, language=self.request.language, channel=self.request.channel, packs=self.packs)
 
 
-def _write(model: TextModel | None, brief: Brief, request: Request, shop: ShopConfig, packs: Sequence[str]) -> Variant:
+def _write(model: TextModel | None, brief: Brief, request: Request, shop: ShopConfig, packs: Sequence[str], *, alive: bool) -> Variant:
+    """Write one text. A model that has answered before (`alive`) may miss one; one that never did is an error to be told."""
     facts = build_facts(brief, request, shop)
     blank = Variant(request.key, request.persona.key, request.group.key, request.channel, request.language, {}, "template")
     if model is None:
@@ -144,7 +146,7 @@ def _write(model: TextModel | None, brief: Brief, request: Request, shop: ShopCo
             return replace(blank, slots=MappingProxyType(slots), source="model")
         return _repair(job, blank, messages, reply.text, slots, found)
     except ProviderError as error:
-        if not error.retryable:
+        if not error.retryable or not (alive or blank.completion_tokens):
             raise
         late = finding("provider", "ban", "text", "", _("The model did not answer in time."))
         return _from_template(replace(blank, findings=(*blank.findings, late)), brief, facts, packs)

@@ -1,0 +1,160 @@
+"""The command line as its user meets it: real processes, a model endpoint and a mail server on loopback."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+from shop_world import EN, ZH, write_shop
+
+from brandloom.deliver import LoopbackSmtp
+
+
+class _Endpoint(BaseHTTPRequestHandler):
+    """An OpenAI-compatible endpoint that always writes the same lawful copy."""
+
+    def do_POST(self) -> None:
+        asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        chinese = any("\u4e00" <= letter <= "\u9fff" for letter in asked["messages"][0]["content"])
+        reply = {"id": "1", "object": "chat.completion", "created": 1, "model": asked["model"],
+                 "choices": [{"index": 0, "finish_reason": "stop",
+                              "message": {"role": "assistant", "content": json.dumps(ZH if chinese else EN, ensure_ascii=False)}}],
+                 "usage": {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2}}
+        body = json.dumps(reply).encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:
+        return None
+
+
+@pytest.fixture(scope="module")
+def endpoint() -> Iterator[str]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Endpoint)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}/v1"
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+def run(*words: object, language: str = "en", **environment: str) -> subprocess.CompletedProcess[str]:
+    plain = {name: value for name, value in os.environ.items() if not name.startswith("BRANDLOOM_")}
+    return subprocess.run([sys.executable, "-m", "brandloom.cli", *map(str, words)], capture_output=True, text=True, timeout=240,
+                          env={**plain, "BRANDLOOM_LANGUAGE": language, "COLUMNS": "200", **environment})
+
+
+def ok(*words: object, **environment: str) -> str:
+    done = run(*words, **environment)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def refused(*words: object, **environment: str) -> str:
+    """Exit code 1, nothing on standard output, one line on standard error after what was finished."""
+    done = run(*words, **environment)
+    assert done.returncode == 1, (done.stdout, done.stderr)
+    assert not done.stdout
+    said = [line for line in done.stderr.strip().splitlines() if ": done in " not in line]
+    assert len(said) == 1, done.stderr
+    return said[0]
+
+
+def test_the_whole_loop_in_eight_commands(tmp_path: Path, endpoint: str) -> None:
+    files, shop = write_shop(tmp_path), tmp_path / "shop"
+    model = {"BRANDLOOM_MODEL_URL": endpoint, "BRANDLOOM_MODEL_NAME": "local", "BRANDLOOM_MODEL_KEY": "k"}
+    ok("init", shop, "--name", "Candle Shop", "--currency", "GBP")
+    config = shop / "brandloom.toml"
+    config.write_text(config.read_text(encoding="utf-8").replace('postal_address = ""', 'postal_address = "1 Wick Lane"').replace(
+        'quiet_from = "21:00"', 'quiet_from = "00:00"').replace('quiet_until = "08:00"', 'quiet_until = "00:00"'), encoding="utf-8")
+    tried = json.loads(ok("load", shop, files / "orders.csv", "--as", "orders", "--dry-run", "--json"))
+    loaded = json.loads(ok("load", shop, files / "orders.csv", "--as", "orders", "--json"))
+    assert (tried["rows_new"], tried["dry_run"]) == (loaded["rows_new"], True)
+    assert json.loads(ok("load", shop, files / "orders.csv", "--as", "orders", "--json"))["rows_new"] == 0
+    ok("load", shop, files / "customers.csv", "--as", "customers", "--map", "customer=Customer ID")
+    assert json.loads(ok("learn", shop, "--as-of", "2024-06-01", "--json"))["as_of"] == "2024-06-01T00:00:00"
+    tested = json.loads(ok("backtest", shop, "--cutoff", "2024-05-01", "--horizon", "30d", "--json", "-"))
+    assert 0 < tested["capture"]["model"]["buyers"]["value"] <= 1
+    plan = json.loads(ok("plan", shop, "--brief", files / "brief.yaml", "--json", **model))
+    assert {one["source"] for one in plan["variants"]} == {"model"}
+    shown = ok("preview", shop, plan["plan"])
+    assert "Subject: " in shown
+    assert "Why:" in shown
+    assert "is not approved" in refused("launch", shop, plan["plan"], BRANDLOOM_SMTP_URL="smtp://127.0.0.1:9")
+    ok("launch", shop, plan["plan"], "--dry-run")
+    assert json.loads(ok("approve", shop, plan["plan"], "--by", "Ana", "--json"))["approved_by"] == "Ana"
+    assert "BRANDLOOM_SMTP_URL" in refused("launch", shop, plan["plan"])
+    with LoopbackSmtp() as server:
+        sent = json.loads(ok("launch", shop, plan["plan"], "--json", BRANDLOOM_SMTP_URL=server.url))
+        assert sent["sent"] == len(list(server.read_back())) > 20
+    report = json.loads(ok("report", shop, plan["plan"], "--json"))
+    assert report["delivery"]["sent"] == sent["sent"]
+    ok("report", shop, plan["plan"], "--html", tmp_path / "report.html")
+    assert "<html" in (tmp_path / "report.html").read_text(encoding="utf-8")
+
+
+def test_help_has_an_example_in_both_languages() -> None:
+    from brandloom.cli import app, models_app
+    for group, prefix in ((app, []), (models_app, ["models"])):
+        for command in group.registered_commands:
+            assert command.name
+            for language, word in (("en", "Example"), ("zh", "示例")):
+                assert word in run(*prefix, command.name, "--help", language=language).stdout
+
+
+@pytest.mark.parametrize(("words", "says"), [
+    (["lod"], "No such command 'lod'. Did you mean 'load'?"),
+    (["init"], "Missing argument"),
+    (["learn", "nowhere"], "is not a workspace"),
+    (["learn", "nowhere", "--as-of", "9th of November"], "is not a workspace"),
+    (["plan", "nowhere", "--brief", "x.yaml"], "is not a workspace"),
+    (["models", "use", "gpt-9"], "Unknown model 'gpt-9'. Known models: qwen2.5-coder-1.5b"),
+])
+def test_a_mistake_is_one_clear_line(words: list[str], says: str, tmp_path: Path) -> None:
+    assert says in refused(*words, BRANDLOOM_CACHE=str(tmp_path))
+
+
+@pytest.fixture(scope="module")
+def loaded(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("loaded")
+    write_shop(folder)
+    ok("init", folder / "shop")
+    ok("load", folder / "shop", folder / "orders.csv", "--as", "orders")
+    ok("load", folder / "shop", folder / "customers.csv", "--as", "customers")
+    return folder
+
+
+@pytest.mark.parametrize(("words", "says"), [
+    (["load", "shop", "orders.csv", "--as", "invoices"], "Unknown kind 'invoices'. Known: "),
+    (["load", "shop", "no.csv", "--as", "orders"], "no.csv"),
+    (["load", "shop", "orders.csv", "--as", "orders", "--map", "customer"], "--map customer is not NAME=COLUMN"),
+    (["load", "shop", "orders.csv", "--as", "orders", "--map", "customer=Kunde"], "Kunde"),
+    (["load", "shop", "orders.csv", "--as", "orders", "--date-order", "dym"], "dym"),
+    (["learn", "shop", "--as-of", "9th of November"], "'9th of November' is not a date. Write it like 2011-11-09."),
+    (["learn", "shop", "--horizon", "a month"], "'a month' is not a horizon"),
+    (["backtest", "shop", "--cutoff", "2024-06-30"], "Use a cutoff of 2024-06-01 or earlier"),
+    (["preview", "shop", "abc"], "There is no plan 'abc'"),
+    (["plan", "shop", "--brief", "bad.yaml"], "unknown key 'ofer'; did you mean 'offer'?"),
+    (["plan", "shop", "--brief", "brief.yaml", "--as-of", "2024-06-01"], "127.0.0.1:1"),
+])
+def test_bad_input_changes_nothing_and_says_what_to_do(loaded: Path, words: list[str], says: str) -> None:
+    (loaded / "bad.yaml").write_text("name: x\nofer: {}\n", encoding="utf-8")
+    paths = [loaded / word if word == "shop" or word.endswith((".csv", ".yaml")) else word for word in words]
+    assert says in refused(*paths, BRANDLOOM_MODEL_URL="http://127.0.0.1:1/v1", BRANDLOOM_MODEL_NAME="none")
+    counts = json.loads(ok("load", loaded / "shop", loaded / "orders.csv", "--as", "orders", "--dry-run", "--json"))
+    assert (counts["rows_new"], counts["rows_known"]) == (0, counts["rows_read"] - counts["rows_refused"])
+
+
+def test_errors_are_chinese_for_a_chinese_reader(loaded: Path) -> None:
+    assert "不是日期" in refused("learn", loaded / "shop", "--as-of", "昨天", language="zh")
