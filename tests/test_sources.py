@@ -237,6 +237,19 @@ def test_documents_lose_addresses_and_keep_their_words(shop: Shop) -> None:
     assert "ann@" not in rows[0]["text"] and rows[0]["text"].endswith("in 30 days")
 
 
+def test_rows_with_an_id_of_their_own_are_told_apart_by_it(shop: Shop) -> None:
+    head = HEAD + ",row id"
+    shop.load(shop.write("page1.csv", head, LINES[0] + ",r1", LINES[0] + ",r2"))
+    report = shop.load(shop.write("page2.csv", head, LINES[0] + ",r2", LINES[0] + ",r3"))
+    assert (report.rows_new, report.rows_known) == (1, 1)
+    assert [row["row_id"] for row in shop.rows("SELECT row_id FROM events ORDER BY row_id")] == ["r1", "r2", "r3"]
+
+
+def test_events_are_numbered_by_load_and_line(shop: Shop) -> None:
+    shop.load(shop.write("a.csv", HEAD, *LINES[:2]), shop.write("b.csv", HEAD, *LINES[2:]))
+    assert [row["event"] for row in shop.rows("SELECT event FROM events ORDER BY event")] == ["1-0", "1-1", "2-0", "2-1"]
+
+
 def test_refunded_orders_come_back_as_returns(shop: Shop) -> None:
     shop.load(shop.write("o.csv", HEAD + ",Status", LINES[0] + ",paid"))
     report = shop.load(shop.write("o.csv", HEAD + ",Status", LINES[0] + ",Refunded"))

@@ -30,7 +30,7 @@ PRODUCTS = pa.schema([
     ("origin", pa.string()),  # 'catalogue' (the shop's own list) or 'orders' (derived from order lines)
 ])
 EVENTS = pa.schema([
-    ("event", pa.string()),  # 32 hex digits, the same whenever the same source row is loaded
+    ("event", pa.string()),  # number of the load and of the row in its file: the same whenever the same files are loaded in the same order
     ("customer", pa.string()),  # null: counts for product statistics only
     ("occurred_at", TIME),
     ("kind", pa.string()),  # purchase, return, adjustment (postage, fees, discounts), view, cart, favourite, search, click, ...
@@ -43,6 +43,7 @@ EVENTS = pa.schema([
     ("campaign", pa.string()),
     ("variant", pa.string()),
     ("properties", pa.string()),  # JSON object
+    ("row_id", pa.string()),  # the shop's own id of the row, where it has one
     ("load", pa.string()),  # id of the load that brought it
 ])
 DOCUMENTS = pa.schema([

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from brandloom.engine import read_sql
+from brandloom.engine import read_sql, scalar
 from brandloom.sources import orders
 from brandloom.sources.formats import Source, literal
 from brandloom.sources.merge import merge_customers, merge_products
 from brandloom.sources.rejects import write_rejects
-from brandloom.sources.transfer import append, known_ids
+from brandloom.sources.transfer import append, known_rows
 from brandloom.sources.work import Job, Outcome, lay_out, properties_of, read_rows, seal_later
+
+SAME = ("occurred_at", "order_id", "customer", "product", "kind", "quantity", "amount", "session", "row_id")
+"""Columns of `events` that together say whether a row is there already."""
 
 
 def load_happenings(job: Job, source: Source, rejects: Path) -> Outcome:
@@ -36,13 +39,18 @@ def load_happenings(job: Job, source: Source, rejects: Path) -> Outcome:
 
 def _append_fresh(job: Job) -> tuple[int, int]:
     """Append the accepted rows that the warehouse does not have; returns how many are new and how many it knew."""
-    known = known_ids(job.engine, job.staging, "events", "event")
-    if known:
-        job.sql(f"CREATE OR REPLACE TEMP TABLE fresh_{job.number} AS SELECT * FROM accepted a "
-                f"WHERE NOT EXISTS (SELECT 1 FROM {known} k WHERE k.event = a.event)")
-    job.sql(f"CREATE OR REPLACE TEMP VIEW fresh AS SELECT * FROM {f'fresh_{job.number}' if known else 'accepted'}")
-    append(job.engine, job.staging, "events", f"""SELECT event, customer, occurred_at, kind, product, quantity, amount, order_id,
-        session, channel, campaign, properties, {literal(job.load_id)} AS load FROM fresh""")
-    accepted = job.count("SELECT count(*) FROM lines") - job.count("SELECT count(*) FROM refused")
-    new = job.count(f"SELECT count(*) FROM fresh_{job.number}") if known else accepted
+    accepted = job.count("SELECT coalesce(sum(rows), 0) FROM places")
+    loads = int(str(scalar(job.engine, "SELECT count(DISTINCT load) AS n FROM events")))
+    job.sql("CREATE OR REPLACE TEMP VIEW fresh AS SELECT * FROM judged")
+    select, new = "accepted", accepted
+    if loads and accepted:
+        select = f"fresh_{job.number}"
+        first, last = job.rows("SELECT min(first_at), max(last_at) FROM places")[0]
+        known = known_rows(job.engine, job.staging, "events", SAME, first, last)
+        same = " AND ".join(f"k.{name} IS NOT DISTINCT FROM a.{name}" for name in SAME)
+        job.sql(f"CREATE OR REPLACE TEMP TABLE {select} AS SELECT a.* FROM accepted a ANTI JOIN {known} k ON {same}")
+        job.sql(f"CREATE OR REPLACE TEMP VIEW fresh AS SELECT * FROM {select}")
+        new = job.count("SELECT count(*) FROM fresh")
+    append(job.engine, job.staging, "events", f"""SELECT concat('{loads + 1}-', line) AS event, customer, occurred_at, kind, product,
+        quantity, amount, order_id, session, channel, campaign, properties, row_id, {literal(job.load_id)} AS load FROM {select}""")
     return new, accepted - new

@@ -37,7 +37,7 @@ def prepare_lines(duck: DuckEngine, staged: Staged, *, properties: str) -> None:
     money = ", ".join([*(["p.amount"] if "amount" in have else []), f"{price} * {quantity}"])
     raws = ", ".join([*(f"p.{name}_raw" for name in ("amount", "unit_price") if name in have), "CAST(NULL AS VARCHAR)"])
     status = f"coalesce(lower(p.status) IN ({', '.join(literal(word) for word in UNDONE)}), FALSE)" if "status" in have else "FALSE"
-    invoice = f"coalesce(p.order_id[1] IN ('C', 'c') AND {quantity} < 0, FALSE)" if "order_id" in have else "FALSE"
+    invoice = f"CASE WHEN {quantity} < 0 THEN coalesce(p.order_id[1] IN ('C', 'c'), FALSE) ELSE FALSE END" if "order_id" in have else "FALSE"
     words = " ".join(f"WHEN {literal(theirs)} THEN {literal(ours)}" for theirs, ours in KIND_WORDS.items())
     kind = f"CASE lower(p.kind) {words} ELSE lower(p.kind) END" if "kind" in have else "CAST(NULL AS VARCHAR)"
     duck.connection.execute(f"""
@@ -92,14 +92,18 @@ def key_of(text: str, keyed_by: str) -> str:
 
 
 def accept(duck: DuckEngine, kind: str) -> None:
-    """Make the view `accepted`: rows as `events` wants them, with what products and customers are derived from."""
+    """Make the view `accepted`, rows as `events` wants them, and the table `places`: who bought from where, when and what kind."""
     duck.connection.execute(read_sql("sources", f"accepted_{kind}"))
+    duck.connection.execute("CREATE OR REPLACE TEMP VIEW accepted AS SELECT c.customer, j.* FROM judged j "
+                            "LEFT JOIN pseudonyms c ON c.source_customer = j.source_customer")
+    duck.connection.execute("CREATE OR REPLACE TEMP TABLE places AS SELECT source_customer, country, kind, count(*) AS rows, "
+                            "min(occurred_at) AS first_at, max(occurred_at) AS last_at FROM judged GROUP BY source_customer, country, kind")
 
 
 def count_notes(duck: DuckEngine) -> dict[str, int]:
     """Accepted rows worth knowing about: per kind, and those without a customer."""
     counted = duck.connection.execute(
-        "SELECT kind, count(*), count(*) FILTER (source_customer IS NULL) FROM accepted GROUP BY kind ORDER BY kind").fetchall()
+        "SELECT kind, sum(rows), coalesce(sum(rows) FILTER (source_customer IS NULL), 0) FROM places GROUP BY kind ORDER BY kind").fetchall()
     notes = {f"{kind}s": int(rows) for kind, rows, _ in counted}
     return notes | {"rows_without_customer": sum(int(rows) for _, _, rows in counted)}
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 
 import pyarrow as pa
 
-from brandloom.engine import DuckEngine, Engine, scalar
+from brandloom.engine import DuckEngine, Engine
 from brandloom.engine.tables import CANONICAL
 
 BATCH = 500_000
@@ -26,18 +27,12 @@ def staging_engine(engine: Engine) -> Iterator[DuckEngine]:
         staging.close()
 
 
-def known_ids(engine: Engine, staging: DuckEngine, table: str, key: str) -> str | None:
-    """Name of a relation in `staging` with the ids the warehouse has, or None when it has none."""
-    if scalar(engine, f"SELECT 1 FROM {table} LIMIT 1") is None:
-        return None
+def known_rows(engine: Engine, staging: DuckEngine, table: str, columns: tuple[str, ...], first: datetime, last: datetime) -> str:
+    """Name of a relation in `staging` with these columns of the warehouse's rows that occurred from `first` to `last`."""
     if engine is staging:
         return table
-    ids = engine.query(f"SELECT {key} FROM {table}")
-    staging.connection.execute(f"CREATE OR REPLACE TEMP TABLE known ({key} VARCHAR)")
-    for start in range(0, ids.num_rows, BATCH):
-        staging.connection.register("_known", ids.slice(start, BATCH))
-        staging.connection.execute("INSERT INTO known SELECT * FROM _known")
-        staging.connection.unregister("_known")
+    rows = engine.query(f"SELECT {', '.join(columns)} FROM {table} WHERE occurred_at BETWEEN $first AND $last", first=first, last=last)
+    staging.put("known", rows)
     return "known"
 
 
