@@ -12,14 +12,15 @@ import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from scipy import sparse
 
 from brandloom import i18n
 from brandloom.engine import DuckEngine, Engine, ensure_tables, tables
 from brandloom.errors import NotFittedError
 from brandloom.recommend import REASONS, Weights, evaluate, fit, recommend
-from brandloom.recommend.fit import coded, fit_with
+from brandloom.recommend.fit import NEIGHBOURS, _strongest, coded, fit_with
 from brandloom.recommend.history import history_select, unpack
-from brandloom.recommend.model import score_batch
+from brandloom.recommend.model import score_batch, top
 
 NOW = datetime(2024, 5, 1)
 Sale = tuple[str | None, str, int]  # customer, product, days before NOW
@@ -232,3 +233,29 @@ def test_weights_of_the_model_can_be_replaced() -> None:
     again = replace(model, weights=TOGETHER)
     assert again.weights == TOGETHER
     assert "sold=8" in repr(again)
+
+
+@settings(max_examples=60, deadline=None)
+@given(seed=st.integers(0, 2**32 - 1), n=st.integers(1, 400), k=st.integers(1, 30), levels=st.integers(1, 40))
+def test_best_products_are_those_of_sorting_everything(seed: int, n: int, k: int, levels: int) -> None:
+    rng = np.random.default_rng(seed)
+    scores = rng.integers(0, levels, (5, n)) / 7 + rng.integers(0, 3, (5, n)) * 2e-7  # ties, and differences below a millionth
+    person, rank, code, _score = top(scores, k)
+    whole = np.rint(scores * 1e6)
+    for row in range(5):
+        order = np.lexsort((np.arange(n), -whole[row]))[:k]
+        wanted = order[whole[row][order] > 0].tolist()
+        assert code[person == row].tolist() == wanted
+        assert rank[person == row].tolist() == list(range(1, len(wanted) + 1))
+
+
+def test_the_strongest_links_are_kept_and_ties_go_to_the_lower_product() -> None:
+    rng = np.random.default_rng(0)
+    links = rng.integers(0, 6, (40, 300)) / 5
+    kept = _strongest(sparse.csr_matrix(links), start=10).toarray()
+    for row in range(40):
+        links[row, row + 10] = 0.0  # a product's link to itself
+        order = np.lexsort((np.arange(300), -links[row]))[:NEIGHBOURS]
+        expected = np.zeros(300)
+        expected[order] = links[row, order]
+        assert np.array_equal(kept[row], expected)
