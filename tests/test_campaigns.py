@@ -9,7 +9,6 @@ from email import message_from_bytes, policy
 from pathlib import Path
 
 import pytest
-from shop_world import AS_OF, PEOPLE, good_model, write_shop
 
 from brandloom.campaigns import Shop, create
 from brandloom.content import Brief, read_brief
@@ -19,6 +18,7 @@ from brandloom.errors import ConfigError, DataError, NotFittedError, StateError
 from brandloom.ledger import Ledger
 from brandloom.llm import ScriptedTextModel
 from brandloom.measure import Report, from_json, to_json, words
+from shop_world import AS_OF, PEOPLE, good_model, write_shop
 
 NOW = datetime(2024, 6, 1, 10, tzinfo=UTC)
 

@@ -12,9 +12,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from shop_world import EN, ZH, write_shop
 
 from brandloom.deliver import LoopbackSmtp
+from shop_world import EN, ZH, write_shop
 
 
 class _Endpoint(BaseHTTPRequestHandler):

@@ -21,10 +21,14 @@ def test_canonical_tables_have_the_declared_columns(engine: Engine) -> None:
 
 def test_a_failed_transaction_leaves_everything_as_it_was(engine: Engine) -> None:
     engine.put("numbers", pa.table({"i": [1, 2, 3]}))
-    with pytest.raises(KeyError), engine.transaction():
-        engine.add("numbers", pa.table({"i": [4]}))
-        engine.replace("other", "SELECT 1 AS i")
-        raise KeyError
+    def change_and_fail() -> None:
+        with engine.transaction():
+            engine.add("numbers", pa.table({"i": [4]}))
+            engine.replace("other", "SELECT 1 AS i")
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        change_and_fail()
     assert scalar(engine, "SELECT SUM(i) FROM numbers") == 6
     assert not engine.exists("other")
 

@@ -37,9 +37,13 @@ def test_opening_again_changes_nothing(tmp_path: Path) -> None:
 
 
 def test_a_block_that_raises_leaves_nothing(ledger: Ledger) -> None:
-    with pytest.raises(KeyError), ledger.begin() as connection:
-        connection.execute(insert(schema.suppressions).values(channel="email", digest="d", reason="manual", at=NOW))
-        raise KeyError
+    def write_and_fail() -> None:
+        with ledger.begin() as connection:
+            connection.execute(insert(schema.suppressions).values(channel="email", digest="d", reason="manual", at=NOW))
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        write_and_fail()
     with ledger.read() as connection:
         assert connection.execute(select(schema.suppressions)).all() == []
 

@@ -116,7 +116,7 @@ def test_headings_are_recognised_in_many_spellings() -> None:
 def test_mapping_goes_before_recognition_and_unknown_names_are_refused() -> None:
     columns = ("id", "who", "Order Date", "sku", "total")
     assert match_columns("orders", columns, {"customer": "WHO"}, file="f")["customer"] == 1
-    with pytest.raises(DataError, match="f: no column for customer .*Its columns: id, who.*--map customer=COLUMN"):
+    with pytest.raises(DataError, match=r"f: no column for customer .*Its columns: id, who.*--map customer=COLUMN"):
         match_columns("orders", columns, None, file="f")
     with pytest.raises(DataError, match="'buyer' is not a column we know"):
         match_columns("orders", columns, {"buyer": "who"}, file="f")

@@ -31,8 +31,12 @@ from brandloom.workspace import Workspace
 if TYPE_CHECKING:
     from brandloom.campaigns.shop import Shop
 
-CHECKS = (_("Every figure, name and claim traces to a fact that was handed to the model"), _("No absolute or sector term that Chinese advertising law bans, disguised spellings included"),
-          _("Slots are known and well-formed; lengths, language and links fit"), _("No words of the worked example, no placeholders, no personal data"))
+CHECKS = (
+    _("Every figure, name and claim traces to a fact that was handed to the model"),
+    _("No absolute or sector term that Chinese advertising law bans, disguised spellings included"),
+    _("Slots are known and well-formed; lengths, language and links fit"),
+    _("No words of the worked example, no placeholders, no personal data"),
+)
 TOP_PRODUCTS, TOP_PROSPECTS = 12, 8
 
 
@@ -90,9 +94,10 @@ def _demand(engine: Engine, plan: Plan) -> tuple[r.Period, ...]:
 def _customers(engine: Engine) -> r.Customers:
     chance = {row["segment"]: row["p"] for row in engine.query(
         "SELECT s.segment, AVG(p.p_purchase) AS p FROM segments s JOIN predictions p ON p.customer = s.customer GROUP BY s.segment").to_pylist()}
-    revenue = float(engine.query("SELECT COALESCE(CAST(SUM(CAST(net_revenue AS DECIMAL(18, 4))) AS DOUBLE), 0.0) AS total FROM profiles")["total"][0].as_py())
-    rows = tuple(r.SegmentRow(one.segment, customers.SEGMENT_LABELS[one.segment], one.size, one.revenue_share * revenue, one.median_days_since_last or 0.0,
-                              chance.get(one.segment)) for one in customers.segment_summary(engine))
+    total = engine.query("SELECT COALESCE(CAST(SUM(CAST(net_revenue AS DECIMAL(18, 4))) AS DOUBLE), 0.0) AS total FROM profiles")
+    revenue = float(total["total"][0].as_py())
+    rows = tuple(r.SegmentRow(one.segment, customers.SEGMENT_LABELS[one.segment], one.size, one.revenue_share * revenue,
+                              one.median_days_since_last or 0.0, chance.get(one.segment)) for one in customers.segment_summary(engine))
     countries = tuple(r.Count(row["country"], row["n"]) for row in engine.query(
         "SELECT country, COUNT(*) AS n FROM customers WHERE country IS NOT NULL GROUP BY country ORDER BY n DESC, country LIMIT 8").to_pylist())
     return r.Customers(sum(row.customers for row in rows), revenue, rows, countries)
@@ -106,8 +111,9 @@ def _model(workspace: Workspace) -> r.ModelCard:
                        card.training_rows, tuple(day.date().isoformat() for day in card.cutoffs), metrics, (), card.limits)
 
 
-MODEL_KINDS = {"blend": _("Gradient-boosted trees and a logistic model, blended and calibrated on a later month, from {features} figures of each history"),
-               "cells": _("Rates by recency and frequency, shrunk towards the shop's average, because there is little data")}
+MODEL_KINDS = {
+    "blend": _("Gradient-boosted trees and a logistic model, blended and calibrated on a later month, from {features} figures of each history"),
+    "cells": _("Rates by recency and frequency, shrunk towards the shop's average, because there is little data")}
 METRICS = (("auc", _("AUC"), True, _("Chance that a buyer is ranked above a non-buyer.")),
            ("ap", _("Average precision"), True, _("How pure the top of the list is.")),
            ("brier", _("Brier score"), False, _("Mean squared error of the probability.")),

@@ -65,5 +65,6 @@ def _outcome(report: Report) -> list[tuple[str, str]]:
         found, truth = report.experiment.readout, report.experiment.truth
         name = _("Effect of sending, simulated") if truth else _("Effect of sending")
         value = percent(found.effect_anytime)
-        rows.append((say(name), value if truth is None else say(_("{found}; the truth is {truth}"), found=value, truth=f"{100 * truth.effect:.1f} %")))
+        known = say(_("{found}; the truth is {truth}"), found=value, truth=f"{100 * truth.effect:.1f} %") if truth else value
+        rows.append((say(name), known))
     return rows

@@ -107,7 +107,7 @@ def schema(parts: Collection[str], slots: Collection[str]) -> dict[str, Any]:
     model whose server keeps to the schema cannot invent one."""
     known = "|".join(sorted(slot.replace(".", "\\.") for slot in _MODEL_SLOTS & set(slots)))
     text = {"type": "string", "pattern": f"^([^{{}}]|\\{{\\{{ ({known}) \\}}\\}})+$"}
-    return {"type": "object", "properties": {name: text for name in parts}, "required": list(parts), "additionalProperties": False}
+    return {"type": "object", "properties": dict.fromkeys(parts, text), "required": list(parts), "additionalProperties": False}
 
 
 @dataclass(frozen=True)
