@@ -104,10 +104,14 @@ def build_messages(brief: Brief, request: Request, facts: Facts) -> list[Message
 
 def schema(parts: Collection[str], slots: Collection[str]) -> dict[str, Any]:
     """The JSON schema of one reply with these parts. Its pattern lets no brace in but those of a slot that has a value, so a
-    model whose server keeps to the schema cannot invent one."""
-    known = "|".join(sorted(slot.replace(".", "\\.") for slot in _MODEL_SLOTS & set(slots)))
-    text = {"type": "string", "pattern": f"^([^{{}}]|\\{{\\{{ ({known}) \\}}\\}})+$"}
-    return {"type": "object", "properties": dict.fromkeys(parts, text), "required": list(parts), "additionalProperties": False}
+    model whose server keeps to the schema cannot invent one; the product's name belongs in the body alone."""
+    return {"type": "object", "properties": {part: _text_with(slots, product=part == "body") for part in parts},
+            "required": list(parts), "additionalProperties": False}
+
+
+def _text_with(slots: Collection[str], *, product: bool) -> dict[str, str]:
+    known = sorted(slot.replace(".", "\\.") for slot in _MODEL_SLOTS & set(slots) if product or slot != "product.name")
+    return {"type": "string", "pattern": f"^([^{{}}]|\\{{\\{{ ({'|'.join(known)}) \\}}\\}})+$"}
 
 
 @dataclass(frozen=True)
