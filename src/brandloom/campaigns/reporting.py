@@ -73,7 +73,7 @@ def _load(engine: Engine, ledger: Ledger) -> r.Load:
             row.source, row.kind, row.rows_read, row.rows_new, row.rows_known, row.rows_refused,
             tuple(r.Count(both(partial(reason_text, code)), count) for code, count in detail.get("reasons", {}).items()),
             tuple(both(partial(_counted, note_text, code, count))
-                  for code, count in detail.get("notes", {}).items())))
+                  for code, count in detail.get("notes", {}).items() if count)))
     span = engine.query("SELECT MIN(occurred_at) AS first, MAX(occurred_at) AS last FROM events").to_pylist()[0]
     return r.Load(tuple(files), *(None if at is None else at.date().isoformat() for at in (span["first"], span["last"])))
 
