@@ -161,7 +161,7 @@ def written_report() -> dict[str, Any]:
     ensure_tables(engine)
     _plan(engine, people=400)
     _put(engine, "events", tables.EVENTS, [
-        {"event": f"{n}/{days}", "customer": f"c{n:05}", "kind": "purchase", "product": f"p{n % 7}", "amount": 12.0,
+        {"customer": f"c{n:05}", "kind": "purchase", "product": f"p{n % 7}", "amount": 12.0,
          "occurred_at": AS_OF + timedelta(days=days)} for n in range(0, 400, 3) for days in (-9, 4)])
     _recommend(engine, {f"c{n:05}": ["p1", "p2", "p3"] for n in range(400)})
     truth = simulate_response(engine, "a", true_lift=0.2, horizon_days=30, seed=3)

@@ -143,7 +143,7 @@ def engine() -> Engine:
 
 
 def _event(customer: str, days: float, product: str = "p1", amount: float = 10.0, kind: str = "purchase") -> dict[str, object]:
-    return {"event": f"{customer}{days}{product}{kind}", "customer": customer, "kind": kind, "product": product, "amount": amount,
+    return {"customer": customer, "kind": kind, "product": product, "amount": amount,
             "occurred_at": AS_OF + timedelta(days=days)}
 
 

@@ -46,7 +46,7 @@ def filled() -> Report:
     engine = DuckEngine(threads=1)
     ensure_tables(engine)
     _plan(engine, people=400)
-    events = [{"event": str(n), "customer": f"c{n:05}", "kind": "purchase", "product": f"p{n % 7}", "amount": 12.0,
+    events = [{"customer": f"c{n:05}", "kind": "purchase", "product": f"p{n % 7}", "amount": 12.0,
                "occurred_at": AS_OF + timedelta(days=days)} for n in range(0, 400, 3) for days in (-9, 4)]
     _put(engine, "events", tables.EVENTS, events)
     _recommend(engine, {f"c{n:05}": ["p1", "p2", "p3"] for n in range(400)})

@@ -31,7 +31,7 @@ PEOPLE = 500
 
 def put(engine: Engine, rows: list[tuple[str, float, float]]) -> None:
     """Purchases as (customer, days before AS_OF, amount)."""
-    events = [{"event": str(n), "customer": who, "occurred_at": AS_OF - timedelta(days=ago), "kind": "purchase", "product": "tea",
+    events = [{"event": n, "customer": who, "occurred_at": AS_OF - timedelta(days=ago), "kind": "purchase", "product": "tea",
                "quantity": 1.0, "amount": Decimal(f"{amount:.2f}"), "order_id": f"o{n}"} for n, (who, ago, amount) in enumerate(rows)]
     engine.put("events", pa.Table.from_pylist(events, schema=tables.EVENTS))
 

@@ -34,7 +34,7 @@ def shop(sales: list[Sale], engine: Engine | None = None, kind: str = "purchase"
         ensure_tables(engine)
     n = len(sales)
     engine.add("events", pa.table({
-        "event": pa.array([f"e{kind}{i}" for i in range(n)], pa.string()), "customer": pa.array([s[0] for s in sales], pa.string()),
+        "event": pa.array(range(n), pa.int64()), "customer": pa.array([s[0] for s in sales], pa.string()),
         "product": pa.array([s[1] for s in sales], pa.string()), "kind": pa.array([kind] * n, pa.string()),
         "occurred_at": pa.array([NOW - timedelta(days=s[2]) for s in sales], tables.TIME)}))
     return engine

@@ -24,7 +24,7 @@ def catalogue(names: list[str | None], categories: list[str | None] | None = Non
         "category": pa.array(categories or [None] * len(names), pa.string())}))
     lines = [product for product, n in (sold or {}).items() for _ in range(n)]
     engine.add("events", pa.table({
-        "event": pa.array([f"e{i}" for i in range(len(lines))], pa.string()), "product": pa.array(lines, pa.string()),
+        "event": pa.array(range(len(lines)), pa.int64()), "product": pa.array(lines, pa.string()),
         "kind": pa.array(["purchase"] * len(lines), pa.string()),
         "occurred_at": pa.array([NOW - timedelta(days=1)] * len(lines), tables.TIME)}))
     return engine

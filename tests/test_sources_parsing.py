@@ -226,3 +226,15 @@ def test_broken_lines_do_not_shift_the_numbers_of_others(shop: Shop) -> None:
     good[10], good[20], good[2500], good[2900] = "x,y", "1,2,soon,A1,Tea,1,2", '"5,7', "2,2,soon,A1,Tea,1,2"
     report = shop.load(shop.write("o.csv", HEAD, *good[:2500], *good[2501:]), now=datetime(2025, 1, 1, tzinfo=UTC))
     assert [(int(row["line"]), row["code"]) for row in shop.rejects(report)] == [(12, "malformed"), (22, "bad_date"), (2901, "bad_date")]
+
+
+@pytest.mark.parametrize(("line", "code"), [("9000,7,soon,A1,Tea,1,2", "bad_date"), ("9000,7,1066-01-05 10:00:00,A1,Tea,1,2", None),
+                                            ("9000,7,2024-01-05 10:00:00,A1,Tea,1,nan", "bad_price"), ("9000,7,5 Jan 2024,A1,Tea,1,2", None),
+                                            ('9000,7,2024-01-05 10:00:00,A1,Tea,1,"2,50"', None), ("9000,7", "malformed")])
+def test_one_odd_value_after_thousands_of_plain_ones_is_read_as_ever(shop: Shop, line: str, code: str | None) -> None:
+    start = datetime(2023, 1, 1)
+    good = [f"{i},7,{start + timedelta(minutes=i)},A1,Tea,1,2" for i in range(2_500)]
+    report = shop.load(shop.write("o.csv", HEAD, *good, line, "9001,7,2024-01-06 10:00:00,A1,Tea,1,2"))
+    assert report.rows_read == 2_502 and report.reasons == ({code: 1} if code else {})
+    assert not code or [int(row["line"]) for row in shop.rejects(report)] == [2_502]
+    assert scalar(shop.engine, "SELECT count(*) FROM events WHERE occurred_at = TIMESTAMP '2024-01-06 10:00:00'") == 1

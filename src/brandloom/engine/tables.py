@@ -30,7 +30,7 @@ PRODUCTS = pa.schema([
     ("origin", pa.string()),  # 'catalogue' (the shop's own list) or 'orders' (derived from order lines)
 ])
 EVENTS = pa.schema([
-    ("event", pa.string()),  # number of the load and of the row in its file: the same whenever the same files are loaded in the same order
+    ("event", pa.int64()),  # number of the load x 10^12 + number of the row in its file: the same for the same files in the same order
     ("customer", pa.string()),  # null: counts for product statistics only
     ("occurred_at", TIME),
     ("kind", pa.string()),  # purchase, return, adjustment (postage, fees, discounts), view, cart, favourite, search, click, ...

@@ -9,6 +9,7 @@ import hashlib
 import io
 import zipfile
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
@@ -53,6 +54,17 @@ class Source:
     """SQL condition over the relation that marks a row which is none."""
     first_line: int = 2
     """Line number of the first record."""
+
+    def typed(self, types: Mapping[int, str]) -> str:
+        """The relation with these columns of a CSV file read as DuckDB's types; rows that do not fit become rejects."""
+        relation = self.relation
+        for at, name in types.items():
+            relation = relation.replace(_cell_type(at, "VARCHAR"), _cell_type(at, name))
+        return relation
+
+    def can_type(self, at: int) -> bool:
+        """Whether `typed` works for this column."""
+        return _cell_type(at, "VARCHAR") in self.relation
 
 
 def open_source(connection: DuckDBPyConnection, path: Path, scratch: Path) -> Source:
@@ -108,9 +120,13 @@ def _open_text(connection: DuckDBPyConnection, path: Path, kind: str, packed: bo
 
 
 def _csv_relation(path: Path, delimiter: str, columns: int) -> str:
-    names = ", ".join(f"'c{i}': 'VARCHAR'" for i in range(columns))
+    names = ", ".join(_cell_type(i, "VARCHAR") for i in range(columns))
     return (f"read_csv({literal(str(path))}, columns={{{names}}}, header=true, auto_detect=false, delim={literal(delimiter)}, "
-            f"quote='\"', escape='\"', store_rejects=true, max_line_size={MAX_LINE_BYTES}")
+            f"quote='\"', escape='\"', store_rejects=true, max_line_size={MAX_LINE_BYTES}, timestampformat='%Y-%m-%d %H:%M:%S'")
+
+
+def _cell_type(at: int, name: str) -> str:
+    return f"'c{at}': '{name}'"
 
 
 def _read_heading(stream: IO[bytes], file: str, kind: str) -> tuple[str, tuple[str, ...]]:

@@ -15,6 +15,9 @@ from brandloom.sources.work import Job, Outcome, lay_out, properties_of, read_ro
 SAME = ("occurred_at", "order_id", "customer", "product", "kind", "quantity", "amount", "session", "row_id")
 """Columns of `events` that together say whether a row is there already."""
 
+LOAD_SIZE = 10**12
+"""More than the rows of any file, so that the numbers of two loads' events never meet."""
+
 
 def load_happenings(job: Job, source: Source, rejects: Path) -> Outcome:
     """Load one file of kind orders or events inside the caller's transaction."""
@@ -51,6 +54,6 @@ def _append_fresh(job: Job) -> tuple[int, int]:
         job.sql(f"CREATE OR REPLACE TEMP TABLE {select} AS SELECT a.* FROM accepted a ANTI JOIN {known} k ON {same}")
         job.sql(f"CREATE OR REPLACE TEMP VIEW fresh AS SELECT * FROM {select}")
         new = job.count("SELECT count(*) FROM fresh")
-    append(job.engine, job.staging, "events", f"""SELECT concat('{loads + 1}-', line) AS event, customer, occurred_at, kind, product,
+    append(job.engine, job.staging, "events", f"""SELECT {(loads + 1) * LOAD_SIZE} + line AS event, customer, occurred_at, kind, product,
         quantity, amount, order_id, session, channel, campaign, properties, row_id, {literal(job.load_id)} AS load FROM {select}""")
     return new, accepted - new

@@ -19,12 +19,16 @@ WORTH_A_LOOK = (r"@|[0-9][0-9 ().-]{4,}[0-9]|[0-9０-９]{6,}|[号室栋座]"  #
                 r"\x{E0000}-\x{E0FFF}]")  # and what `clean` takes out
 
 
-def personal_columns(duck: DuckEngine, source: Source) -> dict[str, str]:
-    """Heading -> kind of personal data, judged by the heading and by a sample of values."""
+def sample_values(duck: DuckEngine, source: Source) -> list[list[str]]:
+    """Per column the values of the first rows as text, empty ones left out."""
     cells = ", ".join(f"CAST(c{i} AS VARCHAR) AS c{i}" for i in range(len(source.columns)))
     sample = duck.connection.sql(f"SELECT {cells} FROM {source.relation} LIMIT {SAMPLE_ROWS}").to_arrow_table()
-    return dict(find_personal_columns({heading: [value for value in sample.column(i).to_pylist() if value]
-                                       for i, heading in enumerate(source.columns)}))
+    return [[value for value in column.to_pylist() if value] for column in sample.columns]
+
+
+def personal_columns(source: Source, sample: list[list[str]]) -> dict[str, str]:
+    """Heading -> kind of personal data, judged by the heading and by a sample of values."""
+    return dict(find_personal_columns(dict(zip(source.columns, sample, strict=True))))
 
 
 def mask_free_text(duck: DuckEngine, columns: list[str]) -> None:

@@ -6,6 +6,7 @@ as found (`<name>_raw`). Distinct texts that are left go through Python once; `p
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -26,8 +27,11 @@ from brandloom.sources.dates import DayMonthOrder, date_reader
 from brandloom.sources.formats import Source, literal
 
 LARGEST = 1e15  # numbers from here on are read as text first and then refused
+FIRST, LAST = "TIMESTAMP '1900-01-01'", "TIMESTAMP '2500-01-01'"  # times beyond are none
 BATCH = 100_000
 READ_LATER = frozenset({"time", "day", "number"})  # kinds of column with values that SQL may leave as text
+PLAIN = {"number": ("DOUBLE", re.compile(r"-?[0-9]+(?:\.[0-9]+)?")),
+         "time": ("TIMESTAMP", re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}"))}
 
 
 @dataclass(frozen=True)
@@ -42,18 +46,33 @@ class Staged:
     positions: dict[str, int]
     """Canonical name -> position of its column."""
     columns: Mapping[str, Column]
+    plain: frozenset[str]
+    """Columns that the CSV reader converted: nothing of them is left to read, and `staged` has no text of theirs."""
 
     def heading(self, name: str) -> str:
         return self.source.columns[self.positions[name]] if name in self.positions else ""
 
 
-def stage(duck: DuckEngine, source: Source, positions: dict[str, int], columns: Mapping[str, Column],
-          others: Iterable[int], zone: ZoneInfo, *, careful: Set[str] = frozenset()) -> Staged:
-    """Scan the file once into `staged`; columns at `others` come along as text named by their position, c7."""
-    inner, outer = [f"{source.malformed} AS malformed"], ["malformed"]
+def plain_columns(source: Source, positions: dict[str, int], columns: Mapping[str, Column], sample: list[list[str]]) -> frozenset[str]:
+    """Columns of numbers and times of a CSV file that are written plainly as far as the sample goes."""
+    return frozenset(name for name, at in positions.items() if columns[name].reads in PLAIN and source.can_type(at) and sample[at]
+                     and all(PLAIN[columns[name].reads][1].fullmatch(value) for value in sample[at]))
+
+
+def stage(duck: DuckEngine, source: Source, positions: dict[str, int], columns: Mapping[str, Column], others: Iterable[int],
+          zone: ZoneInfo, *, plain: Set[str] = frozenset(), careful: Set[str] = frozenset()) -> Staged:
+    """Scan the file once into `staged`; columns at `others` come along as text named by their position, c7.
+
+    Columns in `plain` are converted by the CSV reader, which is fast; if one value of them does not fit, all is scanned again
+    the careful way, so that the result is the same.
+    """
+    others = tuple(others)
+    inner, outer = ([f"{source.malformed} AS malformed"], ["malformed"]) if source.malformed != "FALSE" else ([], [])
     for name, at in positions.items():
-        read, made = _cells(name, columns[name].reads, at, source.types[at], _zone_of(columns[name], zone), name in careful)
+        kind = "plain" if name in plain else source.types[at]
+        read, made = _cells(name, columns[name].reads, at, kind, _zone_of(columns[name], zone), name in careful)
         inner, outer = inner + read, outer + made
+    relation = source.typed({positions[name]: PLAIN[columns[name].reads][0] for name in plain})
     inner += [f"{_text(at, source.types[at])} AS c{at}" for at in others]
     outer += [f"c{at}" for at in others]
     connection = duck.connection
@@ -62,14 +81,16 @@ def stage(duck: DuckEngine, source: Source, positions: dict[str, int], columns: 
     with _in_file_order(connection):
         try:
             connection.execute(f"CREATE TEMP TABLE staged AS SELECT {', '.join(outer)} "
-                               f"FROM (SELECT {', '.join(inner)} FROM {source.relation})")
+                               f"FROM (SELECT {', '.join(inner)} FROM {relation})")
         except (duckdb.InvalidInputException, duckdb.IOException) as error:
             raise DataError(_("{file} cannot be read: {reason}."), file=source.name, reason=_first_line(error)) from error
+    if plain and not _fits(connection, plain, columns):
+        return stage(duck, source, positions, columns, others, zone, careful=careful)
     records = int(_one(connection, "SELECT count(*) FROM staged"))
     broken = _broken_lines(connection)
     if records + len(broken) == 0:
         raise DataError(_("{file} has a heading and no rows. Export it again."), file=source.name)
-    return Staged(records, broken, source, positions, columns)
+    return Staged(records, broken, source, positions, columns, frozenset(plain))
 
 
 def parse(duck: DuckEngine, staged: Staged, date_order: str | None, zone: ZoneInfo) -> None:
@@ -83,15 +104,19 @@ def parse(duck: DuckEngine, staged: Staged, date_order: str | None, zone: ZoneIn
     for name, column in staged.columns.items():
         if name not in staged.positions or column.reads not in READ_LATER:
             continue
-        value = f"s.{name}"
-        if int(_one(connection, f"SELECT count({name}_raw) FROM staged")):
+        value, raw = f"s.{name}", f"s.{name}_raw"
+        if name in staged.plain:
+            raw = f"CAST(NULL AS VARCHAR) AS {name}_raw"
+        elif int(_one(connection, f"SELECT count({name}_raw) FROM staged")):
             reader = _amount_reader if column.reads == "number" else _date_reader
             _map_values(connection, name, column.reads, reader(connection, staged, name, date_order, _zone_of(column, zone)))
             joins.append(f"LEFT JOIN map_{name} ON map_{name}.raw = s.{name}_raw")
             value = f"coalesce(s.{name}, map_{name}.value)"
-        values.append(f"{value} AS {name}, s.{name}_raw")
+        values.append(f"{value} AS {name}, {raw}")
     read = {name for name, column in staged.columns.items() if column.reads in READ_LATER and name in staged.positions}
-    dropped = ", ".join(sorted(read | {f"{name}_raw" for name in read}))
+    dropped = ", ".join(sorted(read | {f"{name}_raw" for name in read - staged.plain}))
+    if staged.source.malformed == "FALSE":
+        values.append("FALSE AS malformed")
     first = _one(connection, "SELECT coalesce(min(rowid), 0) FROM staged")  # rows of an open transaction are numbered from far up
     plain = f"s.* EXCLUDE ({dropped})" if read else "s.*"
     connection.execute(f"CREATE OR REPLACE TEMP VIEW parsed AS SELECT s.rowid - {first} AS line, {', '.join([plain, *values])} "
@@ -103,11 +128,25 @@ def _cells(name: str, reads: str, at: int, kind: str, zone: ZoneInfo, careful: b
     text = _text(at, kind)
     if reads not in READ_LATER:
         return [f"{text} AS {name}"], [name]
+    if kind == "plain":
+        ready = _in_utc(f"c{at}", zone) if reads == "time" else f"c{at}"
+        return [f"c{at}"], [f"{ready} AS {name}"]
     value = _time(at, kind, text) if reads != "number" else _number(at, kind, text, careful)
-    moment = f"CAST(timezone({literal(zone.key)}, {name}_read) AS TIMESTAMP)"
-    ready = moment if reads != "number" and kind != "zoned" and zone.key != "UTC" else f"{name}_read"
+    ready = _in_utc(f"{name}_read", zone) if reads != "number" and kind != "zoned" else f"{name}_read"
     return ([f"{value} AS {name}_read", f"{text} AS {name}_text"],
             [f"{ready} AS {name}", f"CASE WHEN {name}_read IS NULL THEN {name}_text END AS {name}_raw"])
+
+
+def _in_utc(moment: str, zone: ZoneInfo) -> str:
+    return moment if zone.key == "UTC" else f"CAST(timezone({literal(zone.key)}, {moment}) AS TIMESTAMP)"
+
+
+def _fits(connection: duckdb.DuckDBPyConnection, plain: Set[str], columns: Mapping[str, Column]) -> bool:
+    """Whether the CSV reader could convert every value, and none is out of bounds."""
+    if _rejects(connection) and _one(connection, "SELECT 1 FROM reject_errors WHERE error_type = 'CAST' LIMIT 1"):
+        return False
+    bounds = [f"(abs({name}) < {LARGEST})" if columns[name].reads == "number" else f"({name} BETWEEN {FIRST} AND {LAST})" for name in plain]
+    return bool(_one(connection, f"SELECT coalesce(bool_and({' AND '.join(f'coalesce({bound}, TRUE)' for bound in bounds)}), TRUE) FROM staged"))
 
 
 def _zone_of(column: Column, zone: ZoneInfo) -> ZoneInfo:
@@ -140,7 +179,7 @@ def _time(at: int, kind: str, text: str) -> str:
     long = f"(strlen({text}) = 19 AND substr({text}, 17, 1) = ':')"
     usual = f"({long} OR strlen({text}) = 10 OR (strlen({text}) = 16 AND substr({text}, 14, 1) = ':'))"
     moment = f"TRY_CAST({text} AS TIMESTAMP)"
-    return f"CASE WHEN {usual} AND {moment} BETWEEN TIMESTAMP '1900-01-01' AND TIMESTAMP '2500-01-01' THEN {moment} END"
+    return f"CASE WHEN {usual} AND {moment} BETWEEN {FIRST} AND {LAST} THEN {moment} END"
 
 
 @contextmanager
@@ -153,8 +192,12 @@ def _in_file_order(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
         connection.execute(f"SET preserve_insertion_order = {before}")
 
 
+def _rejects(connection: duckdb.DuckDBPyConnection) -> bool:
+    return bool(_one(connection, "SELECT count(*) FROM duckdb_tables() WHERE table_name = 'reject_errors'"))
+
+
 def _broken_lines(connection: duckdb.DuckDBPyConnection) -> dict[int, str]:
-    if not _one(connection, "SELECT count(*) FROM duckdb_tables() WHERE table_name = 'reject_errors'"):
+    if not _rejects(connection):
         return {}
     return dict(connection.execute("SELECT line, min(error_message) FROM reject_errors GROUP BY line").fetchall())
 
@@ -164,7 +207,7 @@ def written_with_commas(duck: DuckEngine, staged: Staged) -> set[str]:
     found = set()
     for name, column in staged.columns.items():
         at = staged.positions.get(name)
-        if at is not None and column.reads == "number" and staged.source.types[at] == "text":
+        if at is not None and column.reads == "number" and staged.source.types[at] == "text" and name not in staged.plain:
             mark = DecimalMark()
             for text in _distinct(duck.connection, name):
                 mark.see(text)

@@ -14,9 +14,9 @@ from brandloom.engine import DuckEngine, Engine
 from brandloom.govern import Consent, Person, Vault, record
 from brandloom.sources.columns import KINDS, match_columns
 from brandloom.sources.formats import Source, literal
-from brandloom.sources.people import keep_people, mask_free_text, people, personal_columns
+from brandloom.sources.people import keep_people, mask_free_text, people, personal_columns, sample_values
 from brandloom.sources.reports import FileReport
-from brandloom.sources.staging import Staged, parse, stage, written_with_commas
+from brandloom.sources.staging import Staged, parse, plain_columns, stage, written_with_commas
 
 FREE_TEXT = ("country", "channel", "campaign", "language", "category", "description", "title", "text")
 
@@ -56,6 +56,8 @@ class Layout:
     positions: dict[str, int]
     personal: dict[int, str]
     others: tuple[int, ...]
+    plain: frozenset[str]
+    """Canonical columns that DuckDB's CSV reader can most likely convert by itself."""
     keyed_by: str
     """'id', or 'email' or 'phone' where that is what the customer column holds."""
     doubtful: tuple[str, ...] = ()
@@ -87,7 +89,8 @@ class Outcome:
 
 def lay_out(job: Job, source: Source) -> Layout:
     """Recognise the columns of a file; personal ones are never anything else, except as the key of a customer."""
-    personal = {source.columns.index(heading): kind for heading, kind in personal_columns(job.staging, source).items()}
+    sample = sample_values(job.staging, source)
+    personal = {source.columns.index(heading): kind for heading, kind in personal_columns(source, sample).items()}
     contact = next((at for kind in ("email", "phone") for at, found in personal.items() if found == kind), None)
     barred = {at for at, kind in personal.items() if kind in {"first_name", "last_name", "full_name"}}
     stand_in = {"customer": source.columns[contact]} if contact is not None and "customer" in KINDS[job.kind] else {}
@@ -101,14 +104,15 @@ def lay_out(job: Job, source: Source) -> Layout:
     others = tuple(at for at in range(len(source.columns)) if at not in used and at not in hidden)
     keyed_by = hidden.get(key, "id") if key is not None else "id"
     doubtful = tuple(name for name, at in positions.items() if at in personal and at not in hidden and KINDS[job.kind][name].reads == "id")
-    return Layout(source, positions, hidden, others, keyed_by if keyed_by in {"email", "phone"} else "id", doubtful)
+    plain = plain_columns(source, positions, KINDS[job.kind], sample)
+    return Layout(source, positions, hidden, others, plain, keyed_by if keyed_by in {"email", "phone"} else "id", doubtful)
 
 
 def read_rows(job: Job, layout: Layout, also: Iterable[int] = ()) -> Staged:
     """Stage and parse a file; afterwards the view `parsed` is there and its free text is masked."""
     source = layout.source
     wanted = [*layout.others, *layout.personal, *also]
-    staged = stage(job.staging, source, layout.positions, KINDS[job.kind], wanted, job.zone)
+    staged = stage(job.staging, source, layout.positions, KINDS[job.kind], wanted, job.zone, plain=layout.plain)
     commas = written_with_commas(job.staging, staged)
     if commas:
         staged = stage(job.staging, source, layout.positions, KINDS[job.kind], wanted, job.zone, careful=commas)
