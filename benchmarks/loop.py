@@ -23,6 +23,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
@@ -64,19 +65,24 @@ class Stages:
 
     def __init__(self) -> None:
         self.meter = Meter()
+        self.cpu_s: list[float] = []
         self._open = ExitStack()
+        self._name = ""
 
     def begin(self, name: str) -> None:
         self.end()
+        self._name = name
         print(datetime.now(UTC).strftime("%H:%M:%S"), name, file=sys.stderr, flush=True)
         self._open.enter_context(self.meter.stage(name))
+        self._open.callback(lambda since: self.cpu_s.append(time.process_time() - since), time.process_time())
 
     def end(self) -> None:
         self._open.close()
 
     def at(self, marks: dict[tuple[str, float], str]) -> Any:
         def progress(stage: str, done: float) -> None:
-            if name := marks.get((stage, round(done, 6))):
+            name = marks.get((stage, round(done, 6)))
+            if name and name != self._name:  # a stage may say twice that it begins
                 self.begin(name)
         return progress
 
@@ -133,7 +139,7 @@ def repeat_inside(shop: Shop, repeated: pa.Table) -> None:
     engine = shop.engine
     engine.put("bench_people", people)
     engine.append("events", f"""
-        SELECT md5(concat(e.event, '-', t.r)) AS event, p.other AS customer,
+        SELECT e.event + t.r * 1000000000000000 AS event, p.other AS customer,
                e.occurred_at - to_days(CAST(coalesce(p.days, t.r % {MOST_DAYS}) AS INTEGER)) AS occurred_at, e.kind, e.product,
                e.quantity, e.amount, concat(t.r, '-', e.order_id) AS order_id, e.session, e.channel, e.campaign, e.variant,
                e.properties, e.load
@@ -192,29 +198,31 @@ def run_loop(data: Path, times: int, messages: int, memory_gb: float, folder: Pa
         stages.end()
         counts = {"customers": learned.customers, "events": int(str(scalar(shop.engine, "SELECT count(*) FROM events"))),
                   "loaded": loaded, "recommendations": learned.recommendations, "queued": sent.audience, "sent": sent.sent}
-    measured = [{"stage": s.name, "seconds": round(s.seconds, 3), "peak_mb": round(s.peak_mb)} for s in stages.meter.stages]
+    measured = [{"stage": s.name, "seconds": round(s.seconds, 3), "cpu_s": round(cpu, 3), "peak_mb": round(s.peak_mb)}
+                for s, cpu in zip(stages.meter.stages, stages.cpu_s, strict=True)]
     return {"times": times, "counts": counts, "stages": measured,
             "load": "files" if times <= FROM_FILES else "orders once, repeated in the warehouse",
             "workspace_mb": round(sum(f.stat().st_size for f in (folder / "shop").rglob("*") if f.is_file()) / 1e6)}
 
 
 def summed(result: dict[str, Any]) -> dict[str, dict[str, float]]:
-    """Seconds and peak by stage, with `learn` as a whole."""
-    found = {row["stage"]: {"seconds": row["seconds"], "peak_mb": row["peak_mb"]} for row in result["stages"]}
+    """Seconds, seconds of processor and peak by stage, with `learn` as a whole."""
+    found = {row["stage"]: {name: row.get(name, 0.0) for name in ("seconds", "cpu_s", "peak_mb")} for row in result["stages"]}
     parts = [found[name] for name in LEARN_STAGES]
-    found["learn, all"] = {"seconds": round(sum(p["seconds"] for p in parts), 3), "peak_mb": max(p["peak_mb"] for p in parts)}
-    return found
+    whole = {name: round(sum(part[name] for part in parts), 3) for name in ("seconds", "cpu_s")}
+    return {**found, "learn, all": {**whole, "peak_mb": max(part["peak_mb"] for part in parts)}}
 
 
-def growth(results: list[dict[str, Any]]) -> dict[str, list[float | None]]:
-    """Slope of log seconds over log customers between neighbouring sizes: 1 is linear, None where the work differs."""
+def growth(results: list[dict[str, Any]], what: str = "seconds") -> dict[str, list[float | None]]:
+    """Slope of log time over log customers between neighbouring sizes: 1 is linear, None where the work differs or is not known."""
     slopes: dict[str, list[float | None]] = {}
     for before, after in pairwise(results):
         step = math.log(after["counts"]["customers"] / before["counts"]["customers"])
         old, new = summed(before), summed(after)
         for name in new:
             other_work = name in ("send", "repeat") or (name == "load orders" and before["load"] != after["load"])
-            slower = max(new[name]["seconds"], 1e-3) / max(old[name]["seconds"], 1e-3) if not other_work else None
+            other_work |= not (old.get(name, {}).get(what) and new[name][what])  # not measured, or too short to tell
+            slower = max(new[name][what], 1e-3) / max(old[name][what], 1e-3) if not other_work else None
             slopes.setdefault(name, []).append(None if slower is None else round(math.log(slower) / step, 2))
     return slopes
 
@@ -228,11 +236,12 @@ def measure(options: argparse.Namespace, times: int) -> dict[str, Any]:
 
 
 def table(results: list[dict[str, Any]], slopes: dict[str, list[float | None]]) -> str:
-    """Stage by size, for reading."""
+    """Stage by size, for reading: seconds (of them on the processor) and peak memory."""
     columns = [summed(result) for result in results]
-    lines = [f"{'customers':28}" + "".join(f"{r['counts']['customers']:>20,}" for r in results) + "   growth"]
+    lines = [f"{'customers':28}" + "".join(f"{r['counts']['customers']:>26,}" for r in results) + "   growth"]
     for name in dict.fromkeys(name for column in columns for name in column):
-        cells = [f"{c[name]['seconds']:>10.2f} s{c[name]['peak_mb']:>5.0f} MB" if name in c else f"{'-':>20}" for c in columns]
+        cells = [f"{c[name]['seconds']:>8.2f} s ({c[name]['cpu_s']:.1f})".ljust(18) + f"{c[name]['peak_mb']:>5.0f} MB"
+                 if name in c else " " * 26 for c in columns]
         lines.append(f"{name:28}{''.join(cells)}   " + "  ".join("-" if s is None else f"{s:.2f}" for s in slopes.get(name, [])))
     return "\n".join(lines)
 
@@ -251,7 +260,8 @@ def write(file: Path, results: list[dict[str, Any]], options: argparse.Namespace
         "machine": {"cores": os.cpu_count(), "platform": platform.platform(), "python": platform.python_version()},
         "versions": {name: version(name) for name in libraries}, "memory_limit_gb": options.memory_gb,
         "messages": options.messages, "language_model": "none: its replies are empty, so every text is the template's",
-        "growth": growth(results), "results": results}, indent=1) + "\n", encoding="utf-8")
+        "growth": growth(results), "growth_cpu": growth(results, "cpu_s"),
+        "results": results}, indent=1) + "\n", encoding="utf-8")
 
 
 def commit() -> str:
