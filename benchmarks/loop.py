@@ -214,7 +214,7 @@ def summed(result: dict[str, Any]) -> dict[str, dict[str, float]]:
 
 
 def growth(results: list[dict[str, Any]], what: str = "seconds") -> dict[str, list[float | None]]:
-    """Slope of log time over log customers between neighbouring sizes: 1 is linear, None where the work differs or is not known."""
+    """Slope of log time over log customers between neighbouring sizes: 1 is linear, None where the work differs or is unknown."""
     slopes: dict[str, list[float | None]] = {}
     for before, after in pairwise(results):
         step = math.log(after["counts"]["customers"] / before["counts"]["customers"])
