@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from brandloom.campaigns import Shop, create
+from brandloom.campaigns import Shop, create, open_shop
 from brandloom.content import Brief, read_brief
 from brandloom.deliver import LoopbackSmtp, OutboxChannel, SmtpChannel, status
 from brandloom.engine import scalar
@@ -28,15 +29,24 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_shop(tmp_path_factory.mktemp("files"))
 
 
-@pytest.fixture
-def shop(tmp_path: Path, files: Path) -> Iterator[Shop]:
-    """A shop that has loaded and learned; its clock stands on the morning of `AS_OF`."""
-    with create(tmp_path / "shop", name="Candle Shop", model=good_model(),
+@pytest.fixture(scope="module")
+def learned(files: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A workspace that has loaded and learned, to be copied."""
+    path = tmp_path_factory.mktemp("learned") / "shop"
+    with create(path, name="Candle Shop", model=good_model(),
                 sender={"name": "Candle Shop", "email": "hi@candle.example", "postal_address": "1 Wick Lane"}) as opened:
         opened.load(files / "orders.csv", kind="orders")
         opened.load(files / "customers.csv", kind="customers")
         opened.clock = lambda: NOW
         opened.learn(AS_OF)
+    return path
+
+
+@pytest.fixture
+def shop(learned: Path, tmp_path: Path) -> Iterator[Shop]:
+    """A copy of that shop, open; its clock stands on the morning of `AS_OF`."""
+    with open_shop(Path(shutil.copytree(learned, tmp_path / "shop")), model=good_model()) as opened:
+        opened.clock = lambda: NOW
         yield opened
 
 
