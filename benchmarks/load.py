@@ -138,7 +138,8 @@ def _write(results: list[dict[str, Any]], memory_gb: float) -> None:
     RESULT.parent.mkdir(exist_ok=True)
     RESULT.write_text(json.dumps({
         "at": datetime.now(UTC).isoformat(timespec="seconds"), "commit": commit, "data": "UCI Online Retail, repeated",
-        "machine": {"cores": os.cpu_count(), "load_average": round(os.getloadavg()[0], 1), "platform": platform.platform(), "python": platform.python_version(), "duckdb": duckdb.__version__},
+        "machine": {"cores": os.cpu_count(), "load_average": round(os.getloadavg()[0], 1), "platform": platform.platform(),
+                    "python": platform.python_version(), "duckdb": duckdb.__version__},
         "memory_limit_gb": memory_gb, "results": results}, indent=2) + "\n", encoding="utf-8")
 
 

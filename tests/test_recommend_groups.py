@@ -119,4 +119,4 @@ def test_terms_are_words_and_runs_of_chinese() -> None:
 def test_no_products_say_what_to_do() -> None:
     with pytest.raises(NotFittedError, match="There are no products") as caught:
         group_products(catalogue([]), NOW)
-    assert "请先载入订单或商品目录" in caught.value.text("zh")
+    assert "请先导入订单或商品目录" in caught.value.text("zh")

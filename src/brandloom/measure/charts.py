@@ -51,10 +51,10 @@ def demand(reader: Reader, periods: Sequence[Period]) -> Html:
 
 
 def segments(reader: Reader, rows: Sequence[SegmentRow]) -> Html:
-    """Share of customers beside share of revenue, per segment."""
+    """Share of customers beside share of revenue, per segment; one that returned more than it bought has none."""
     people, revenue = sum(r.customers for r in rows) or 1, sum(r.revenue for r in rows) or 1
     data: Rows = [{"label": reader.words(r.label), "kind": kind, "share": share} for r in rows
-                  for kind, share in (("people", r.customers / people), ("revenue", max(0.0, r.revenue / revenue)))]  # more returned than bought: a hair below nothing
+                  for kind, share in (("people", r.customers / people), ("revenue", max(0.0, r.revenue / revenue)))]
     names = [reader.words(r.label) for r in rows]
     bars = _chart(data).mark_bar(cornerRadiusEnd=2).encode(
         y=_names(names), yOffset=alt.YOffset("kind:N", sort=["people", "revenue"]),
