@@ -87,6 +87,14 @@ def test_figures_that_the_brief_gives_may_be_written_out(language: str, sentence
     assert blocking(slots, language) == []
 
 
+@pytest.mark.parametrize(("body", "caught"), [
+    ("We've been thinking of you, {{ product.name }}. Have a look.", True), ("Welcome back, {{ product.name }}!", True),
+    ("We have put a few aside for you, starting with {{ product.name }}.", False), ("Come and see {{ product.name }}.", False)])
+def test_a_product_is_never_spoken_to_as_the_reader(body: str, caught: bool) -> None:
+    found = check({**GOOD["en"], "body": body}, facts("en"), language="en")
+    assert any("speaks to the product" in item.text("en") for item in found) is caught
+
+
 def test_a_fact_of_the_brief_allows_its_claim_in_both_languages() -> None:
     brief = BRIEF.model_copy(update={"facts": Brief(name="x", facts=["All boxes are made of recycled paper"]).facts})
     slots = {**GOOD["zh"], "body": GOOD["zh"]["body"] + "包装盒采用环保纸张。"}

@@ -44,6 +44,8 @@ _FORBIDDEN = (
     ("opt-out", re.compile(r"unsubscribe|opt[- ]out|退订|回复?T", re.I),
      _("'{excerpt}' speaks of unsubscribing, which the layout does.")),
 )
+_VOCATIVE = re.compile(r"\b(?:you|back|hello|hi|hey|dear|welcome|friend|thanks|have a look|see you),? "
+                       r"\{\{ ?product\.name ?\}\}(?=[.!,?]|$)", re.I)
 _MISUSED = re.compile(r"(?:价格|售价|价钱|现价|原价|只要|仅需|只需)[为是：:]?\s*\{\{\s*offer\.value\s*\}\}"
                       r"|\b(?:priced? at|price:?|only|just|costs?|worth) \{\{\s*offer\.value\s*\}\}(?! off)", re.I)
 _UNIT_BESIDE = re.compile(r"[£$€¥￥]\s*\{\{\s*(?:product\.price|offer\.value)\s*\}\}"
@@ -100,6 +102,9 @@ def check_slots(text: str, place: str, allowed: Iterable[str]) -> list[Finding]:
     if misused:
         found.append(finding("slot", "ban", place, misused.group(),
                              _("'{excerpt}' calls the offer a price; it is what comes off.")))
+    called = _VOCATIVE.search(text)
+    if called:
+        found.append(finding("slot", "ban", place, called.group(), _("'{excerpt}' speaks to the product as if it were the reader.")))
     if text.count("product.name") > 2:
         found.append(finding("slot", "ban", place, "{{ product.name }}",
                              _("{excerpt} stands more than twice; it names one product.")))
