@@ -25,6 +25,7 @@ from brandloom.content import (
 )
 from brandloom.content.checks import claims, exemptions, figures, find_terms
 from brandloom.workspace import ShopConfig
+from conftest import require
 
 SHARED = Path(__file__).parents[1] / ".." / "shared" / "data" / "ad-law" / "labelled_sentences.tsv"
 SHOP = ShopConfig(name="Harbour Gifts", currency="GBP")
@@ -148,8 +149,7 @@ def test_a_slot_without_a_value_is_a_finding() -> None:
 
 
 def test_the_labelled_sentences_of_the_word_list() -> None:
-    if not SHARED.exists():
-        pytest.skip("shared data absent: put ../shared/data/ad-law beside the repository")
+    require(SHARED.exists(), "shared data absent: put ../shared/data/ad-law beside the repository")
     with SHARED.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
     wrong = [row["sentence"] for row in rows if [hit.term for hit in find_terms(row["sentence"], row["packs"].split())]

@@ -19,6 +19,7 @@ from brandloom.content.render import usable_name, without_name
 from brandloom.errors import ConfigError
 from brandloom.govern import is_genuine, label_in_html
 from brandloom.workspace import SenderConfig, ShopConfig
+from conftest import require
 
 ATTACKS = Path(__file__).parents[1] / ".." / "shared" / "data" / "attacks"
 SENDER = SenderConfig(name="Harbour Gifts", email="hello@harbour.example", postal_address="12 Quay Street, Bristol BS1 4DJ")
@@ -155,8 +156,7 @@ def test_the_brief_can_name_another_sender() -> None:
 
 def lines(name: str) -> list[str]:
     file = ATTACKS / name
-    if not file.exists():
-        pytest.skip("shared data absent: put ../shared/data/attacks beside the repository")
+    require(file.exists(), "shared data absent: put ../shared/data/attacks beside the repository")
     return [line for line in file.read_text("utf-8", errors="replace").splitlines() if line.strip()]
 
 

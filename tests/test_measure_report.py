@@ -34,6 +34,7 @@ from brandloom.measure import (
     words,
 )
 from brandloom.measure.reader import Reader
+from conftest import require
 from measure_sample import sample
 from test_measure import AS_OF, _plan, _put, _recommend
 
@@ -140,8 +141,7 @@ def test_page_asks_nobody_for_anything(drawn: str) -> None:
 
 
 def _payloads() -> list[str]:
-    if not ATTACKS.is_dir():
-        pytest.skip("attack strings are not here; put them at ../shared/data/attacks")
+    require(ATTACKS.is_dir(), "attack strings are not here; put them at ../shared/data/attacks")
     lines = [line for name in ("xss_intruders.txt", "xss_payloadbox.txt")
              for line in (ATTACKS / name).read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
     assert len(lines) > 6000
@@ -245,8 +245,8 @@ def test_words_are_looked_up_and_filled() -> None:
 def test_browser_shows_it_without_a_single_request(filled: Report, tmp_path: Path) -> None:
     """A message full of remote parts is shown in Chromium while a server on loopback waits for anyone to call."""
     browser = shutil.which("chromium") or shutil.which("google-chrome")
-    if browser is None:
-        pytest.skip("no browser; install one with: apt-get install -y chromium")
+    require(browser, "no browser; install one with: apt-get install -y chromium")
+    assert browser
     with socket.create_server(("127.0.0.1", 0)) as server:
         server.settimeout(0.1)
         calls: list[str] = []
