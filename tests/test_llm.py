@@ -185,7 +185,7 @@ def test_embedded_model_obeys_an_enum_is_deterministic_and_serves_threads(embedd
 @pytest.mark.model
 def test_embedded_model_says_when_the_request_is_too_long(embedded: llm.EmbeddedModel) -> None:
     with pytest.raises(ConfigError, match=r"request is too long for model 'qwen'"):
-        embedded.complete([Message("user", "word " * 4000)], max_tokens=10)
+        embedded.complete([Message("user", "word " * 9000)], max_tokens=10)
 
 
 PARENT = """
