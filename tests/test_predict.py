@@ -285,4 +285,5 @@ def test_spend_power_is_found_and_bounded() -> None:
 
 
 def test_the_truth_query_translates_to_spark() -> None:
-    translate(read_sql("predict", "actual_purchases"), {"start": AS_OF, "end": AS_OF})
+    sql = translate(read_sql("predict", "actual_purchases"), {"start": AS_OF, "end": AS_OF})
+    assert sql.count(f"CAST('{AS_OF}' AS TIMESTAMP_NTZ)") == 2

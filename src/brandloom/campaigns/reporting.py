@@ -57,12 +57,6 @@ def make_report(shop: Shop, plan: Plan, *, reveal: bool = False) -> r.Report:
         provenance=r.Provenance(versions=_versions(), machine=_machine()))
 
 
-def report_lines(report: r.Report) -> list[tuple[str, str]]:
-    """The report's main figures as name and value, in the current language."""
-    from brandloom.campaigns.summary import lines
-    return lines(report)
-
-
 def _load(engine: Engine, ledger: Ledger) -> r.Load:
     with ledger.read() as connection:
         rows = connection.execute(select(schema.loads).order_by(schema.loads.c.at, schema.loads.c.id)).all()
@@ -275,4 +269,4 @@ def _machine() -> str:
     return f"{platform.system()} {platform.machine()}, {os.cpu_count()} CPUs, Python {platform.python_version()}"
 
 
-__all__ = ["make_report", "report_lines"]
+__all__ = ["make_report"]

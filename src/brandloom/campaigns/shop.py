@@ -16,7 +16,8 @@ from brandloom.campaigns.planning import make_plan
 from brandloom.campaigns.plans import Approval, Plan, approve, read_plan
 from brandloom.campaigns.preview import Preview, preview
 from brandloom.campaigns.reporting import make_report
-from brandloom.campaigns.sending import Launch, dry_run, launch
+from brandloom.campaigns.sending import Launch, launch
+from brandloom.campaigns.sending import dry_run as try_launch
 from brandloom.content import Brief, read_brief
 from brandloom.deliver import Channel
 from brandloom.engine import Engine, open_engine
@@ -122,7 +123,8 @@ class Shop:
     def launch(self, plan: Plan | str, *, channel: Channel | None = None, dry_run: bool = False,
                progress: Progress | None = None) -> Launch:
         """Send an approved plan; safe to call again after anything. `channel` replaces the carrier of the settings."""
-        return launch_or_try(self, self._read(plan), channel, dry_run, progress)
+        found = self._read(plan)
+        return try_launch(self, found, progress=progress) if dry_run else launch(self, found, channel=channel, progress=progress)
 
     def report(self, plan: Plan | str, *, html: Path | str | None = None) -> Report:
         """What the campaign is, did and brought; also as one HTML file that opens offline."""
@@ -133,10 +135,6 @@ class Shop:
 
     def _read(self, plan: Plan | str) -> Plan:
         return plan if isinstance(plan, Plan) else read_plan(self.ledger, plan)
-
-
-def launch_or_try(shop: Shop, plan: Plan, channel: Channel | None, dry: bool, progress: Progress | None) -> Launch:
-    return dry_run(shop, plan, progress=progress) if dry else launch(shop, plan, channel=channel, progress=progress)
 
 
 def create(path: Path | str, *, model: llm.TextModel | None = None, **config: object) -> Shop:
