@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from brandloom.customers import build_profiles, build_segments, feature_query, personas, profile_features, segment_summary
+from brandloom.customers.profiles import profile_query
 from brandloom.customers.segments import MIN_PERSONA_SIZE, SEGMENTS, assign_personas
 from brandloom.engine import DuckEngine, Engine, ensure_tables, read_sql, tables
 from brandloom.engine.spark import translate
@@ -206,7 +207,7 @@ def test_asking_before_building_says_what_to_run(engine: Engine) -> None:
 def test_every_statement_translates_to_spark() -> None:
     select, values = feature_query(AS_OF)
     assert "QUALIFY" not in translate(select, values)
-    translate(read_sql("customers", "profile_habits"), values)
+    translate(*profile_query(AS_OF))
     translate(read_sql("customers", "segments"), {"active_days": 30, "lapsed_days": 90})
 
 

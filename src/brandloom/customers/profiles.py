@@ -21,14 +21,14 @@ def build_profiles(engine: Engine, as_of: datetime) -> int:
     Args:
         as_of: naive UTC; nothing that happened at or after it is looked at.
     """
-    features, values = feature_query(as_of)
-    select = (
-        "SELECT f.*, c.country AS country, c.language AS language, h.favourite_category AS favourite_category, "
-        "h.favourite_product AS favourite_product, h.favourite_weekday AS favourite_weekday, h.favourite_hour AS favourite_hour "
-        f"FROM ({features}) f LEFT JOIN customers c ON c.customer = f.customer "
-        f"LEFT JOIN ({read_sql('customers', 'profile_habits')}) h ON h.customer = f.customer"
-    )
+    select, values = profile_query(as_of)
     return engine.replace("profiles", select, **values)
+
+
+def profile_query(as_of: datetime) -> tuple[str, dict[str, Value]]:
+    """The SELECT of whole profiles and its values: features and habits share one pass over the order lines."""
+    select = f"WITH {read_sql('customers', 'profile_features').rstrip()},\n{read_sql('customers', 'profile_habits')}"
+    return select, {"as_of": as_of, **sample_values(1.0, 0)}
 
 
 def profile_features(engine: Engine, as_of: datetime, table: str, *, share: float = 1.0, seed: int = 0) -> int:
@@ -47,8 +47,8 @@ def feature_query(as_of: datetime, *, share: float = 1.0, seed: int = 0, events:
     Args:
         events: the table to read, where a caller has put aside the events of the customers it needs.
     """
-    select = read_sql("customers", "profile_features").replace("FROM events\n", f"FROM {events}\n")
-    return select, {"as_of": as_of, **sample_values(share, seed)}
+    parts = read_sql("customers", "profile_features").replace("FROM events\n", f"FROM {events}\n")
+    return f"WITH {parts}SELECT * FROM features", {"as_of": as_of, **sample_values(share, seed)}
 
 
 def sample_values(share: float, seed: int) -> dict[str, Value]:
