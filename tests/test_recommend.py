@@ -152,8 +152,8 @@ def test_a_huge_buyer_counts_with_the_most_recent_products_only() -> None:
     engine = shop([("whale", f"p{i:04d}", 1 + i // 10) for i in range(3000)])
     model = fit(engine, NOW)
     with coded(engine, pa.chunked_array([pa.array(model.products)])):
-        rows = engine.query(history_select(), as_of=NOW, bar="~", max_items=100)
-    codes = unpack(rows["items"]).codes
+        rows = engine.query(history_select(), as_of=NOW, bar="~")
+    codes = unpack(rows["items"]).latest(100).codes
     assert sorted(model.products[c] for c in codes) == [f"p{i:04d}" for i in range(100)]
 
 
@@ -207,24 +207,28 @@ def test_shuffled_rows_and_split_batches_change_nothing(sales: list[Sale], k: in
     assert all(r["product"] in sold and r["score"] > 0 for r in results[0])
     assert {r["customer"] for r in results[0]} == ({c for c, _, _ in sales if c} if sold else set())
     with coded(engine, pa.chunked_array([pa.array(model.products)])):
-        batch = engine.query(history_select() + " ORDER BY customer", as_of=NOW, bar="~", max_items=100)
+        batch = engine.query(history_select() + " ORDER BY customer", as_of=NOW, bar="~")
     function = pickle.loads(pickle.dumps(partial(score_batch, model=model, k=k)))
     whole, parts = function(batch), [function(batch.slice(i, 1)) for i in range(batch.num_rows)]
     assert pa.concat_tables([whole.slice(0, 0), *parts]).to_pylist() == whole.to_pylist()
 
 
-@given(st.lists(st.lists(st.tuples(st.integers(0, 2**19), st.integers(0, 4095), st.integers(0, 4095), st.integers(1, 1023)),
-                         unique_by=lambda item: item[0], max_size=8), max_size=5))
-def test_packed_histories_unpack_to_what_went_in(people: list[list[tuple[int, int, int, int]]]) -> None:
-    packed = pa.array([[((c * 4096 + age) * 4096 + span) * 1024 + times for c, age, span, times in items] + [-1] for items in people],
-                      pa.list_(pa.int64()))
+PURCHASES = st.lists(st.tuples(st.integers(0, 2**40), st.integers(0, 65_535)), max_size=8)
+
+
+@given(st.lists(PURCHASES, max_size=5), st.integers(1, 3))
+def test_packed_purchases_unpack_to_what_went_in(people: list[list[tuple[int, int]]], copies: int) -> None:
+    packed = pa.array([[code * 65_536 + age for code, age in bought] * copies + [-1] for bought in people], pa.list_(pa.int64()))
     h = unpack(packed)
-    found = [[] for _ in people]  # type: ignore[var-annotated]
-    for row, *values in zip(h.rows.tolist(), h.codes.tolist(), h.age.tolist(), h.span.tolist(), h.times.tolist(), strict=True):
+    found: list[list[tuple[int, int, int]]] = [[] for _ in people]
+    for row, *values in zip(h.rows.tolist(), h.codes.tolist(), h.age.tolist(), h.times.tolist(), strict=True):
         found[row].append(tuple(values))
-    assert [sorted(items) for items in people] == [sorted(items) for items in found]
+    for bought, items in zip(people, found, strict=True):
+        days = {code: sorted({age for other, age in bought if other == code}) for code, _ in bought}
+        wanted = [(code, ages[0], len(ages)) for code, ages in days.items()]
+        assert items == sorted(wanted, key=lambda item: (item[1], -item[2], item[0]))
     short = h.latest(2)
-    assert np.diff(short.starts).tolist() == [min(len(items), 2) for items in people]
+    assert np.diff(short.starts).tolist() == [min(len(items), 2) for items in found]
     assert short.codes.tolist() == [c for items in found for c, *_ in items[:2]]
 
 

@@ -73,8 +73,8 @@ def fit_with(engine: Engine, as_of: datetime, weights: Weights) -> Recommender:
                                "`brandloom load DIR orders.csv --as orders`."), as_of=as_of.date())
     products = tuple(items["product"].to_pylist())
     with coded(engine, items["product"]):
-        rows = engine.query(history_select(), as_of=as_of, bar=sample_bar(engine, as_of, _FIT_CUSTOMERS), max_items=MAX_ITEMS)
-    histories = unpack(rows.sort_by("customer")["items"])
+        rows = engine.query(history_select(), as_of=as_of, bar=sample_bar(engine, as_of, _FIT_CUSTOMERS))
+    histories = unpack(rows.sort_by("customer")["items"]).latest(MAX_ITEMS)
     sold = items["sold"].to_numpy()
     return Recommender(as_of=as_of, products=products, sold=sold, popular=popularity(engine, items["product"], as_of),
                        neighbours=_neighbours(histories, sold), weights=weights, tuned_on=None)

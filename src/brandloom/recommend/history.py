@@ -16,6 +16,7 @@ Floats = npt.NDArray[np.float64]
 
 SELLABLE_DAYS = 90  # a product nobody bought for this long is taken as no longer sold, unless the catalogue lists it
 MAX_ITEMS = 100  # most recent products of a person that are used; a wholesaler may have bought thousands
+_DAYS = 65_536  # of a packed purchase; what is older counts as so old
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,6 @@ class Histories:
     starts: Ints  # (n_customers + 1,) where each customer's rows begin
     codes: Ints  # position of the product in the item list
     age: Ints  # days since it was last bought
-    span: Ints  # days between the first and the last time
     times: Ints  # days on which it was bought
 
     @property
@@ -37,25 +37,30 @@ class Histories:
         """The same with at most `most` products per customer, the most recent ones."""
         keep = np.arange(len(self.codes)) - np.repeat(self.starts[:-1], np.diff(self.starts)) < most
         starts = np.concatenate([[0], np.cumsum(np.minimum(np.diff(self.starts), most))])
-        return Histories(starts, self.codes[keep], self.age[keep], self.span[keep], self.times[keep])
+        return Histories(starts, self.codes[keep], self.age[keep], self.times[keep])
 
 
 def unpack(items: pa.ChunkedArray | pa.Array) -> Histories:
-    """Read the packed lists of `history.sql`: code, age, span and times in one whole number; -1 is an unknown product."""
+    """Read the lists of `history.sql`: product and days ago of each purchase in one whole number; -1 is an unknown product."""
     lists = items.combine_chunks() if isinstance(items, pa.ChunkedArray) else items
     packed = lists.flatten().to_numpy(zero_copy_only=False).astype(np.int64)
     rows = np.repeat(np.arange(len(lists)), lists.value_lengths().to_numpy(zero_copy_only=False))
     known = packed >= 0
-    packed, rows = packed[known], rows[known]
-    age, times, code = (packed >> 22) & 4095, packed & 1023, packed >> 34
-    order = np.lexsort((code, -times, age, rows))  # as history.sql ranks them
-    packed, rows = packed[order], rows[order]
+    width = (int(packed.max(initial=0)) // _DAYS + 1) * _DAYS  # one number per customer, product and day
+    keys = np.sort(rows[known] * width + packed[known])
+    keys = keys[np.diff(keys, prepend=-1) != 0]  # several lines of one day count once
+    first = np.flatnonzero(np.diff(keys // _DAYS, prepend=-1))  # the latest day of each customer and product
+    times = np.diff(first, append=len(keys))
+    rows, packed = np.divmod(keys[first], width)
+    age = packed % _DAYS
+    most = int(times.max(initial=1))
+    order = np.argsort((rows * _DAYS + age) * (most + 1) + most - times, kind="stable")  # latest, then most often, then by code
     starts = np.searchsorted(rows, np.arange(len(lists) + 1))
-    return Histories(starts, packed >> 34, (packed >> 22) & 4095, (packed >> 10) & 4095, packed & 1023)
+    return Histories(starts, packed[order] // _DAYS, age[order], times[order])
 
 
 def history_select() -> str:
-    """The SELECT that gives one row per customer; needs `$as_of`, `$bar`, `$max_items` and the table `recommend_items`."""
+    """The SELECT that gives one row per customer; needs `$as_of`, `$bar` and the table `recommend_items`."""
     return read_sql("recommend", "history")
 
 

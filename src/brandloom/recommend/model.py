@@ -20,7 +20,7 @@ import pyarrow as pa
 from scipy import sparse
 
 from brandloom.i18n import _
-from brandloom.recommend.history import Floats, Histories, Ints, unpack
+from brandloom.recommend.history import MAX_ITEMS, Floats, Histories, Ints, unpack
 
 REASONS = {
     "again": _("Bought before and likely to be bought again."),
@@ -88,7 +88,7 @@ SCORES = pa.schema([("customer", pa.string()), ("rank", pa.int32()), ("code", pa
 
 
 def _score(rows: pa.Table, model: Recommender, k: int) -> pa.Table:
-    histories = unpack(rows["items"])
+    histories = unpack(rows["items"]).latest(MAX_ITEMS)
     again, together = model.evidence(histories)
     person, rank, code, score = top(model.blend(again, together), k)
     w = model.weights

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from brandloom.engine import Engine, read_sql
 from brandloom.recommend.fit import coded, popularity
-from brandloom.recommend.history import MAX_ITEMS, history_select, read_items
+from brandloom.recommend.history import history_select, read_items
 from brandloom.recommend.model import SCORES, Recommender, score_batch
 
 
@@ -26,7 +26,7 @@ def recommend(engine: Engine, model: Recommender, as_of: datetime, *, k: int = 1
     products = pa.chunked_array([pa.array(model.products, pa.string())])
     with coded(engine, products):
         engine.map_batches("recommend_scores", history_select(), partial(score_batch, model=model, k=k), SCORES,
-                           as_of=as_of, bar="~", max_items=MAX_ITEMS)
+                           as_of=as_of, bar="~")
         rows = engine.replace("recommendations", read_sql("recommend", "named"))
     engine.drop("recommend_scores")
     return rows
