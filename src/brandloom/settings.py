@@ -5,6 +5,7 @@ What belongs to a shop (its name, sender, caps) is in its workspace's `brandloom
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from pydantic import Field, SecretStr, ValidationError
@@ -33,10 +34,15 @@ class Settings(BaseSettings):
     """Model asked for at that endpoint, or the embedded model's name, or a path to a GGUF file."""
     smtp_url: SecretStr | None = None
     """Carrier for e-mail, smtp://user:password@host:port or smtps://; nothing is sent when unset."""
-    memory_limit_gb: float = Field(default=2.0, gt=0)
-    """Most memory the warehouse may use before it spills to disk, in gigabytes."""
+    memory_limit_gb: float = Field(default_factory=lambda: _memory_share(), gt=0)
+    """Most memory the warehouse may use before it spills to disk, in gigabytes; half of the machine's, at most 4, when unset."""
     threads: int | None = Field(default=None, ge=1)
     """Threads for queries and models; all cores when unset."""
+
+
+def _memory_share() -> float:
+    """Half of the machine's memory, at most 4 GB: ten million order rows load without spilling."""
+    return min(4.0, round(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2e9, 1))
 
 
 def read_settings() -> Settings:

@@ -10,6 +10,7 @@ import duckdb
 import pyarrow as pa
 
 from brandloom.engine.base import Batches, Value
+from brandloom.engine.tables import RARE
 from brandloom.errors import ConfigError, DataError
 from brandloom.i18n import _
 
@@ -49,13 +50,17 @@ class DuckEngine:
         return self.execute(f"CREATE OR REPLACE TABLE {table} AS {select}", **values)
 
     def append(self, table: str, select: str, /, **values: Value) -> int:
+        self._store(table, self.connection.sql(select, params=values or None).columns)
         return self.execute(f"INSERT INTO {table} BY NAME {select}", **values)
 
     def put(self, table: str, rows: pa.Table, /) -> int:
         with self._registered(rows) as name:
+            if rows.num_rows == 0 and _rare_columns(rows.schema):
+                return self._create(table, name, _rare_columns(rows.schema))
             return self.execute(f"CREATE OR REPLACE TABLE {table} AS SELECT * FROM {name}")
 
     def add(self, table: str, rows: pa.Table, /) -> int:
+        self._store(table, rows.column_names)
         with self._registered(rows) as name:
             return self.execute(f"INSERT INTO {table} BY NAME SELECT * FROM {name}")
 
@@ -89,6 +94,21 @@ class DuckEngine:
     def close(self) -> None:
         self.connection.close()
 
+    def _create(self, table: str, like: str, rare: set[str]) -> int:
+        """Make an empty table whose rare columns are computed as NULL: every stored column costs a load about a twentieth."""
+        columns = ", ".join(f"{name} {kind} GENERATED ALWAYS AS (CAST(NULL AS {kind})) VIRTUAL" if name in rare else f"{name} {kind}"
+                            for name, kind, *_rest in self.connection.execute(f"DESCRIBE SELECT * FROM {like}").fetchall())
+        return self.execute(f"CREATE OR REPLACE TABLE {table} ({columns})")
+
+    def _store(self, table: str, arriving: list[str]) -> None:
+        """Turn computed columns for which values arrive into stored ones."""
+        computed = self.connection.execute("SELECT column_name, data_type FROM information_schema.columns "
+                                           "WHERE table_name = $table AND is_generated = 'ALWAYS'", {"table": table}).fetchall()
+        for name, kind in computed:
+            if name in arriving:
+                self.execute(f"ALTER TABLE {table} DROP COLUMN {name}")
+                self.execute(f"ALTER TABLE {table} ADD COLUMN {name} {kind}")
+
     @contextmanager
     def _registered(self, rows: pa.Table) -> Iterator[str]:
         self.connection.register("_incoming", rows)
@@ -98,3 +118,7 @@ class DuckEngine:
             raise DataError(_("Rows do not fit the table: {reason}."), reason=str(error).splitlines()[0]) from error
         finally:
             self.connection.unregister("_incoming")
+
+
+def _rare_columns(schema: pa.Schema) -> set[str]:
+    return {field.name for field in schema if RARE in (field.metadata or {})}

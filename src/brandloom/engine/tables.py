@@ -10,6 +10,13 @@ import pyarrow as pa
 
 TIME = pa.timestamp("us")
 MONEY = pa.decimal128(18, 4)
+RARE = b"rare"
+"""Mark of a column that many shops never fill: an engine may hold back its storage until the first value comes."""
+
+
+def _rare(name: str) -> pa.Field:
+    return pa.field(name, pa.string(), metadata={RARE: b""})
+
 
 CUSTOMERS = pa.schema([
     ("customer", pa.string()),
@@ -38,13 +45,11 @@ EVENTS = pa.schema([
     ("quantity", pa.float64()),  # negative on a return
     ("amount", MONEY),  # line total, negative on a return
     ("order_id", pa.string()),
-    ("session", pa.string()),
-    ("channel", pa.string()),
-    ("campaign", pa.string()),
-    ("variant", pa.string()),
-    ("properties", pa.string()),  # JSON object
-    ("row_id", pa.string()),  # the shop's own id of the row, where it has one
-    ("load", pa.string()),  # id of the load that brought it
+    _rare("session"),
+    _rare("channel"),
+    _rare("campaign"),
+    _rare("properties"),  # JSON object
+    _rare("row_id"),  # the shop's own id of the row, where it has one
 ])
 DOCUMENTS = pa.schema([
     ("document", pa.string()),

@@ -15,7 +15,8 @@ class Column:
     """One canonical column: how its values read, and the headings it goes by, the surest first."""
 
     reads: str
-    """'text', 'id', 'time' (a moment), 'day' (a date without a zone) or 'number'."""
+    """'text', 'id', 'time' (a moment), 'day' (a date without a zone), 'number', or 'label': text that is cleaned later, once per
+    distinct value, because it never becomes part of a row."""
     names: str
     """Headings separated by spaces, in the spelling of `plain`."""
 
@@ -43,8 +44,9 @@ CATEGORY = Column("text", "category productcategory categoryname producttype dep
 KINDS: dict[str, dict[str, Column]] = {
     "orders": {
         "order_id": ORDER_ID, "customer": CUSTOMER, "occurred_at": Column("time", TIME_NAMES), "product": PRODUCT,
-        "name": PRODUCT_NAME, "quantity": QUANTITY, "unit_price": UNIT_PRICE, "amount": AMOUNT, "country": COUNTRY,
-        "status": STATUS, "row_id": ROW_ID, "channel": Column("text", "channel saleschannel orderchannel 渠道 销售渠道 来源渠道"),
+        "name": Column("label", PRODUCT_NAME.names), "quantity": QUANTITY, "unit_price": UNIT_PRICE, "amount": AMOUNT,
+        "country": Column("label", COUNTRY.names), "status": STATUS, "row_id": ROW_ID,
+        "channel": Column("text", "channel saleschannel orderchannel 渠道 销售渠道 来源渠道"),
     },
     "events": {
         "customer": CUSTOMER, "occurred_at": Column("time", TIME_NAMES), "product": PRODUCT,

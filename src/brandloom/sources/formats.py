@@ -62,6 +62,12 @@ class Source:
             relation = relation.replace(_cell_type(at, "VARCHAR"), _cell_type(at, name))
         return relation
 
+    @property
+    def head(self) -> str:
+        """The relation for looking at its first rows only: of a CSV file no more is read ahead than they need."""
+        alone = f"auto_detect=false, parallel=false, buffer_size={2 * MAX_LINE_BYTES}"
+        return self.relation.replace("auto_detect=false", alone) if self.can_type(0) else self.relation
+
     def can_type(self, at: int) -> bool:
         """Whether `typed` works for this column."""
         return _cell_type(at, "VARCHAR") in self.relation

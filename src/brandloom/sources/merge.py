@@ -11,24 +11,16 @@ from brandloom.sources.transfer import hand_over
 
 PRODUCT_NAMES = pa.schema([  # how often an order line called a product so, and the latest sale under that name
     ("product", pa.string()), ("name", pa.string()), ("lines", pa.int64()), ("last_at", TIME), ("last_price", MONEY)])
-_ROOM = "CAST(1000000000000000000 AS HUGEINT)"  # above every price in 1/10,000
 _CUSTOMERS = pa.schema([("customer", pa.string()), ("first_seen", TIME), ("country", pa.string())])
 
 
-def merge_products(engine: Engine, staging: DuckEngine, fresh: str) -> None:
-    """Add the names and prices of the fresh order lines and derive the products that no catalogue lists.
+def merge_products(engine: Engine, staging: DuckEngine) -> None:
+    """Add the names and prices of the order lines that are new and derive the products that no catalogue lists.
 
     A product's name is the one on most of its lines (ties: the last in the alphabet), its price that of its latest sale
     (ties: the highest).
     """
-    # The latest sale's price by one maximum: microseconds in front, the price in 1/10,000 behind; an arg_max over pairs is slow.
-    select = f"""
-        SELECT product, name, lines, make_timestamp(CAST(last // {_ROOM} AS BIGINT)) AS last_at,
-               CAST(CAST(last % {_ROOM} AS DECIMAL(38, 4)) / 10000 AS DECIMAL(18, 4)) AS last_price
-        FROM (SELECT product, name, count(*) AS lines, max(CASE WHEN kind = 'purchase' THEN
-                  CAST(epoch_us(occurred_at) AS HUGEINT) * {_ROOM} + CAST(amount / quantity * 10000 AS BIGINT) END) AS last
-              FROM {fresh} WHERE kind <> 'adjustment' GROUP BY product, name)"""
-    counted = staging.connection.sql(select).to_arrow_table()
+    counted = staging.connection.sql(read_sql("sources", "fresh_names")).to_arrow_table()
     counted = counted.set_column(counted.column_names.index("name"), "name", clean_names(counted.column("name")))
     if not engine.exists("product_names"):
         engine.put("product_names", PRODUCT_NAMES.empty_table())

@@ -22,7 +22,7 @@ WORTH_A_LOOK = (r"@|[0-9][0-9 ().-]{4,}[0-9]|[0-9０-９]{6,}|[号室栋座]"  #
 def sample_values(duck: DuckEngine, source: Source) -> list[list[str]]:
     """Per column the values of the first rows as text, empty ones left out."""
     cells = ", ".join(f"CAST(c{i} AS VARCHAR) AS c{i}" for i in range(len(source.columns)))
-    sample = duck.connection.sql(f"SELECT {cells} FROM {source.relation} LIMIT {SAMPLE_ROWS}").to_arrow_table()
+    sample = duck.connection.sql(f"SELECT {cells} FROM {source.head} LIMIT {SAMPLE_ROWS}").to_arrow_table()
     return [[value for value in column.to_pylist() if value] for column in sample.columns]
 
 
@@ -31,11 +31,11 @@ def personal_columns(source: Source, sample: list[list[str]]) -> dict[str, str]:
     return dict(find_personal_columns(dict(zip(source.columns, sample, strict=True))))
 
 
-def mask_free_text(duck: DuckEngine, columns: list[str]) -> None:
-    """Mask what looks personal in these text columns of `staged` and take hidden characters out, each distinct value once."""
+def mask_free_text(duck: DuckEngine, table: str, columns: list[str]) -> None:
+    """Mask what looks personal in these text columns of a temporary table and take hidden characters out, each distinct value once."""
     for column in columns:
         found = duck.connection.execute(
-            f"WITH texts AS MATERIALIZED (SELECT DISTINCT {column} FROM staged) "
+            f"WITH texts AS MATERIALIZED (SELECT DISTINCT {column} FROM {table}) "
             f"SELECT {column} FROM texts WHERE regexp_matches({column}, $pattern)", {"pattern": WORTH_A_LOOK})
         masked: list[tuple[str, str]] = []
         while rows := found.fetchmany(BATCH):
@@ -43,7 +43,7 @@ def mask_free_text(duck: DuckEngine, columns: list[str]) -> None:
         if masked:
             duck.connection.execute("CREATE OR REPLACE TEMP TABLE masked (raw VARCHAR, value VARCHAR)")
             insert_rows(duck.connection, "masked", pa.table({"raw": [raw for raw, _ in masked], "value": [value for _, value in masked]}))
-            duck.connection.execute(f"UPDATE staged SET {column} = masked.value FROM masked WHERE staged.{column} = masked.raw")
+            duck.connection.execute(f"UPDATE {table} SET {column} = masked.value FROM masked WHERE {table}.{column} = masked.raw")
 
 
 def keep_people(duck: DuckEngine, table: str, personal: dict[int, str]) -> None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from brandloom.engine import DuckEngine
 from brandloom.govern import scrub
 from brandloom.sources.formats import literal
-from brandloom.sources.reasons import reason_text
+from brandloom.sources.reasons import REASONS, reason_text
 from brandloom.sources.staging import Staged
 from brandloom.sources.texts import clean
 
@@ -24,7 +25,7 @@ MASK = "***"
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
-def write_rejects(duck: DuckEngine, staged: Staged, target: Path, *, lines: dict[int, int] | None = None) -> None:
+def write_rejects(duck: DuckEngine, staged: Staged, target: Path) -> None:
     """Write one row per refused line, in the file's order: line, column, value, code, reason.
 
     A value is shown only where it is a date, a number or a product; whatever looks personal in it is masked.
@@ -32,10 +33,11 @@ def write_rejects(duck: DuckEngine, staged: Staged, target: Path, *, lines: dict
     with target.open("w", encoding="utf-8-sig", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(["line", "column", "value", "code", "reason"])
-        for line, column, value, code in _merged(duck, staged):
-            writer.writerow([line, *(safe_cell(cell) for cell in (column, value)), code, reason_text(code)])
+        reasons = {code: reason_text(code) for code in REASONS}
+        writer.writerows((line, safe_cell(column), safe_cell(value), code, reasons[code]) for line, column, value, code in _merged(duck, staged))
 
 
+@lru_cache(maxsize=4096)
 def safe_cell(text: str) -> str:
     """A cell that no spreadsheet takes for a formula; plain negative numbers stay."""
     text = scrub(clean(text))[:200]

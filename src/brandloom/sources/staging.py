@@ -29,6 +29,7 @@ from brandloom.sources.formats import Source, literal
 LARGEST = 1e15  # numbers from here on are read as text first and then refused
 FIRST, LAST = "TIMESTAMP '1900-01-01'", "TIMESTAMP '2500-01-01'"  # times beyond are none
 BATCH = 100_000
+SAME_LINE = ("order_id", "customer", "product", "occurred_at", "quantity")
 READ_LATER = frozenset({"time", "day", "number"})  # kinds of column with values that SQL may leave as text
 PLAIN = {"number": ("DOUBLE", re.compile(r"-?[0-9]+(?:\.[0-9]+)?")),
          "time": ("TIMESTAMP", re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}"))}
@@ -63,6 +64,8 @@ def stage(duck: DuckEngine, source: Source, positions: dict[str, int], columns: 
           zone: ZoneInfo, *, plain: Set[str] = frozenset(), careful: Set[str] = frozenset()) -> Staged:
     """Scan the file once into `staged`; columns at `others` come along as text named by their position, c7.
 
+    Every row gets `same`, a hash of those of `SAME_LINE` that the file has: rows that say the same have the same hash.
+
     Columns in `plain` are converted by the CSV reader, which is fast; if one value of them does not fit, all is scanned again
     the careful way, so that the result is the same.
     """
@@ -75,13 +78,17 @@ def stage(duck: DuckEngine, source: Source, positions: dict[str, int], columns: 
     relation = source.typed({positions[name]: PLAIN[columns[name].reads][0] for name in plain})
     inner += [f"{_text(at, source.types[at])} AS c{at}" for at in others]
     outer += [f"c{at}" for at in others]
+    made = ", ".join(outer)
+    said = [name for name in SAME_LINE if name in positions]
+    said += [f"{name}_raw" for name in said if columns[name].reads in READ_LATER and name not in plain]
+    same = f"hash({', '.join(said)})" if said else "CAST(0 AS UBIGINT)"
     connection = duck.connection
     for table in ("staged", "reject_errors", "reject_scans"):
         connection.execute(f"DROP TABLE IF EXISTS {table}")
     with _in_file_order(connection):
         try:
-            connection.execute(f"CREATE TEMP TABLE staged AS SELECT {', '.join(outer)} "
-                               f"FROM (SELECT {', '.join(inner)} FROM {relation})")
+            connection.execute(f"CREATE TEMP TABLE staged AS SELECT *, {same} AS same FROM (SELECT {made} "
+                               f"FROM (SELECT {', '.join(inner)} FROM {relation}))")
         except (duckdb.InvalidInputException, duckdb.IOException) as error:
             raise DataError(_("{file} cannot be read: {reason}."), file=source.name, reason=_first_line(error)) from error
     if plain and not _fits(connection, plain, columns):
@@ -126,6 +133,8 @@ def parse(duck: DuckEngine, staged: Staged, date_order: str | None, zone: ZoneIn
 def _cells(name: str, reads: str, at: int, kind: str, zone: ZoneInfo, careful: bool) -> tuple[list[str], list[str]]:
     """SQL of one canonical column in two layers, so that each value is converted once: what to read, and what to make of it."""
     text = _text(at, kind)
+    if reads == "label":
+        return [f"{text if kind != 'text' else f'c{at}'} AS {name}"], [name]
     if reads not in READ_LATER:
         return [f"{text} AS {name}"], [name]
     if kind == "plain":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -12,13 +12,13 @@ from sqlalchemy import Connection
 
 from brandloom.engine import DuckEngine, Engine
 from brandloom.govern import Consent, Person, Vault, record
-from brandloom.sources.columns import KINDS, match_columns
+from brandloom.sources.columns import KINDS, PRODUCT_NAME, Column, match_columns
 from brandloom.sources.formats import Source, literal
 from brandloom.sources.people import keep_people, mask_free_text, people, personal_columns, sample_values
 from brandloom.sources.reports import FileReport
 from brandloom.sources.staging import Staged, parse, plain_columns, stage, written_with_commas
 
-FREE_TEXT = ("country", "channel", "campaign", "language", "category", "description", "title", "text")
+FREE_TEXT = ("country", "channel", "campaign", "language", "category", "name", "description", "title", "text")
 
 
 @dataclass(frozen=True)
@@ -112,16 +112,22 @@ def read_rows(job: Job, layout: Layout, also: Iterable[int] = ()) -> Staged:
     """Stage and parse a file; afterwards the view `parsed` is there and its free text is masked."""
     source = layout.source
     wanted = [*layout.others, *layout.personal, *also]
-    staged = stage(job.staging, source, layout.positions, KINDS[job.kind], wanted, job.zone, plain=layout.plain)
+    columns = _columns(job, layout)
+    staged = stage(job.staging, source, layout.positions, columns, wanted, job.zone, plain=layout.plain)
     commas = written_with_commas(job.staging, staged)
     if commas:
-        staged = stage(job.staging, source, layout.positions, KINDS[job.kind], wanted, job.zone, careful=commas)
-    names = ("name",) if job.kind == "products" else ()  # names on order lines are cleaned once per product, see merge
-    texts = [name for name in (*FREE_TEXT, *names, *layout.doubtful) if name in layout.positions]
-    mask_free_text(job.staging, texts + [f"c{at}" for at in layout.others if source.types[at] == "text"])
+        staged = stage(job.staging, source, layout.positions, columns, wanted, job.zone, careful=commas)
+    texts = [name for name in (*FREE_TEXT, *layout.doubtful) if name in layout.positions and columns[name].reads != "label"]
+    mask_free_text(job.staging, "staged", texts + [f"c{at}" for at in layout.others if source.types[at] == "text"])
     job.tell("parse", 0.4)
     parse(job.staging, staged, job.date_order, job.zone)
     return staged
+
+
+def _columns(job: Job, layout: Layout) -> Mapping[str, Column]:
+    """What to read how: where orders have names of products only, the name is the product's id too."""
+    columns = KINDS[job.kind]
+    return columns | {"name": PRODUCT_NAME} if job.kind == "orders" and "product" not in layout.positions else columns
 
 
 def properties_of(layout: Layout, extra: Iterable[str] = ()) -> str:
