@@ -3,7 +3,7 @@
 The rows are the real Online Retail data, repeated with other customers, orders and days until there are enough. Each run is a
 process of its own, ours and COPY in turn, so that neither warms the other up. Usage:
 
-    python benchmarks/load.py [--data FILE] [--rows 1000000 10000000] [--repeats 3 1] [--memory-gb 2]
+    python benchmarks/load.py [--data FILE] [--rows 1000000 10000000] [--repeats 3 1] [--memory-gb 4]
 """
 
 from __future__ import annotations
@@ -113,7 +113,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data" / "online_retail" / "online_retail.parquet")
     parser.add_argument("--rows", type=int, nargs="+", default=[1_000_000, 10_000_000])
     parser.add_argument("--repeats", type=int, nargs="+", default=[3, 1])
-    parser.add_argument("--memory-gb", type=float, default=2.0)
+    parser.add_argument("--memory-gb", type=float, default=4.0)
     parser.add_argument("--run", choices=["ours", "copy"], help=argparse.SUPPRESS)
     parser.add_argument("--file", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)

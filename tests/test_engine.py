@@ -6,10 +6,11 @@ from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 
+import duckdb
 import pyarrow as pa
 import pytest
 
-from brandloom.engine import DuckEngine, Engine, scalar, tables
+from brandloom.engine import DuckEngine, Engine, ensure_tables, scalar, tables
 from brandloom.engine.spark import translate
 from brandloom.errors import ConfigError, DataError
 
@@ -56,3 +57,25 @@ def test_translation_keeps_values_exact() -> None:
                     {"day": datetime(2011, 11, 9), "name": "O'Hara \\ $x", "money": Decimal("1.10"), "f": 0.1})
     assert "CAST('2011-11-09 00:00:00' AS TIMESTAMP_NTZ)" in sql
     assert "1.10" in sql and "$" not in sql.replace("$x", "")
+
+
+def test_a_rare_column_takes_values_when_they_come(tmp_path: Path) -> None:
+    duck = DuckEngine(tmp_path / "warehouse.duckdb")
+    ensure_tables(duck)
+    duck.append("events", "SELECT 1 AS event, 'c1' AS customer, 'view' AS kind")
+
+    def fill_and_fail() -> None:
+        with duck.transaction():
+            duck.append("events", "SELECT 2 AS event, 's1' AS session")
+            duck.append("events", "SELECT 'no number' AS event")
+
+    with pytest.raises(duckdb.ConversionException):
+        fill_and_fail()
+    duck.append("events", "SELECT 2 AS event, 's2' AS session")
+    duck.add("events", pa.table({"event": [3], "campaign": ["spring"]}))
+    duck.close()
+    again = DuckEngine(tmp_path / "warehouse.duckdb")
+    rows = again.query("SELECT event, customer, session, campaign, row_id FROM events ORDER BY event").to_pylist()
+    assert [tuple(row.values()) for row in rows] == [
+        (1, "c1", None, None, None), (2, None, "s2", None, None), (3, None, None, "spring", None)]
+    again.close()

@@ -5,8 +5,8 @@ from __future__ import annotations
 import codecs
 import hashlib
 from collections.abc import Iterator
+from io import BufferedIOBase
 from pathlib import Path
-from typing import IO
 
 from brandloom.errors import DataError
 from brandloom.i18n import _
@@ -15,7 +15,7 @@ CHUNK = 1 << 17  # fits the processor's cache, which halves the time
 BOMS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 
 
-def find_encoding(stream: IO[bytes], file: str) -> tuple[str, str]:
+def find_encoding(stream: BufferedIOBase, file: str) -> tuple[str, str]:
     """The encoding and the SHA-256 of a byte stream that can be rewound.
 
     A byte-order mark decides. Else UTF-8 if every byte fits it; else GB18030 if every byte fits and the characters are the
@@ -37,14 +37,14 @@ def find_encoding(stream: IO[bytes], file: str) -> tuple[str, str]:
     raise DataError(_("{file} is not text in UTF-8, UTF-16, GB18030 or Windows-1252. Save it as CSV in UTF-8."), file=file)
 
 
-def transcode(stream: IO[bytes], encoding: str, target: Path) -> None:
+def transcode(stream: BufferedIOBase, encoding: str, target: Path) -> None:
     """Rewrite a stream as UTF-8 without a byte-order mark."""
     with target.open("w", encoding="utf-8", newline="") as file:
         for text in _decode(stream, encoding):
             file.write(text)
 
 
-def _fits(stream: IO[bytes], encoding: str, *, seal: bool = False) -> tuple[bool, str]:
+def _fits(stream: BufferedIOBase, encoding: str, *, seal: bool = False) -> tuple[bool, str]:
     """Whether every byte decodes, and no NUL is among the characters; with the SHA-256 of all bytes if asked for."""
     digest = hashlib.sha256()
     decoder: codecs.IncrementalDecoder | None = codecs.getincrementaldecoder(encoding)("strict")
@@ -64,7 +64,7 @@ def _fits(stream: IO[bytes], encoding: str, *, seal: bool = False) -> tuple[bool
             digest.update(chunk)
 
 
-def _looks_chinese(stream: IO[bytes]) -> bool:
+def _looks_chinese(stream: BufferedIOBase) -> bool:
     """Whether most of the non-ASCII characters belong to GB2312, the everyday set."""
     everyday = total = 0
     for text in _decode(stream, "gb18030"):
@@ -81,7 +81,7 @@ def _in_gb2312(character: str) -> bool:
         return False
 
 
-def _decode(stream: IO[bytes], encoding: str) -> Iterator[str]:
+def _decode(stream: BufferedIOBase, encoding: str) -> Iterator[str]:
     decoder = codecs.getincrementaldecoder(encoding)("strict")
     stream.seek(0)
     while chunk := stream.read(CHUNK):

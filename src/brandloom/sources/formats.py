@@ -13,7 +13,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
-from typing import IO, cast
 
 import pyarrow.parquet as pq
 from duckdb import DuckDBPyConnection
@@ -135,7 +134,7 @@ def _cell_type(at: int, name: str) -> str:
     return f"'c{at}': '{name}'"
 
 
-def _read_heading(stream: IO[bytes], file: str, kind: str) -> tuple[str, tuple[str, ...]]:
+def _read_heading(stream: io.BufferedIOBase, file: str, kind: str) -> tuple[str, tuple[str, ...]]:
     """The delimiter and the headings, from the first record."""
     head = codecs.getincrementaldecoder("utf-8-sig")().decode(stream.read(MAX_HEADING_BYTES))
     line = _outside_quotes(head).splitlines()[0] if head.strip() else ""
@@ -167,8 +166,8 @@ def _headings(cells: list[str], file: str) -> tuple[str, ...]:
     return tuple(named)
 
 
-def _reading(path: Path, packed: bool) -> IO[bytes]:
-    return cast(IO[bytes], gzip.open(path, "rb")) if packed else path.open("rb")
+def _reading(path: Path, packed: bool) -> io.BufferedIOBase:
+    return gzip.open(path, "rb") if packed else path.open("rb")
 
 
 def _fingerprint(path: Path) -> str:

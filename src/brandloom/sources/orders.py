@@ -36,7 +36,8 @@ def prepare_lines(job: Job, staged: Staged, *, properties: str) -> None:
     have, duck = staged.positions, job.staging
     texts = ", ".join(f"p.{name}" if name in have else f"CAST(NULL AS VARCHAR) AS {name}" for name in _TEXTS)
     # CASE, because coalesce would trim every name before it looks whether one is needed.
-    product = f"CASE WHEN p.product IS NULL THEN nullif(trim(p.name), '') ELSE p.product END" if {"product", "name"} <= have.keys() else \
+    either = "CASE WHEN p.product IS NULL THEN nullif(trim(p.name), '') ELSE p.product END"
+    product = either if {"product", "name"} <= have.keys() else \
         "p.product" if "product" in have else "p.name" if "name" in have else "CAST(NULL AS VARCHAR)"
     quantity, quantity_raw = ("p.quantity", "p.quantity_raw") if "quantity" in have else ("CAST(1 AS DOUBLE)", "CAST(NULL AS VARCHAR)")
     price = "p.unit_price" if "unit_price" in have else "CAST(NULL AS DOUBLE)"

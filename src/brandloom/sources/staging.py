@@ -78,7 +78,6 @@ def stage(duck: DuckEngine, source: Source, positions: dict[str, int], columns: 
     relation = source.typed({positions[name]: PLAIN[columns[name].reads][0] for name in plain})
     inner += [f"{_text(at, source.types[at])} AS c{at}" for at in others]
     outer += [f"c{at}" for at in others]
-    made = ", ".join(outer)
     said = [name for name in SAME_LINE if name in positions]
     said += [f"{name}_raw" for name in said if columns[name].reads in READ_LATER and name not in plain]
     same = f"hash({', '.join(said)})" if said else "CAST(0 AS UBIGINT)"
@@ -87,7 +86,7 @@ def stage(duck: DuckEngine, source: Source, positions: dict[str, int], columns: 
         connection.execute(f"DROP TABLE IF EXISTS {table}")
     with _in_file_order(connection):
         try:
-            connection.execute(f"CREATE TEMP TABLE staged AS SELECT *, {same} AS same FROM (SELECT {made} "
+            connection.execute(f"CREATE TEMP TABLE staged AS SELECT *, {same} AS same FROM (SELECT {', '.join(outer)} "
                                f"FROM (SELECT {', '.join(inner)} FROM {relation}))")
         except (duckdb.InvalidInputException, duckdb.IOException) as error:
             raise DataError(_("{file} cannot be read: {reason}."), file=source.name, reason=_first_line(error)) from error
