@@ -8,6 +8,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import lightgbm as lgb
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -18,7 +19,8 @@ from brandloom import predict
 from brandloom.engine import DuckEngine, Engine, ensure_tables, read_sql, tables
 from brandloom.engine.spark import translate
 from brandloom.errors import ConfigError, DataError, NotFittedError
-from brandloom.predict.features import FEATURES, examples
+from brandloom.predict.features import FEATURES, examples, reader
+from brandloom.predict.learners import fit_trees
 from brandloom.predict.metrics import Judged, auc, average_precision, captured, expected_calibration_error, judge
 from brandloom.predict.reasons import SAID, THEMES, UNSAID, themes
 from brandloom.predict.scorers import Scores
@@ -105,6 +107,40 @@ def test_contributions_sum_to_the_log_odds(shop: Any) -> None:
         np.testing.assert_allclose(themes(parts).sum(axis=1), parts.sum(axis=1), atol=1e-9)
 
 
+@pytest.mark.parametrize("objective", ["binary", "gamma"])
+def test_shapley_values_are_those_of_lightgbm(objective: str) -> None:
+    rng = np.random.default_rng(3)
+    x = np.round(np.exp(rng.normal(size=(900, len(FEATURES)))), 1)
+    x[rng.random(x.shape) < 0.1] = np.nan
+    x[:, :4] = np.nan_to_num(x[:, :4]) - 1.0  # never missing in training
+    y = np.exp(rng.normal(np.log1p(np.nan_to_num(x[:, 9])) * (x[:, 0] > 0.5), 0.3))
+    trees = fit_trees(x, (y > 1.5) * 1.0 if objective == "binary" else y, np.ones(len(x)), objective=objective, seed=1)
+    x[::3, 2] = np.nan  # but when scoring
+    wanted = lgb.Booster(model_str=trees.text).predict(x, pred_contrib=True)
+    parts, base = trees.contributions(x)
+    np.testing.assert_allclose(np.column_stack([parts, np.full(len(x), base)]), wanted, atol=1e-12)
+    assert np.array_equal(trees.contributions(x[5:6])[0], parts[5:6])
+    assert trees.contributions(x[:0])[0].shape == (0, len(FEATURES))
+
+
+def test_a_tree_that_never_splits_is_all_base() -> None:
+    trees = fit_trees(np.ones((50, len(FEATURES))), np.ones(50), np.ones(50), objective="gamma", seed=0)
+    parts, base = trees.contributions(np.ones((2, len(FEATURES))))
+    assert not parts.any()
+    assert base == pytest.approx(float(trees.raw(np.ones((1, len(FEATURES))))[0]))
+
+
+def test_a_cutoff_is_read_once(shop: Any) -> None:
+    engine, _model = shop
+    early, late = AS_OF - timedelta(days=60), AS_OF - timedelta(days=30)
+    with reader(engine, AS_OF, 30, share=0.5, seed=1) as read:
+        both = read([late, early])
+        engine.execute("UPDATE predict_events SET occurred_at = occurred_at - INTERVAL 9 DAY")
+        assert np.array_equal(read([early]).x, both.x[both.cutoff == 1], equal_nan=True)
+    assert np.array_equal(both.x, examples(engine, [late, early], 30, share=0.5, seed=1).x, equal_nan=True)
+    assert not engine.exists("predict_events")
+
+
 def little(engine: Engine) -> Any:
     from brandloom.predict.cells import cells_from
     return cells_from(examples(engine, [AS_OF - timedelta(days=30)], 30), window_days=30, horizon_days=30)
@@ -136,14 +172,14 @@ def test_saved_and_loaded_it_is_the_same_model(shop: Any, tmp_path: Path) -> Non
     assert "c0001" not in text  # no customer id in a model file
 
 
-def test_same_seed_same_model_whatever_the_row_order_and_later_events(shop: Any) -> None:
+def test_same_seed_same_model_whatever_the_row_order_threads_and_later_events(shop: Any) -> None:
     _engine, model = shop
     rows = simulated()
     np.random.default_rng(0).shuffle(rows)
     other = DuckEngine(threads=2)
     ensure_tables(other)
     put(other, [row for row in rows if row[1] > 0] + [("c0003", -2.0, 999.0), ("stranger", -1.0, 50.0)])
-    again = predict.fit(other, AS_OF)
+    again = predict.fit(other, AS_OF, threads=3)
     assert again == model
     assert predict.fit(other, AS_OF, seed=1) != model
     other.close()

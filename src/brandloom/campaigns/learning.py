@@ -54,7 +54,7 @@ def learn(engine: Engine, workspace: Workspace, *, as_of: datetime | None = None
 
     Args:
         as_of: naive UTC; the day after the last event when None.
-        threads: for scoring. Fitting takes one: on a busy machine LightGBM's threads wait for each other far longer than they work.
+        threads: for the purchase model; results do not depend on it.
     Raises:
         NotFittedError: no orders are loaded, or none before `as_of`.
     """
@@ -80,7 +80,7 @@ def _learn(engine: Engine, as_of: datetime, horizon_days: int, seed: int, thread
     progress(profiles, 1.0)
     training = _("Purchase model")
     progress(training, 0.0)
-    model = predict.fit(engine, as_of, horizon_days=horizon_days, seed=seed,
+    model = predict.fit(engine, as_of, horizon_days=horizon_days, seed=seed, threads=threads,
                         progress=lambda _stage, done: progress(training, 0.8 * done))
     predict.predict(engine, model, as_of, threads=threads, profiles="profiles")
     progress(training, 1.0)

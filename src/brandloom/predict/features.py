@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -50,14 +50,34 @@ class Examples:
         return Examples(self.x[keep], self.bought[keep], self.spend[keep], self.cutoff[keep], self.customer[keep])
 
 
+Reader = Callable[[list[datetime]], Examples]
+"""Examples at cutoffs (latest first) of one sample of customers and one horizon."""
+
+
 def examples(engine: Engine, cutoffs: list[datetime], horizon_days: int, *, share: float = 1.0, seed: int = 0) -> Examples:
     """Read examples at each cutoff (latest first); the label window must have ended for the labels to be true."""
-    with _sampled(engine, max(cutoffs) + timedelta(days=horizon_days), share, seed) as events:
-        parts = [_at_cutoff(engine, cutoff, horizon_days, share=share, seed=seed, events=events) for cutoff in cutoffs]
-    sizes = [table.num_rows for table in parts]
+    with reader(engine, max(cutoffs) + timedelta(days=horizon_days), horizon_days, share=share, seed=seed) as read:
+        return read(cutoffs)
+
+
+@contextmanager
+def reader(engine: Engine, end: datetime, horizon_days: int, *, share: float = 1.0, seed: int = 0) -> Iterator[Reader]:
+    """A function that reads examples whose windows end by `end`; a cutoff asked for again is not read again."""
+    known: dict[datetime, pa.Table] = {}
+    with _sampled(engine, end, share, seed) as events:
+        def read(cutoffs: list[datetime]) -> Examples:
+            for cutoff in cutoffs:
+                if cutoff not in known:
+                    known[cutoff] = _at_cutoff(engine, cutoff, horizon_days, share=share, seed=seed, events=events)
+            return _joined([known[cutoff] for cutoff in cutoffs])
+        yield read
+
+
+def _joined(parts: list[pa.Table]) -> Examples:
     joined = pa.concat_tables(parts)
     return Examples(feature_matrix(joined), _column(joined, "bought"), _column(joined, "spend"),
-                    np.repeat(np.arange(len(parts)), sizes), np.array(joined["customer"].to_pylist(), dtype=object))
+                    np.repeat(np.arange(len(parts)), [table.num_rows for table in parts]),
+                    np.array(joined["customer"].to_pylist(), dtype=object))
 
 
 def feature_matrix(table: pa.Table) -> Floats:

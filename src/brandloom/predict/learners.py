@@ -13,6 +13,7 @@ import numpy as np
 from sklearn.linear_model import LogisticRegression, Ridge
 
 from brandloom.predict.features import FEATURES, Floats
+from brandloom.predict.shapley import PatternTable, pattern_table, shapley_values
 
 LOGGED_FOR_PURCHASE = ("frequency", "days_since_last", "T_days", "monetary_value", "recency_days", "orders_90d",
                        "purchase_days_per_month", "n_products", "active_months", "overdue_ratio", "visits_7d", "carts_30d")
@@ -63,12 +64,9 @@ class Trees:
             return np.empty(0)
         return np.asarray(_booster(self.text).predict(x, raw_score=True, num_threads=threads), dtype=np.float64)
 
-    def contributions(self, x: Floats, threads: int = 1) -> tuple[Floats, float]:
-        """(n, features) exact Shapley values of the trees, and the base they start from (TreeSHAP, Lundberg 2018)."""
-        if len(x) == 0:
-            return np.empty((0, len(FEATURES))), 0.0
-        parts = np.asarray(_booster(self.text).predict(x, pred_contrib=True, num_threads=threads), dtype=np.float64)
-        return parts[:, :-1], float(parts[0, -1])
+    def contributions(self, x: Floats) -> tuple[Floats, float]:
+        """(n, features) exact Shapley values of the trees, and the base they start from."""
+        return shapley_values(_tables(self.text), x)
 
 
 def fit_logistic(x: Floats, y: Floats, weight: Floats) -> Linear:
@@ -83,11 +81,11 @@ def fit_log_money(x: Floats, spend: Floats, weight: Floats) -> Linear:
     return Linear(fitted.logged, fitted.center, fitted.scale, fitted.coefficients, fitted.intercept + float(level))
 
 
-def fit_trees(x: Floats, y: Floats, weight: Floats, *, objective: str, seed: int, threads: int, trees: int = N_TREES) -> Trees:
-    """LightGBM with settings chosen on cutoffs before those that any benchmark judges. `objective`: binary or gamma."""
+def fit_trees(x: Floats, y: Floats, weight: Floats, *, objective: str, seed: int, trees: int = N_TREES) -> Trees:
+    """LightGBM on one thread, with settings chosen on cutoffs before those that any benchmark judges. `objective`: binary or gamma."""
     data = lgb.Dataset(x, y, weight=weight, feature_name=list(FEATURES), params={"verbosity": -1})
     leaf = max(1, min(TREE_PARAMS["min_data_in_leaf"], len(y) // 20))
-    params = {**TREE_PARAMS, "objective": objective, "seed": seed, "num_threads": threads, "min_data_in_leaf": leaf}
+    params = {**TREE_PARAMS, "objective": objective, "seed": seed, "num_threads": 1, "min_data_in_leaf": leaf}
     return Trees(lgb.train(params, data, trees).model_to_string())
 
 
@@ -108,3 +106,8 @@ def _logs(x: Floats, names: tuple[str, ...]) -> Floats:
 @lru_cache(maxsize=64)
 def _booster(text: str) -> lgb.Booster:
     return lgb.Booster(model_str=text)
+
+
+@lru_cache(maxsize=4)
+def _tables(text: str) -> tuple[PatternTable, ...]:
+    return tuple(pattern_table(tree) for tree in _booster(text).dump_model()["tree_info"])

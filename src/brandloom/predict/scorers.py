@@ -37,7 +37,7 @@ class Scorer(Protocol):
     def score(self, x: Floats, threads: int = 1) -> Scores:
         """Predictions for feature rows."""
 
-    def contributions(self, x: Floats, threads: int = 1) -> tuple[Floats, float]:
+    def contributions(self, x: Floats) -> tuple[Floats, float]:
         """(n, features) and a base, in log-odds: base + the sum over features is exactly logit(p) of `score`."""
 
 
@@ -85,8 +85,8 @@ class Blend:
         log_sd = self.spend_power * np.sqrt(((1.0 - p) * sd) ** 2 + spread**2)
         return Scores(p, low, high, spend, spend * np.exp(-Z80 * log_sd), spend * np.exp(Z80 * log_sd))
 
-    def contributions(self, x: Floats, threads: int = 1) -> tuple[Floats, float]:
-        parts, base = self.purchase.trees.contributions(x, threads)
+    def contributions(self, x: Floats) -> tuple[Floats, float]:
+        parts, base = self.purchase.trees.contributions(x)
         mixed = self.weight * parts + (1.0 - self.weight) * self.purchase.linear.contributions(x)
         return mixed, self.weight * base + (1.0 - self.weight) * self.purchase.linear.intercept + self.level.shift
 
@@ -121,7 +121,7 @@ class Cells:
         wide = np.exp(Z80 * self.basket_sd / np.sqrt(days + 2.0))
         return Scores(p, low, high, p * basket, low * basket / wide, high * basket * wide)
 
-    def contributions(self, x: Floats, threads: int = 1) -> tuple[Floats, float]:
+    def contributions(self, x: Floats) -> tuple[Floats, float]:
         row, _repeat = self.cell(x)
         base = float(logit(stretch(np.array([self.base_p]), self.scale))[0])
         by_row = logit(stretch(np.array(self.row_p), self.scale))[row]

@@ -48,7 +48,7 @@ class _BatchScore:
     def _score(self, rows: pa.Table) -> pa.Table:
         x = feature_matrix(rows)
         scores = self.model.scorer.score(x, self.threads)
-        parts, _base = self.model.scorer.contributions(x, self.threads)
+        parts, _base = self.model.scorer.contributions(x)
         n = len(x)
         return pa.table({
             "customer": rows["customer"].cast(pa.string()),

@@ -15,8 +15,7 @@ from datetime import datetime, timedelta
 
 import numpy as np
 
-from brandloom.engine import Engine
-from brandloom.predict.features import Examples, Floats, examples
+from brandloom.predict.features import Examples, Floats, Reader
 from brandloom.predict.learners import Linear
 
 YEAR = timedelta(days=364)  # whole weeks, so weekdays stay in place
@@ -35,14 +34,13 @@ class Level:
     source: str  # 'year_ago' or 'latest'
 
 
-def estimate_level(engine: Engine, model: Linear, train: Examples, as_of: datetime, cutoffs: list[datetime], horizon_days: int,
-                   *, first: datetime, share: float, seed: int) -> Level:
+def estimate_level(read: Reader, model: Linear, train: Examples, as_of: datetime, cutoffs: list[datetime], first: datetime) -> Level:
     """Level for [as_of, as_of + horizon) from errors at the training cutoffs and, where history reaches, a year before."""
     errors = level_errors(model, train)
     past = [as_of - YEAR, *(cutoff - YEAR for cutoff in cutoffs)]
     if len(cutoffs) < 2 or past[-1] - SETTLING < first:
         return Level(CARRY_OVER * float(errors[0]), _step_sd(np.diff(errors)), "latest")
-    before = level_errors(model, examples(engine, past, horizon_days, share=share, seed=seed))
+    before = level_errors(model, read(past))
     step = float(before[0] - np.mean(before[1:]))
     surprise = np.diff(errors) - np.diff(before[1:])  # what last year did not foretell of this year's known steps
     return Level(SEASON_WEIGHT * step, _step_sd(surprise), "year_ago")

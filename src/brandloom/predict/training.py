@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -12,8 +13,8 @@ from brandloom.engine import Engine, scalar
 from brandloom.errors import ConfigError, NotFittedError
 from brandloom.i18n import _
 from brandloom.predict.cells import MIN_HISTORY_DAYS, fit_cells
-from brandloom.predict.features import FEATURES, Examples, Floats, examples
-from brandloom.predict.learners import Trees, fit_log_money, fit_logistic, fit_trees
+from brandloom.predict.features import FEATURES, Examples, Floats, Reader, reader
+from brandloom.predict.learners import N_TREES, Trees, fit_log_money, fit_logistic, fit_trees
 from brandloom.predict.metrics import Judged, judge
 from brandloom.predict.model import ModelCard, PurchaseModel
 from brandloom.predict.scorers import Blend, Pair, Scorer
@@ -28,6 +29,7 @@ MIN_PER_CLASS = 25  # buyers, and people who did not buy, at a usable cutoff
 MAX_TRAINING_CUSTOMERS = 40_000
 N_MEMBERS = 6
 MEMBER_TREES = 80
+TYPICAL_ROWS = 20_000  # rows that the members' mean spread is taken over, at most
 WEIGHTS = (0.5, 0.25, 0.75, 0.0, 1.0)
 
 LIMITS_ALWAYS = _("It tells who is likely to buy, not whom a message would persuade.")
@@ -54,7 +56,7 @@ def fit(engine: Engine, as_of: datetime, *, horizon_days: int = 30, seed: int = 
 
     Args:
         horizon_days: length of the window to predict, 1 to 365.
-        threads: of LightGBM; results do not depend on it.
+        threads: bootstrap members fitted at once; results do not depend on it.
         progress: called with a stage and the share done.
     Raises:
         NotFittedError: no purchase, or less than two days of history, before `as_of`.
@@ -65,40 +67,47 @@ def fit(engine: Engine, as_of: datetime, *, horizon_days: int = 30, seed: int = 
     tell("train", 0.0)
     history = read_history(engine, as_of)
     share = min(1.0, MAX_TRAINING_CUSTOMERS / history.people)
-    rows, cutoffs = read_examples(engine, history, as_of, horizon_days, share=share, seed=seed)
-    if rows is None or len(cutoffs) < 2:
-        cells, rows, cutoff = fit_cells(engine, as_of, horizon_days, history.first, share=share, seed=seed)
-        tell("train", 1.0)
-        return PurchaseModel(cells, _card(cells, rows, [cutoff], None, history, as_of, horizon_days, seed))
-    weight, power, judged = _out_of_time(engine, rows.where(rows.cutoff == 0), cutoffs[0], horizon_days, history, share=share,
-                                  seed=seed, threads=threads)
-    tell("train", 0.4)
-    level = _level(engine, rows, as_of, cutoffs, horizon_days, history, share, seed)
-    blend = fit_blend(rows, weight=weight, level=level, seed=seed, threads=threads, spend_power=power,
-                      progress=lambda done: tell("train", 0.4 + 0.6 * done))
-    return PurchaseModel(blend, _card(blend, rows, cutoffs, judged, history, as_of, horizon_days, seed))
+    with reader(engine, as_of, horizon_days, share=share, seed=seed) as read:
+        rows, cutoffs = read_examples(read, history, as_of, horizon_days)
+        if rows is not None and len(cutoffs) > 1:
+            weight, power, judged = _out_of_time(read, rows.where(rows.cutoff == 0), cutoffs[0], horizon_days, history, seed=seed,
+                                                 threads=threads)
+            tell("train", 0.4)
+            blend = fit_blend(rows, weight=weight, level=_level(read, rows, as_of, cutoffs, history), seed=seed, threads=threads,
+                              spend_power=power, progress=lambda done: tell("train", 0.4 + 0.6 * done))
+            return PurchaseModel(blend, _card(blend, rows, cutoffs, judged, history, as_of, horizon_days, seed))
+    cells, rows, cutoff = fit_cells(engine, as_of, horizon_days, history.first, share=share, seed=seed)
+    tell("train", 1.0)
+    return PurchaseModel(cells, _card(cells, rows, [cutoff], None, history, as_of, horizon_days, seed))
 
 
 def fit_blend(rows: Examples, *, weight: float, level: Level, seed: int, threads: int, spend_power: float = 1.0,
               members: int = N_MEMBERS, progress: Callable[[float], None] = lambda done: None) -> Blend:
-    """Fit the blend on these rows, and its bootstrap members on resampled customers."""
+    """Fit the blend on these rows, and its bootstrap members on resampled customers: `threads` members at once, one thread each."""
     ones = np.ones(len(rows))
-    purchase = _purchase_pair(rows, ones, seed, threads)
-    basket = _basket_pair(rows, ones, seed, threads)
     people, inverse = np.unique(rows.customer, return_inverse=True)
-    pairs, baskets = [], []
-    for k in range(members):
+
+    def member(k: int) -> tuple[Pair, Pair]:
         # a customer's rows stay together: rows of one person at several cutoffs are not independent
         counts = np.random.default_rng([seed, k]).multinomial(len(people), np.full(len(people), 1 / len(people)))
         weights = counts[inverse].astype(float)
-        pairs.append(_purchase_pair(rows.where(weights > 0), weights[weights > 0], seed + k + 1, threads, MEMBER_TREES))
-        baskets.append(_basket_pair(rows.where(weights > 0), weights[weights > 0], seed + k + 1, threads, MEMBER_TREES))
-        progress((k + 1) / members)
+        drawn, weights = rows.where(weights > 0), weights[weights > 0]
+        return (_purchase_pair(drawn, weights, seed + k + 1, MEMBER_TREES), _basket_pair(drawn, weights, seed + k + 1, MEMBER_TREES))
+
+    pairs: list[tuple[Pair, Pair]] = []
+    with ThreadPoolExecutor(threads) as pool:
+        whole = pool.submit(_purchase_pair, rows, ones, seed), pool.submit(_basket_pair, rows, ones, seed)
+        for pair in pool.map(member, range(members)):
+            pairs.append(pair)
+            progress(len(pairs) / members)
+        purchase, basket = whole[0].result(), whole[1].result()
     logged = np.log(sigmoid(purchase.raw(rows.x, weight, threads))) + basket.raw(rows.x, 0.5, threads)
     scale = float(np.log(np.sum(np.exp(logged)) / np.sum(np.exp(spend_power * logged))))
-    return Blend(purchase, basket, tuple(pairs), tuple(baskets), weight, level, spend_power=spend_power, spend_log_scale=scale,
-                 typical_sd=_typical([pair.raw(rows.x, weight, threads) for pair in pairs]),
-                 basket_sd=_typical([pair.raw(rows.x, 0.5, threads) for pair in baskets]))
+    some = rows.x[::-(-len(rows) // TYPICAL_ROWS)]
+    return Blend(purchase, basket, tuple(one for one, _ in pairs), tuple(other for _, other in pairs), weight, level,
+                 spend_power=spend_power, spend_log_scale=scale,
+                 typical_sd=_typical([one.raw(some, weight, threads) for one, _ in pairs]),
+                 basket_sd=_typical([other.raw(some, 0.5, threads) for _, other in pairs]))
 
 
 def read_history(engine: Engine, as_of: datetime) -> History:
@@ -121,13 +130,12 @@ def read_history(engine: Engine, as_of: datetime) -> History:
     return History(row["first"], row["last"], row["buyers"], max(row["buyers"], int(str(on_file))))
 
 
-def read_examples(engine: Engine, history: History, as_of: datetime, horizon_days: int, *, share: float,
-                  seed: int) -> tuple[Examples | None, list[datetime]]:
+def read_examples(read: Reader, history: History, as_of: datetime, horizon_days: int) -> tuple[Examples | None, list[datetime]]:
     """Training rows for a model as of this moment and their cutoffs, latest first; None where no cutoff is usable."""
     cutoffs = training_cutoffs(history, as_of, horizon_days)
     if not cutoffs:
         return None, []
-    rows = examples(engine, cutoffs, horizon_days, share=share, seed=seed)
+    rows = read(cutoffs)
     good = _usable(rows, len(cutoffs))
     return (rows.where(rows.cutoff < good), cutoffs[:good]) if good else (None, [])
 
@@ -149,8 +157,8 @@ def _usable(rows: Examples, cutoffs: int) -> int:
     return cutoffs
 
 
-def _out_of_time(engine: Engine, latest: Examples, cutoff: datetime, horizon_days: int, history: History, *, share: float,
-                 seed: int, threads: int) -> tuple[float, float, Judged | None]:
+def _out_of_time(read: Reader, latest: Examples, cutoff: datetime, horizon_days: int, history: History, *, seed: int,
+                 threads: int) -> tuple[float, float, Judged | None]:
     """Do at the latest training cutoff what `fit` does at `as_of`, and judge it on what followed.
 
     Returns:
@@ -158,10 +166,10 @@ def _out_of_time(engine: Engine, latest: Examples, cutoff: datetime, horizon_day
         the power of expected spend, and the rows that the card's metrics come from: before either was chosen on them, and
         none where history is too short for a second look back.
     """
-    older, cutoffs = read_examples(engine, history, cutoff, horizon_days, share=share, seed=seed)
+    older, cutoffs = read_examples(read, history, cutoff, horizon_days)
     if older is None:
         return 0.5, 1.0, None
-    level = _level(engine, older, cutoff, cutoffs, horizon_days, history, share, seed)
+    level = _level(read, older, cutoff, cutoffs, history)
     blend = fit_blend(older, weight=0.5, level=level, seed=seed, threads=threads)
     losses = {w: _log_loss(latest.bought, sigmoid(blend.purchase.raw(latest.x, w, threads) + level.shift)) for w in WEIGHTS}
     best = min(WEIGHTS, key=lambda w: float(losses[w].mean()))
@@ -171,10 +179,8 @@ def _out_of_time(engine: Engine, latest: Examples, cutoff: datetime, horizon_day
     return weight, fit_spend_power(scores.spend, latest.spend), Judged.of(scores, latest.bought, latest.spend)
 
 
-def _level(engine: Engine, rows: Examples, as_of: datetime, cutoffs: list[datetime], horizon_days: int, history: History,
-           share: float, seed: int) -> Level:
-    return estimate_level(engine, fit_logistic(rows.x, rows.bought, np.ones(len(rows))), rows, as_of, cutoffs, horizon_days,
-                          first=history.first, share=share, seed=seed)
+def _level(read: Reader, rows: Examples, as_of: datetime, cutoffs: list[datetime], history: History) -> Level:
+    return estimate_level(read, fit_logistic(rows.x, rows.bought, np.ones(len(rows))), rows, as_of, cutoffs, history.first)
 
 
 def fit_spend_power(predicted: Floats, actual: Floats) -> float:
@@ -196,16 +202,16 @@ def fit_spend_power(predicted: Floats, actual: Floats) -> float:
     return float(np.clip(fitted[1], 0.9, 1.3))
 
 
-def _purchase_pair(rows: Examples, weight: Floats, seed: int, threads: int, trees: int = 120) -> Pair:
+def _purchase_pair(rows: Examples, weight: Floats, seed: int, trees: int = N_TREES) -> Pair:
     return Pair(fit_logistic(rows.x, rows.bought, weight),
-                fit_trees(rows.x, rows.bought, weight, objective="binary", seed=seed, threads=threads, trees=trees))
+                fit_trees(rows.x, rows.bought, weight, objective="binary", seed=seed, trees=trees))
 
 
-def _basket_pair(rows: Examples, weight: Floats, seed: int, threads: int, trees: int = 120) -> Pair:
+def _basket_pair(rows: Examples, weight: Floats, seed: int, trees: int = N_TREES) -> Pair:
     """Spend of those who buy: log-linear (steady on whales) and gamma trees (sharp elsewhere)."""
     some = rows.spend > 0
     x, spend, weight = rows.x[some], rows.spend[some], weight[some]
-    fitted: Trees = fit_trees(x, spend, weight, objective="gamma", seed=seed, threads=threads, trees=trees)
+    fitted: Trees = fit_trees(x, spend, weight, objective="gamma", seed=seed, trees=trees)
     return Pair(fit_log_money(x, spend, weight), fitted)
 
 

@@ -62,16 +62,21 @@ class Recommender:
         return (f"Recommender(as_of={self.as_of:%Y-%m-%d}, products={len(self.products)}, sold={int(self.sold.sum())}, "
                 f"weights={self.weights}, tuned_on={self.tuned_on})")
 
-    def evidence(self, histories: Histories) -> tuple[Any, Any]:
-        """Scaled 'again' and 'together' of every person for every product that is sold, sparse (n_people, n_products)."""
+    def evidence(self, histories: Histories) -> tuple[Any, Floats]:
+        """Scaled 'again' (sparse) and 'together' (dense) of every person for every product sold, each (n_people, n_products)."""
         again = histories_matrix(histories, again_weight(histories), len(self.products))
-        together = histories_matrix(histories, recent_weight(histories), len(self.products)) @ self.neighbours
-        return _scale(again, self.sold), _scale(together, self.sold)
+        together: Floats = (histories_matrix(histories, recent_weight(histories), len(self.products)) @ self.neighbours).toarray()
+        together *= self.sold
+        highest = together.max(axis=1, initial=0.0)
+        together /= np.where(highest > 0, highest, 1.0)[:, None]
+        return _scale(again, self.sold), together
 
-    def blend(self, again: Any, together: Any, weights: Weights | None = None) -> Floats:
+    def blend(self, again: Any, together: Floats, weights: Weights | None = None) -> Floats:
         """One score per person and product, dense; 0 where there is no evidence or the product is not sold."""
         w = weights or self.weights
-        scores: Floats = (w.again * again + w.together * together).toarray()
+        scores: Floats = w.together * together
+        person = np.repeat(np.arange(again.shape[0]), np.diff(again.indptr))
+        scores[person, again.indices] += w.again * again.data  # a person's products are all different
         scores += w.popular * self.popular * self.sold
         return scores
 
@@ -92,7 +97,7 @@ def _score(rows: pa.Table, model: Recommender, k: int) -> pa.Table:
     again, together = model.evidence(histories)
     person, rank, code, score = top(model.blend(again, together), k)
     w = model.weights
-    pieces = np.stack([w.again * _at(again, person, code), w.together * _at(together, person, code),
+    pieces = np.stack([w.again * _at(again, person, code), w.together * together[person, code],
                        w.popular * model.popular[code]])
     reason = pieces.argmax(axis=0)
     because = np.where(reason == 0, code, -1)
@@ -109,7 +114,7 @@ def top(scores: Floats, k: int) -> tuple[Ints, Ints, Ints, Floats]:
     Scores are compared as whole millionths: sums that differ only by the order of adding are equal on every engine.
     """
     floor = np.maximum(_kth_at_least(scores, k) - 1e-6, 0.4e-6)[:, None]
-    person, code = np.nonzero(scores >= floor)  # a dozen or two of a thousand products, the best k certainly among them
+    person, code = np.divmod(np.flatnonzero(scores >= floor), scores.shape[1])  # a dozen or two of a thousand products, the best k certainly among them
     whole = np.rint(scores[person, code] * 1e6).astype(np.int64)
     order = np.lexsort((code, -whole, person))
     person, code, whole = person[order], code[order], whole[order]
@@ -153,7 +158,9 @@ def _scale(scores: Any, sold: npt.NDArray[np.bool_]) -> Any:
     rows = np.repeat(np.arange(scores.shape[0]), np.diff(scores.indptr))
     data = scores.data * sold[scores.indices]
     highest = np.zeros(scores.shape[0])
-    np.maximum.at(highest, rows, data)
+    filled = np.flatnonzero(np.diff(scores.indptr))
+    if len(filled):
+        highest[filled] = np.maximum.reduceat(data, scores.indptr[filled])
     divisor = np.where(highest > 0, highest, 1.0)[rows]
     return sparse.csr_matrix((data / divisor, scores.indices, scores.indptr), shape=scores.shape)
 
