@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from brandloom.content.brief import Brief
-from brandloom.content.checks.adlaw import ALWAYS_ON, Hit, check_terms, exemptions, find_terms
+from brandloom.content.checks.adlaw import ALWAYS_ON, Hit, exemptions, find_terms
 from brandloom.content.checks.claims import check_claims, claims
 from brandloom.content.checks.copied import check_copied
 from brandloom.content.checks.figures import Figure, figures, known_figures
@@ -25,11 +25,13 @@ from brandloom.content.checks.form import (
     check_slots,
     mask,
 )
+from brandloom.content.checks.packs import JURISDICTIONS, sectors
+from brandloom.content.checks.review import Objection, Review, check_law, review
 from brandloom.content.facts import SLOTS, Facts
 from brandloom.i18n import _
 
-__all__ = ["ALWAYS_ON", "LENGTHS", "PARTS", "SLOT", "Figure", "Finding", "Hit", "Severity", "check", "check_brief", "check_text",
-           "claims", "exemptions", "figures", "find_terms"]
+__all__ = ["ALWAYS_ON", "JURISDICTIONS", "LENGTHS", "PARTS", "SLOT", "Figure", "Finding", "Hit", "Objection", "Review", "Severity", "check",
+           "check_brief", "check_text", "claims", "exemptions", "figures", "find_terms", "review", "sectors"]
 
 
 def check(slots: object, facts: Facts, *, language: str, channel: str = "email",
@@ -70,7 +72,7 @@ def check_brief(brief: Brief) -> list[Finding]:
     texts = [("offer.text", brief.offer.text, None), *(("facts", fact.text, fact.proof) for fact in brief.facts)]
     found = []
     for place, text, proof in texts:
-        for item in [*check_forbidden(text or "", place), *check_terms(text or "", place)]:
+        for item in [*check_forbidden(text or "", place), *check_law(text or "", place)]:
             if item.severity == "ban" or proof is None:
                 found.append(item)
     return found
@@ -84,5 +86,7 @@ def _check_figures(text: str, place: str, facts: Facts) -> list[Finding]:
 
 
 def _check_law(text: str, place: str, language: str, names: Sequence[str], packs: Sequence[str]) -> list[Finding]:
-    """Chinese terms are looked for in any language: a few listed terms are Latin (NO.1, TOP1)."""
-    return check_terms(SLOT.sub(" ", text), place, names=names, packs=packs if language == "zh" else ("absolute",))
+    """The rules of every shop, and those of the sectors that packs name; slots keep their width so that places hold."""
+    kinds = ("general", *(name for name in packs if name in sectors()))
+    bare = SLOT.sub(lambda match: " " * len(match.group()), text)
+    return check_law(bare, place, names=names, sectors=kinds, language=language if language == "en" else "zh")

@@ -1,28 +1,52 @@
-"""Terms of Chinese advertising law: packs of words and patterns, exceptions per rule, the longest hit wins."""
+"""The term list of Chinese advertising law: packs of words and patterns, exceptions per rule, the longest hit wins."""
 
 from __future__ import annotations
 
 import csv
-import re
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from typing import cast
 
-from brandloom.content.checks.finding import Finding, Severity, finding
-from brandloom.content.checks.normalise import fold, unmask
+from brandloom import i18n
+from brandloom.content.checks.concepts import Lexicon, Token
+from brandloom.content.checks.finding import Severity
+from brandloom.content.checks.normalise import read
+from brandloom.content.checks.rules import Condition, Rule, Step
 from brandloom.i18n import _
 
 ALWAYS_ON = ("absolute", "guarantee", "invest", "authority", "medical")
 """Packs for every shop; 'medical' because only licensed medical advertisers may use its words (art. 17)."""
-NAME_EXEMPTION = "6-4"
-"""Article of the SAMR guide: an absolute term inside a product's own name."""
+_LEVELS = {
+    "ban": _("'{excerpt}' must not stand in an advertisement."),
+    "evidence": _("'{excerpt}' needs a proof: source, date and scope."),
+    "caution": _("'{excerpt}' is lawful only in some cases; a person should decide."),
+}
+_ADVICE = {
+    "ban": _("Leave it out, or say a fact that can be verified."),
+    "evidence": _("Name source, date and scope, and keep the proof."),
+    "caution": _("Let a person decide; prefer a fact."),
+}
+# Pack -> sectors it is for ('-' before one that it is not for, none for all) and its articles in English.
+_PACKS: dict[str, tuple[tuple[str, ...], str]] = {
+    "absolute": ((), "Advertising Law of China, art. 9(3)"),
+    "authority": ((), "Advertising Law of China, art. 9(2), 11, 12; Trademark Law art. 14"),
+    "guarantee": ((), "Advertising Law of China, art. 16, 17, 18, 28"),
+    "invest": (("-realestate",), "Advertising Law of China, art. 25"),
+    "superstition": ((), "Advertising Law of China, art. 9(8)"),
+    "medical": (("-medical",), "Advertising Law of China, art. 17"),
+    "food": (("food", "alcohol", "infant_formula"), "Food Safety Law of China, art. 73"),
+    "cosmetics": (("cosmetics",), "Cosmetics Regulations of China, art. 43"),
+    "education": (("education",), "Advertising Law of China, art. 24"),
+    "realestate": (("realestate",), "Advertising Law of China, art. 26"),
+}
 
 
 @dataclass(frozen=True)
 class Hit:
-    """One listed term in a text, in the spelling of the normalised text."""
+    """One listed term in a text, in its normalised spelling; `start` and `end` are places in the text as given."""
 
     term: str
     start: int
@@ -31,110 +55,92 @@ class Hit:
     rule: str
     level: Severity
     basis: str
-
-
-@dataclass
-class _Rule:
-    pack: str
-    name: str
-    level: Severity
-    basis: str
-    terms: list[str] = field(default_factory=list)
-    patterns: list[re.Pattern[str]] = field(default_factory=list)
-    exceptions: list[re.Pattern[str]] = field(default_factory=list)
-    _word: re.Pattern[str] | None = None
-
-    def word(self) -> re.Pattern[str] | None:
-        if self._word is None and self.terms:
-            longest_first = sorted(self.terms, key=lambda term: -len(term))
-            self._word = re.compile("(?=(" + "|".join(map(re.escape, longest_first)) + "))", re.IGNORECASE)
-        return self._word
-
-    def hits(self, text: str) -> Iterable[Hit]:
-        spans = [(m.start(1), m.end(1)) for m in self.word().finditer(text)] if self.word() else []  # type: ignore[union-attr]
-        spans += [m.span() for pattern in self.patterns for m in pattern.finditer(text) if m.group()]
-        excused = [m.span() for pattern in self.exceptions for m in pattern.finditer(text)] if spans else []
-        for start, end in spans:
-            if not any(low <= start and end <= high for low, high in excused):
-                yield Hit(text[start:end], start, end, self.pack, self.name, self.level, self.basis)
+    disguised: bool = False
 
 
 def find_terms(text: str, packs: Sequence[str] = ALWAYS_ON) -> list[Hit]:
-    """All listed terms of a text, in order of place; of overlapping ones the longest.
+    """All listed terms of a text, in order of place; of overlapping ones the longest, and one as written before a disguised one.
 
     Args:
         packs: names of the packs to apply: absolute, authority, cosmetics, education, food, guarantee, invest, medical,
             realestate, superstition.
     """
-    text = fold(text)
-    plain = _longest(hit for rule in _rules() if rule.pack in packs for hit in rule.hits(text))
-    bare = unmask(text)
-    if bare.text == text:
-        return plain
-    hidden = []
-    for hit in _longest(hit for rule in _rules() if rule.pack in packs for hit in rule.hits(bare.text)):
-        start, end = bare.source_span(hit.start, hit.end)
-        # Without fillers a term may arise across two words; only one whose letters were disguised adds something.
-        if text[start:end] != hit.term and not any(start < other.end and other.start < end for other in plain):
-            hidden.append(Hit(hit.term, start, end, hit.pack, hit.rule, hit.level, hit.basis))
-    return sorted([*plain, *hidden], key=lambda hit: hit.start)
-
-
-def check_terms(text: str, place: str, *, names: Sequence[str] = (), packs: Sequence[str] = ALWAYS_ON) -> list[Finding]:
-    """Findings for the terms of one place; a term inside a product's own name is a caution that names the exemption."""
-    folded = fold(text)
-    named = [match.span() for name in names if name for match in re.finditer(re.escape(fold(name)), folded, re.IGNORECASE)]
-    found = []
-    for hit in find_terms(text, packs):
-        seen = folded[hit.start:hit.end]
-        if any(start <= hit.start and hit.end <= end for start, end in named):
-            found.append(finding("ad-law", "caution", place, seen, _("'{excerpt}' is part of a product's name, which article "
-                                 "{exemption} of the SAMR guide allows; make sure it is the registered name."),
-                                 article=hit.basis, exemption=NAME_EXEMPTION))
-        elif seen != hit.term:
-            found.append(finding("ad-law", hit.level, place, seen, _("'{excerpt}' is a disguised spelling of '{term}', a term "
-                                 "of pack '{pack}'."), article=hit.basis, term=hit.term, pack=hit.pack))
-        else:
-            found.append(finding("ad-law", hit.level, place, seen, _LEVELS[hit.level], article=hit.basis, pack=hit.pack))
-    return found
+    reading = read(text)
+    tokens = _lexicon().find(reading)
+    excused: dict[str, list[Token]] = defaultdict(list)
+    for token in tokens:
+        if token.name.endswith("!"):
+            excused[token.name[:-1]].append(token)
+    wanted = [token for token in tokens if token.name in _rows() and _rows()[token.name]["pack"] in packs
+              and not any(other.start <= token.start and token.end <= other.end for other in excused[token.name])]
+    plain = _longest([], (token for token in wanted if not token.disguised))
+    return [_hit(text, reading.source_span(token.start, token.end), token)
+            for token in sorted(_longest(plain, (token for token in wanted if token.disguised)), key=lambda token: token.start)]
 
 
 def exemptions() -> dict[str, str]:
     """The nine situations in which an absolute term is no breach: article of the SAMR guide -> its text."""
-    return {row["article"]: row["text"] for row in _rows("ad_exemptions.zh.tsv")}
+    return {row["article"]: row["text"] for row in _table("ad_exemptions.zh.tsv")}
 
 
-_LEVELS = {
-    "ban": _("'{excerpt}' must not stand in an advertisement (pack '{pack}')."),
-    "evidence": _("'{excerpt}' needs a proof: source, date and scope (pack '{pack}')."),
-    "caution": _("'{excerpt}' is lawful only in some cases; a person should decide (pack '{pack}')."),
-}
-
-
-def _longest(hits: Iterable[Hit]) -> list[Hit]:
-    chosen: list[Hit] = []
-    for hit in sorted(hits, key=lambda item: (item.start - item.end, item.start)):
-        if not any(hit.start < other.end and other.start < hit.end for other in chosen):
-            chosen.append(hit)
-    return sorted(chosen, key=lambda hit: hit.start)
-
-
-def _rows(name: str) -> list[dict[str, str]]:
-    lines = files("brandloom.content").joinpath("data", name).read_text("utf-8").splitlines()
-    return list(csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE))
+def listed_rules() -> list[Rule]:
+    """The list as rules, one per name and level; absolute terms may be exempt."""
+    rules = []
+    for key, row in _rows().items():
+        sectors, english = _PACKS[row["pack"]]
+        excuses = [*([(Condition(key + "!", "="),)] if key + "!" in listed_words() else []), (Condition("apple", "="),), (Condition("deny", "<", 3),), (Condition("service_style", "="),),
+                   (Condition("warn", "~~"),)]
+        if row["pack"] == "superstition":
+            excuses.append((Condition("fortune_ok", "="),))
+        level = cast(Severity, row["level"])
+        rules.append(Rule(f"cn.list.{row['rule']}", level, "rank" if row["pack"] == "absolute" else "",
+                          {"en": english, "zh": row["basis"]}, _both(_LEVELS[level]), _both(_ADVICE[level]), ((Step(key, 0),),),
+                          tuple(excuses), (), frozenset(name for name in sectors if not name.startswith("-")),
+                          frozenset(name[1:] for name in sectors if name.startswith("-"))))
+    return rules
 
 
 @cache
-def _rules() -> tuple[_Rule, ...]:
-    rules: dict[str, _Rule] = {}
-    for row in _rows("ad_terms.zh.tsv"):
-        key = f"{row['rule']}:{row['level']}"
-        rule = rules.setdefault(key, _Rule(row["pack"], row["rule"], cast(Severity, row["level"]), row["basis"]))
-        if row["kind"] == "term":
-            rule.terms.append(row["value"])
-        elif row["kind"] == "regex":
-            rule.patterns.append(re.compile(row["value"], re.IGNORECASE))
-        else:
-            is_term = row["kind"] == "except_term"
-            rule.exceptions.append(re.compile(re.escape(row["value"]) if is_term else row["value"], re.IGNORECASE))
-    return tuple(rules.values())
+def listed_words() -> dict[str, tuple[list[str], list[str]]]:
+    """Concept -> terms and patterns; the exceptions of a rule are a concept of their own, with '!' at its end."""
+    found: dict[str, tuple[list[str], list[str]]] = defaultdict(lambda: ([], []))
+    for row in _table("ad_terms.zh.tsv"):
+        key = f"{row['rule']}:{row['level']}" + ("!" if row["kind"].startswith("except") else "")
+        found[key][row["kind"].endswith("regex")].append(row["value"] if row["kind"].endswith("regex") else row["value"].lower())
+    return dict(found)
+
+
+def _both(template: str) -> dict[str, str]:
+    return {"en": template, "zh": i18n.translate(template, "zh")}
+
+
+def _hit(text: str, span: tuple[int, int], token: Token) -> Hit:
+    row = _rows()[token.name]
+    start, end = span
+    return Hit(token.word if token.disguised else text[start:end], start, end, row["pack"], row["rule"], cast(Severity, row["level"]),
+               row["basis"], token.disguised)
+
+
+def _longest(chosen: list[Token], tokens: Iterable[Token]) -> list[Token]:
+    kept = list(chosen)
+    for token in sorted(tokens, key=lambda item: (item.start - item.end, item.start)):
+        if not any(token.start < other.end and other.start < token.end for other in kept):
+            kept.append(token)
+    return kept
+
+
+@cache
+def _lexicon() -> Lexicon:
+    words = listed_words()
+    return Lexicon({name: terms for name, (terms, _bodies) in words.items()}, {name: bodies for name, (_terms, bodies) in words.items()})
+
+
+@cache
+def _rows() -> dict[str, dict[str, str]]:
+    """Rule and level -> one of its rows."""
+    return {f"{row['rule']}:{row['level']}": row for row in _table("ad_terms.zh.tsv") if not row["kind"].startswith("except")}
+
+
+def _table(name: str) -> list[dict[str, str]]:
+    lines = files("brandloom.content").joinpath("data", name).read_text("utf-8").splitlines()
+    return list(csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE))

@@ -26,6 +26,10 @@ class Finding:
     values: tuple[tuple[str, str], ...] = ()
     article: str | None = None
     """What the rule rests on, where it is law."""
+    span: tuple[int, int] | None = None
+    """Characters of the text as given, where the check knows them."""
+    suggestion: str | None = None
+    """What would be right, or what proof is needed."""
 
     @property
     def blocks(self) -> bool:

@@ -5,15 +5,23 @@ from __future__ import annotations
 import csv
 import re
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from importlib.resources import files
 
 from opencc import OpenCC
 
-_INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u2064\ufe00-\ufe0f\ufeff\U000e0000-\U000e007f]")
-_HAN = r"\u3400-\u4dbf\u4e00-\u9fff"
-_FILLER = re.compile(r"[\s.·•・‧∙⋅。_*~|/\\^+=#@&\-—–'\"`()\[\]{}<>☆★♥❤✨🔥]|[\U0001f000-\U0001faff]")
+_INVISIBLE = re.compile("[\u00ad\u180e\u200b-\u200f\u2028-\u202e\u2060-\u2064\ufe00-\ufe0f\ufeff\U000e0000-\U000e007f]")
+_KEYCAP = "\u20e3"
+HAN = r"\u3400-\u4dbf\u4e00-\u9fff"
+_FILL = r"[\s.·•・‧∙⋅。，、,;；:：!！_*~|/\\^+=#&\-—–'\"“”‘’`()\[\]{}<>【】「」『』《》☆★♥❤✨☝☀-⛿✀-➿]|[\U0001f000-\U0001faff]"
+_FILLERS = re.compile(rf"(?:(?<=[{HAN}])(?:{_FILL})+(?=[{HAN}a-z0-9○])|(?<=[a-z0-9])(?:{_FILL})+(?=[{HAN}]))")
+_SPELLED = re.compile(r"(?<![a-z0-9])[a-z0-9@$!](?:[\s.\-_*]{1,3}[a-z0-9@$!](?![a-z0-9])){1,}")
+_LEET = re.compile(r"[a-z0-9@$!|]*(?:[a-z][0-9@$!|]|[0-9@$!|][a-z])[a-z0-9@$!|]*")
+_FIGURES = str.maketrans("0134578@$!|", "oieastbasii")
+_LOOKALIKES = str.maketrans("аеорсухкмтнвіјѕԁɡοανρτικυεαϲ", "aeopcyxkmthbijsdgoavptikueac")
+HARD_STOPS = frozenset("，。！？；：、,!?;:\n")
 
 
 @dataclass(frozen=True)
@@ -21,10 +29,49 @@ class Folded:
     """A text in one spelling; `origin[i]` is the place of character i in the text it was made from."""
 
     text: str
-    origin: tuple[int, ...]
+    origin: Sequence[int]
 
     def source_span(self, start: int, end: int) -> tuple[int, int]:
         return self.origin[start], self.origin[end - 1] + 1
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A text as it is read: `text` folded and in lower case, `bare` besides without the usual disguises."""
+
+    source: str
+    text: str
+
+    @cached_property
+    def bare(self) -> Folded:
+        """Without fillers inside words, look-alikes and letters written as figures; places are those of `text`."""
+        return unmask(self.text)
+
+    @cached_property
+    def _origin(self) -> list[int]:
+        return [place for place, character in enumerate(self.source) for _copy in _TABLE[ord(character)]]
+
+    def source_span(self, start: int, end: int) -> tuple[int, int]:
+        """Place in the source of a stretch of `text`."""
+        return self._origin[start], self._origin[end - 1] + 1
+
+
+class _Table(dict[int, str]):
+    """What each character becomes; filled as characters are met."""
+
+    def __missing__(self, code: int) -> str:
+        character = chr(code)
+        hidden = character == _KEYCAP or _INVISIBLE.match(character)
+        self[code] = plain = "" if hidden else _simplify(unicodedata.normalize("NFKC", character)).lower()
+        return plain
+
+
+_TABLE = _Table()
+
+
+def read(text: str) -> Reading:
+    """Half width, simplified, lower case, without what nobody sees; character by character, so that places are kept."""
+    return Reading(text, text.translate(_TABLE))
 
 
 def strip_invisible(text: str) -> str:
@@ -38,41 +85,58 @@ def fold(text: str) -> str:
 
 
 def unmask(text: str) -> Folded:
-    """A folded text without the fillers put inside words and with homophones, look-alikes and pinyin spelled out."""
-    kept = [(character, place) for place, character in enumerate(text) if not _FILLER.match(character)]
-    letters, origin = "".join(c for c, _place in kept), [place for _c, place in kept]
-    for pattern, plain in _variants():
-        letters, origin = _replace(letters, origin, pattern, plain)
-    return Folded(letters, tuple(origin))
+    """A folded text without the fillers put inside words and with look-alikes spelled out."""
+    letters, origin = _replace(text, range(len(text)), _SPELLED, lambda match: [
+        place for place in range(match.start(), match.end()) if text[place] not in " .-_*\t\n"])
+    letters, origin = _replace(letters, origin, _FILLERS, lambda _match: [])
+    pattern, plain = _variants()
+    letters, origin = _respell(letters, origin, pattern, plain)
+    if not letters.isascii():
+        letters = letters.translate(_LOOKALIKES)
+    # Figures stand for letters one for one, so places stay.
+    return Folded(_LEET.sub(lambda match: match.group().translate(_FIGURES), letters), origin)
 
 
-def _replace(letters: str, origin: list[int], pattern: re.Pattern[str], plain: str) -> tuple[str, list[int]]:
+def _replace(letters, origin, pattern, kept):  # type: ignore[no-untyped-def]
+    pieces: list[str] = []
+    places: list[int] = []
+    last = 0
+    for match in pattern.finditer(letters):
+        pieces.append(letters[last:match.start()])
+        places += origin[last:match.start()]
+        stay = kept(match)
+        pieces.append("".join(letters[place] for place in stay))
+        places += [origin[place] for place in stay]
+        last = match.end()
+    if not last:
+        return letters, origin
+    return "".join([*pieces, letters[last:]]), [*places, *origin[last:]]
+
+
+def _respell(letters: str, origin: Sequence[int], pattern: re.Pattern[str], plain: dict[str, str]) -> tuple[str, Sequence[int]]:
     out: list[str] = []
     places: list[int] = []
     last = 0
     for match in pattern.finditer(letters):
         start, end = match.span()
-        out.append(letters[last:start] + plain)
+        word = plain[match.group()]
+        out.append(letters[last:start] + word)
         # The first letter keeps the first place and the others the last, so that a span covers all that was replaced.
-        places += origin[last:start] + [origin[start]] + [origin[end - 1]] * (len(plain) - 1)
+        places += [*origin[last:start], origin[start], *[origin[end - 1]] * (len(word) - 1)]
         last = end
-    return "".join([*out, letters[last:]]), places + origin[last:]
+    if not last:
+        return letters, origin
+    return "".join([*out, letters[last:]]), [*places, *origin[last:]]
 
 
 @cache
-def _variants() -> tuple[tuple[re.Pattern[str], str], ...]:
-    """Disguises by longest first; a pinyin syllable counts only beside a Chinese character."""
+def _variants() -> tuple[re.Pattern[str], dict[str, str]]:
+    """Disguises, longest first."""
     rows = csv.DictReader(files("brandloom.content").joinpath("data", "ad_variants.zh.tsv").read_text("utf-8").splitlines(),
                           delimiter="\t", quoting=csv.QUOTE_NONE)
-    pairs = sorted(((row["disguise"], row["plain"]) for row in rows), key=lambda pair: -len(pair[0]))
-    return tuple((re.compile(_pattern(disguise), re.IGNORECASE), plain) for disguise, plain in pairs)
-
-
-def _pattern(disguise: str) -> str:
-    word = re.escape(disguise)
-    if not disguise.isascii():
-        return word
-    return rf"(?<![A-Za-z0-9]){word}(?=[{_HAN}])|(?<=[{_HAN}]){word}(?![A-Za-z0-9])"
+    plain = {row["disguise"]: row["plain"] for row in rows}
+    words = sorted(plain, key=lambda word: -len(word))
+    return re.compile("|".join(map(re.escape, words))), plain
 
 
 @cache

@@ -1,0 +1,132 @@
+"""Rule packs by jurisdiction: read from data, each with its version and the day of its last review."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from functools import cache
+from importlib.resources import files
+from typing import Any, cast
+
+import yaml
+
+from brandloom.content.checks.adlaw import listed_rules, listed_words
+from brandloom.content.checks.concepts import Lexicon
+from brandloom.content.checks.finding import Severity
+from brandloom.content.checks.rules import Condition, Rule, parse_condition, parse_match
+from brandloom.errors import DataError
+from brandloom.i18n import _
+
+JURISDICTIONS = ("cn", "eu", "uk", "us")
+
+
+@dataclass(frozen=True)
+class Pack:
+    """The rules of one jurisdiction.
+
+    `exemptions` are the situations in which an absolute term is lawful: article -> conditions, any of which is enough.
+    """
+
+    jurisdiction: str
+    version: str
+    reviewed: date
+    rules: tuple[Rule, ...]
+    exemptions: Mapping[str, tuple[tuple[Condition, ...], ...]]
+    lexicon: Lexicon
+
+
+def sector_of(name: str | None) -> str:
+    """The sector a name stands for, in English or Chinese; `general` when absent.
+
+    Raises:
+        DataError: nobody knows the name.
+    """
+    if name is None or not str(name).strip():
+        return "general"
+    wanted = re.sub(r"[\s_\-]+", " ", str(name)).strip().lower()
+    known = _sectors()
+    if wanted not in known:
+        raise DataError(_("Unknown sector '{name}'. Sectors: {sectors}, or their Chinese names."), name=name,
+                        sectors=", ".join(sectors()))
+    return known[wanted]
+
+
+def sectors() -> list[str]:
+    """Names of all sectors."""
+    return sorted(set(_sectors().values()))
+
+
+@cache
+def open_pack(jurisdiction: str) -> Pack:
+    """The pack of a jurisdiction.
+
+    Raises:
+        DataError: there is none of that name.
+    """
+    if jurisdiction not in JURISDICTIONS:
+        raise DataError(_("Unknown jurisdiction '{name}'. Jurisdictions: {known}."), name=jurisdiction, known=", ".join(JURISDICTIONS))
+    data = _read(f"{jurisdiction}.yaml")
+    words: dict[str, list[str]] = {}
+    patterns: dict[str, list[str]] = {}
+    for file in data["words"]:
+        part = _read(file)
+        for name, line in (part.get("words") or {}).items():
+            words.setdefault(name, []).extend(_split(str(line)))
+        for name, line in (part.get("patterns") or {}).items():
+            patterns.setdefault(name, []).append(str(line))
+    rules = [_rule(row, data["laws"]) for row in data["rules"]]
+    exemptions = {article: tuple(parse_condition(line) for line in lines) for article, lines in (data.get("exempt") or {}).items()}
+    if data.get("listed"):
+        rules += listed_rules()
+        for name, (terms, bodies) in listed_words().items():
+            words[name], patterns[name] = [*terms], [*bodies]
+    needed = {name for rule in rules for name in _names(rule)} | {c.name for group in exemptions.values() for line in group for c in line}
+    for name in needed - words.keys() - patterns.keys():
+        # A Chinese word may stand in a rule as itself.
+        if name.isascii():
+            raise ValueError(f"{jurisdiction}: no words for {name}")
+        words[name] = [name]
+    used = [{name: group[name] for name in group if name in needed} for group in (words, patterns)]
+    return Pack(jurisdiction, str(data["version"]), data["reviewed"], tuple(rules), exemptions, Lexicon(used[0], used[1]))
+
+
+def _rule(row: Mapping[str, Any], laws: Mapping[str, Mapping[str, str]]) -> Rule:
+    named = [str(name) for name in row.get("sectors", ())]
+    return Rule(row["id"], cast(Severity, row["level"]), row.get("group", ""), _source(laws[row["law"]], str(row["article"])), row["reason"],
+                row["suggest"], tuple(parse_match(line) for line in row["match"]), _conditions(row.get("unless", ())),
+                _conditions(row.get("only", ())), frozenset(name for name in named if not name.startswith("-")),
+                frozenset(name[1:] for name in named if name.startswith("-")))
+
+
+def _source(law: Mapping[str, str], article: str) -> dict[str, str]:
+    """'9(3)' is 第9条第(3)项; an article that begins with a letter is named as it is."""
+    if not article[:1].isdigit():
+        return {"en": f"{law['en']}, {article}".rstrip(", "), "zh": f"{law['zh']} {article}".rstrip()}
+    zh = "、".join("第" + re.sub(r"\((\d+)\)", r"条第\1项", part) + ("" if "(" in part else "条") for part in article.split(", "))
+    return {"en": f"{law['en']}, art. {article}", "zh": f"{law['zh']}{zh}"}
+
+
+def _conditions(lines: Iterable[str]) -> tuple[tuple[Condition, ...], ...]:
+    return tuple(parse_condition(line) for line in lines)
+
+
+def _names(rule: Rule) -> set[str]:
+    return ({step.name for steps in rule.match for step in steps} | {c.name for group in rule.unless + rule.only for c in group})
+
+
+def _split(line: str) -> list[str]:
+    words = line.split("|") if "|" in line else line.split()
+    return [word.strip() for word in words if word.strip()]
+
+
+@cache
+def _sectors() -> dict[str, str]:
+    return {alias.strip().lower(): name for name, line in _read("sectors.yaml").items() for alias in [name.replace("_", " "), *str(line).split("|")]}
+
+
+def _read(name: str) -> dict[str, Any]:
+    text = files("brandloom.content").joinpath("data", "law", name).read_text("utf-8")
+    return cast("dict[str, Any]", yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)))
+

@@ -1,0 +1,204 @@
+"""Is a text lawful where it will be read? One verdict, and for every objection its rule, place, reason and way out."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date
+from functools import cache
+from typing import Any, Literal
+
+from brandloom import i18n
+from brandloom.content.checks.finding import Finding, Severity
+from brandloom.content.checks.normalise import read
+from brandloom.content.checks.packs import Pack, open_pack, sector_of
+from brandloom.content.checks.rules import Rule, Scene
+from brandloom.errors import DataError
+from brandloom.i18n import _
+
+Verdict = Literal["pass", "needs_proof", "block"]
+LANGUAGES = ("zh", "en")
+_HAN = re.compile("[\u3400-\u4dbf\u4e00-\u9fff]")
+_NAMES = re.compile("name|brand|model|trademark|series|title|品名|名称|品牌|型号|商标|系列|书名", re.IGNORECASE)
+_ORDER: dict[Severity, int] = {"ban": 0, "evidence": 1, "caution": 2}
+_EXEMPT = _("'{excerpt}' is an absolute term that article {article} of the SAMR guide of 2023 allows here: {situation}")
+_PROVEN = _("'{excerpt}' is borne out by the record given; keep it as the proof.")
+_KEEP = _("Keep the proof at hand; nothing needs to change.")
+_DISGUISED = _("A disguised spelling counts as the word itself.")
+
+
+@dataclass(frozen=True)
+class Objection:
+    """One finding of a review; `span` counts characters of the text as it was given."""
+
+    rule: str
+    severity: Severity
+    source: str
+    span: tuple[int, int]
+    excerpt: str
+    reason: str
+    suggestion: str
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"rule": self.rule, "severity": self.severity, "source": self.source, "span": list(self.span), "excerpt": self.excerpt,
+                "reason": self.reason, "suggestion": self.suggestion}
+
+
+@dataclass(frozen=True)
+class Review:
+    """What a review found, in order of place."""
+
+    verdict: Verdict
+    findings: tuple[Objection, ...]
+    language: str
+    jurisdictions: tuple[str, ...]
+    sector: str
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"verdict": self.verdict, "findings": [item.to_dict() for item in self.findings]}
+
+
+@dataclass(frozen=True)
+class _Found:
+    start: int
+    end: int
+    rule: Rule
+    severity: Severity
+    exemption: str | None = None
+
+
+def review(text: str, *, language: str | None = None, sector: str | None = None, jurisdiction: str | None = None,
+           facts: object = None, words_in: str | None = None, today: date | None = None) -> Review:
+    """Review one text under the law of advertising.
+
+    Args:
+        language: of the text, zh or en; seen from the text when absent.
+        sector: what is advertised, in English or Chinese (`sectors()`); `general` when absent.
+        jurisdiction: cn, eu, uk or us; when absent cn for Chinese, and for English all of eu, uk and us.
+        facts: a JSON record or a list of them that the text may rest on: names of products excuse absolute terms inside them, and a
+            claim that a record states needs no other proof.
+        words_in: language of the reasons; that of the text when absent.
+    Returns:
+        `block` when something is forbidden, `needs_proof` when something has to be proven, `pass` otherwise, cautions included.
+    Raises:
+        DataError: an unknown language, sector or jurisdiction.
+    """
+    language = _language(text, language)
+    where = (jurisdiction,) if jurisdiction else ("cn",) if language == "zh" else ("eu", "uk", "us")
+    kind = sector_of(sector)
+    strings = list(_strings(facts))
+    found = [item for name in where for item in _review_in(text, open_pack(name), (kind,), strings, words_in or language)]
+    chosen = _strongest(found)
+    return Review(verdict_of(item.severity for item in chosen), tuple(chosen), language, where, kind)
+
+
+def verdict_of(severities: Iterable[Severity]) -> Verdict:
+    """`block` for a ban, `needs_proof` for missing evidence, else `pass`."""
+    levels = set(severities)
+    return "block" if "ban" in levels else "needs_proof" if "evidence" in levels else "pass"
+
+
+def check_law(text: str, place: str, *, names: Sequence[str] = (), sectors: Sequence[str] = ("general",), jurisdiction: str = "cn",
+              language: str = "zh") -> list[Finding]:
+    """Findings for one place of a draft; a term inside a product's own name is a caution."""
+    strings = [("name", name) for name in names if name]
+    found = _review_in(text, open_pack(jurisdiction), sectors, strings, language)
+    return [Finding("ad-law", item.severity, place, item.excerpt[:80], item.reason.replace("{", "{{").replace("}", "}}"), (), item.source,
+                    item.span, item.suggestion) for item in _strongest(found)]
+
+
+def _review_in(text: str, pack: Pack, sectors: Sequence[str], strings: Sequence[tuple[str, str]], words_in: str) -> list[Objection]:
+    reading = read(text)
+    scene = Scene(reading.text, pack.lexicon.find(reading))
+    found = []
+    for rule in pack.rules:
+        if any(rule.applies_to(sector) for sector in sectors):
+            found += [_Found(start, end, rule, rule.severity) for start, end in scene.spans(rule)]
+    if not found:
+        return []
+    named = [match.span() for key, value in strings if _NAMES.search(key) for match in re.finditer(re.escape(read(value).text), scene.text) if value]
+    proofs = [read(value).text for _key, value in strings]
+    judged = [_judge(item, scene, pack, named, proofs) for item in found]
+    return [_objection(text, reading.source_span(item.start, item.end), item, scene.text, words_in) for item in _outer(judged)]
+
+
+def _judge(item: _Found, scene: Scene, pack: Pack, named: Sequence[tuple[int, int]], proofs: Sequence[str]) -> _Found:
+    """The hit with the level it has after exemptions and the records given."""
+    words = scene.text[item.start:item.end]
+    if any(start <= item.start and item.end <= end for start, end in named):
+        return _Found(item.start, item.end, item.rule, "caution", "6-4" if item.rule.group == "rank" else None)
+    if item.rule.group == "rank":
+        for article, conditions in pack.exemptions.items():
+            if scene.any_of(conditions, item.start, item.end):
+                return _Found(item.start, item.end, item.rule, "caution", article)
+    if item.rule.severity == "evidence" and any(words in proof for proof in proofs):
+        return _Found(item.start, item.end, item.rule, "caution", "proven")
+    return item
+
+
+def _outer(found: Sequence[_Found]) -> list[_Found]:
+    """Of hits that overlap the gravest, of equal ones the longest."""
+    kept: list[_Found] = []
+    for item in sorted(found, key=lambda one: (_ORDER[one.severity], one.start - one.end, one.start)):
+        if not any(item.start < other.end and other.start < item.end for other in kept):
+            kept.append(item)
+    return sorted(kept, key=lambda one: one.start)
+
+
+def _objection(text: str, span: tuple[int, int], item: _Found, folded: str, language: str) -> Objection:
+    excerpt = text[span[0]:span[1]]
+    reason, suggestion = item.rule.reason[language], item.rule.suggestion[language]
+    if item.exemption == "proven":
+        reason, suggestion = i18n.translate(_PROVEN, language), i18n.translate(_KEEP, language)
+    elif item.exemption:
+        reason = i18n.translate(_EXEMPT, language).replace("{article}", item.exemption).replace("{situation}", situation(item.exemption, language))
+        suggestion = i18n.translate(_KEEP, language)
+    reason = reason.replace("{excerpt}", excerpt)
+    return Objection(item.rule.id, item.severity, item.rule.source[language], span, excerpt, reason, suggestion)
+
+
+def _strongest(found: Sequence[Objection]) -> list[Objection]:
+    """Across jurisdictions: the gravest of those that overlap."""
+    kept: list[Objection] = []
+    for item in sorted(found, key=lambda one: (_ORDER[one.severity], one.span[0] - one.span[1], one.span[0])):
+        if not any(item.span[0] < other.span[1] and other.span[0] < item.span[1] for other in kept):
+            kept.append(item)
+    return sorted(kept, key=lambda one: one.span)
+
+
+def _language(text: str, given: str | None) -> str:
+    if given is not None:
+        if given not in LANGUAGES:
+            raise DataError(_("Unknown language '{name}'. Languages: zh, en."), name=given)
+        return given
+    return "zh" if _HAN.search(text) else "en"
+
+
+def _strings(facts: object, key: str = "") -> Iterator[tuple[str, str]]:
+    if isinstance(facts, dict):
+        for name, value in facts.items():
+            yield from _strings(value, str(name))
+    elif isinstance(facts, (list, tuple)):
+        for value in facts:
+            yield from _strings(value, key)
+    elif facts is not None and str(facts).strip():
+        yield key, str(facts)
+
+
+def situation(article: str, language: str) -> str:
+    """What one of the nine exemptions of the SAMR guide is for."""
+    return i18n.translate(_SITUATIONS[article], language)
+
+
+_SITUATIONS = {
+    "5-1": _("it speaks only of the seller's attitude, principles or wishes"),
+    "5-2": _("it speaks only of what the seller strives for"),
+    "5-3": _("it does not speak of the goods offered and misleads nobody"),
+    "6-1": _("it compares only goods of the same brand or company"),
+    "6-2": _("it tells how or when to use or keep the goods"),
+    "6-3": _("it is a grade of a standard that is named"),
+    "6-4": _("it is part of a name, model, registered trademark or patent"),
+    "6-5": _("it is part of an award or title given under state rules"),
+    "6-6": _("it states an order in time or place, or sales facts, within limits of time and area"),
+}
