@@ -15,7 +15,7 @@ from brandloom.content.checks.normalise import HARD_STOPS, Reading
 
 _SPACES = str.maketrans({"-": " ", "\n": " ", "\t": " ", "\u2019": "'", "\u2010": " ", "\u2011": " "})
 _END = ""
-"""Key of a trie node under which the names of the word that ends there lie."""
+"""Key of a trie node under which the words that end there lie: their concepts, themselves, whether their end is open."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,8 @@ class Lexicon:
                 start, end = bare.source_span(token.start, token.end)
                 if (token.name, start) not in seen and text[start:end] != token.word and _one_word(text, bare.origin, token):
                     found.append(Token(token.name, start, end, token.word, True))
-        found += self._by_sound(reading)
+        if not reading.text.isascii():
+            found += self._by_sound(reading)
         return found
 
     def _walk(self, text: str) -> Iterator[Token]:
@@ -74,8 +75,7 @@ class Lexicon:
                 continue
             place = start + 1
             while node is not None:
-                if _END in node:
-                    names, word, is_open = node[_END]
+                for names, word, is_open in node.get(_END, ()):
                     if is_open or not _latin(text[place - 1]) or place == size or not _latin(text[place]):
                         for name in names:
                             yield Token(name, start, place, word)
@@ -97,8 +97,7 @@ class Lexicon:
             node = self._sounds.get(sound)
             place = first + 1
             while node is not None:
-                if _END in node:
-                    names, word, _is_open = node[_END]
+                for names, word, _is_open in node.get(_END, ()):
                     if _genuine(word, units[first:place], reading.bare.text):
                         start, end = reading.bare.source_span(units[first][1], units[place - 1][2])
                         for name in names:
@@ -113,9 +112,7 @@ def _put(root: dict[str, Any], letters: Sequence[str], value: tuple[tuple[str, .
     node = root
     for letter in letters:
         node = node.setdefault(letter, {})
-    if _END in node:
-        value = (tuple(sorted({*node[_END][0], *value[0]})), value[1], value[2])
-    node[_END] = value
+    node.setdefault(_END, []).append(value)
 
 
 def _latin(character: str) -> bool:

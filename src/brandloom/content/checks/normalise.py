@@ -15,7 +15,7 @@ from opencc import OpenCC
 _INVISIBLE = re.compile("[\u00ad\u180e\u200b-\u200f\u2028-\u202e\u2060-\u2064\ufe00-\ufe0f\ufeff\U000e0000-\U000e007f]")
 _KEYCAP = "\u20e3"
 HAN = r"\u3400-\u4dbf\u4e00-\u9fff"
-_FILL = r"[\s.·•・‧∙⋅。，、,;；:：!！_*~|/\\^+=#&\-—–'\"“”‘’`()\[\]{}<>【】「」『』《》☆★♥❤✨☝☀-⛿✀-➿]|[\U0001f000-\U0001faff]"
+_FILL = r"[\s.·•・‧∙⋅。，、,;；:：!！_*~|/\\^+=#&\-—–'\"“”‘’`()\[\]{}<>【】「」『』《》\u2190-\u21ff\u25a0-\u27bf\u2b00-\u2bff♥❤]|[\U0001f000-\U0001faff]"
 _FILLERS = re.compile(rf"(?:(?<=[{HAN}])(?:{_FILL})+(?=[{HAN}a-z0-9○])|(?<=[a-z0-9])(?:{_FILL})+(?=[{HAN}]))")
 _SPELLED = re.compile(r"(?<![a-z0-9])[a-z0-9@$!](?:[\s.\-_*]{1,3}[a-z0-9@$!](?![a-z0-9])){1,}")
 _LEET = re.compile(r"[a-z0-9@$!|]*(?:[a-z][0-9@$!|]|[0-9@$!|][a-z])[a-z0-9@$!|]*")
@@ -62,7 +62,10 @@ class _Table(dict[int, str]):
     def __missing__(self, code: int) -> str:
         character = chr(code)
         hidden = character == _KEYCAP or _INVISIBLE.match(character)
-        self[code] = plain = "" if hidden else _simplify(unicodedata.normalize("NFKC", character)).lower()
+        plain = "" if hidden else _simplify(unicodedata.normalize("NFKC", character)).lower()
+        base = unicodedata.normalize("NFD", plain)[:1]
+        # A letter with a tone mark is pinyin, or an accent that no listed word has.
+        self[code] = plain = base if len(plain) == 1 and base.isascii() else plain
         return plain
 
 
@@ -136,7 +139,15 @@ def _variants() -> tuple[re.Pattern[str], dict[str, str]]:
                           delimiter="\t", quoting=csv.QUOTE_NONE)
     plain = {row["disguise"]: row["plain"] for row in rows}
     words = sorted(plain, key=lambda word: -len(word))
-    return re.compile("|".join(map(re.escape, words))), plain
+    return re.compile("|".join(map(_spelled, words))), plain
+
+
+def _spelled(disguise: str) -> str:
+    """A pinyin syllable counts only as a whole and beside a Chinese character."""
+    word = re.escape(disguise)
+    if not (disguise.isascii() and disguise.isalpha()):
+        return word
+    return rf"(?<![a-z0-9]){word}(?=[{HAN}])|(?<=[{HAN}]){word}(?![a-z0-9])"
 
 
 @cache
