@@ -28,7 +28,7 @@ def build_profiles(engine: Engine, as_of: datetime) -> int:
 def profile_query(as_of: datetime) -> tuple[str, dict[str, Value]]:
     """The SELECT of whole profiles and its values: features and habits share one pass over the order lines."""
     select = f"WITH {read_sql('customers', 'profile_features').rstrip()},\n{read_sql('customers', 'profile_habits')}"
-    return select, {"as_of": as_of, **sample_values(1.0, 0)}
+    return select, {"as_of": as_of, "whole": True, **sample_values(1.0, 0)}
 
 
 def profile_features(engine: Engine, as_of: datetime, table: str, *, share: float = 1.0, seed: int = 0) -> int:
@@ -48,7 +48,7 @@ def feature_query(as_of: datetime, *, share: float = 1.0, seed: int = 0, events:
         events: the table to read, where a caller has put aside the events of the customers it needs.
     """
     parts = read_sql("customers", "profile_features").replace("FROM events\n", f"FROM {events}\n")
-    return f"WITH {parts}SELECT * FROM features", {"as_of": as_of, **sample_values(share, seed)}
+    return f"WITH {parts}SELECT * FROM features", {"as_of": as_of, "whole": share >= 1 or events != "events", **sample_values(share, seed)}
 
 
 def sample_values(share: float, seed: int) -> dict[str, Value]:

@@ -11,7 +11,7 @@ from scipy.stats import rankdata
 from brandloom.predict.features import Floats
 from brandloom.predict.scorers import Scores
 
-MAX_ROWS = 50_000  # judged at most; beyond it intervals are narrower than anything decided by them
+MAX_ROWS = 20_000  # judged at most; beyond it intervals are narrower than anything decided by them
 Metric = Callable[["Judged"], float]
 
 
