@@ -117,6 +117,8 @@ def purchase(result: dict[str, Any]) -> list[str]:
             f"Judged out of time; our settings were chosen on {result.get('tuned_on', '?')}. Brier score, calibration error (ece), mae and "
             "rmse are better when lower, the others when higher; differences are paired over customers.",
             f"Purchase within 30 days, mean over the cutoffs {', '.join(buys['cutoffs'])}:", _models(buys, {}),
+            "Share of ten equally filled bins of the prediction whose observed share of buyers lies within the 80 % interval, at each cutoff: "
+            + ", ".join(number(share, 2) for share in buys["interval_coverage_of_bins"]) + ".",
             f"Spend within 90 days, mean over the cutoffs {', '.join(spends['cutoffs'])}:", _models(spends, {"mae": 0, "rmse": 0})]
 
 

@@ -17,7 +17,7 @@ import platform
 import subprocess
 import sys
 import time
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import lightgbm as lgb
@@ -60,7 +60,8 @@ def main() -> None:
     asked = parser.parse_args()
     engine = load(asked.data)
     result = {
-        "commit": commit(), "python": platform.python_version(), "machine": platform.machine(), "data": asked.data.name,
+        "commit": commit(), "at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "python": platform.python_version(), "machine": platform.machine(), "data": asked.data.name,
         "seed": asked.seed, "draws": DRAWS, "tuned_on": "cutoffs up to 2011-07-01, and other shops for the season rule",
         "purchase_30_days": judge_purchase(engine, asked.seed), "spend_90_days": judge_spend(engine, asked.seed),
     }
