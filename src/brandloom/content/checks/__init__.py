@@ -6,12 +6,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
-from brandloom.content.brief import Brief
+from brandloom.content.brief import Brief, Offer
 from brandloom.content.checks.adlaw import ALWAYS_ON, Hit, exemptions, find_terms
-from brandloom.content.checks.claims import check_claims, claims
+from brandloom.content.checks.claims import claims
 from brandloom.content.checks.copied import check_copied
-from brandloom.content.checks.figures import Figure, figures, known_figures
+from brandloom.content.checks.figures import Figure, figures
 from brandloom.content.checks.finding import Finding, Severity, finding
 from brandloom.content.checks.form import (
     LENGTHS,
@@ -25,13 +26,14 @@ from brandloom.content.checks.form import (
     check_slots,
     mask,
 )
+from brandloom.content.checks.ground import Ground, ground
 from brandloom.content.checks.packs import JURISDICTIONS, sectors
+from brandloom.content.checks.records import check_against, unborne
 from brandloom.content.checks.review import Objection, Review, check_law, review
 from brandloom.content.facts import SLOTS, Facts
-from brandloom.i18n import _
 
 __all__ = ["ALWAYS_ON", "JURISDICTIONS", "LENGTHS", "PARTS", "SLOT", "Figure", "Finding", "Hit", "Objection", "Review", "Severity", "check",
-           "check_brief", "check_text", "claims", "exemptions", "figures", "find_terms", "review", "sectors"]
+           "check_against", "check_brief", "check_text", "claims", "exemptions", "figures", "find_terms", "review", "sectors"]
 
 
 def check(slots: object, facts: Facts, *, language: str, channel: str = "email",
@@ -53,8 +55,7 @@ def check(slots: object, facts: Facts, *, language: str, channel: str = "email",
         found += check_length(text, place, channel, language)
         found += check_language(text, place, language, [*facts.names, *facts.evidence])
         found += check_forbidden(text, place)
-        found += _check_figures(text, place, facts)
-        found += check_claims(mask(text, facts.names), place, evidence=evidence)
+        found += _check_facts(text, place, facts)
         found += check_copied(text, place, language, evidence)
         found += _check_law(text, place, language, facts.names, packs)
     return found
@@ -63,8 +64,8 @@ def check(slots: object, facts: Facts, *, language: str, channel: str = "email",
 def check_text(text: str, language: str, *, evidence: Sequence[str] = (), packs: Sequence[str] = ALWAYS_ON) -> list[Finding]:
     """Check pasted copy of any length: slots, forbidden content, figures and claims beyond `evidence`, advertising law."""
     facts = Facts(lines=(), evidence=tuple(evidence), names=(), slots=frozenset(SLOTS))
-    return [*check_slots(text, "text", facts.slots), *check_forbidden(text, "text"), *_check_figures(text, "text", facts),
-            *check_claims(mask(text, ()), "text", evidence=evidence), *_check_law(text, "text", language, (), packs)]
+    return [*check_slots(text, "text", facts.slots), *check_forbidden(text, "text"), *_check_facts(text, "text", facts),
+            *_check_law(text, "text", language, (), packs)]
 
 
 def check_brief(brief: Brief) -> list[Finding]:
@@ -78,11 +79,21 @@ def check_brief(brief: Brief) -> list[Finding]:
     return found
 
 
-def _check_figures(text: str, place: str, facts: Facts) -> list[Finding]:
-    known = known_figures((*facts.evidence, *facts.names), facts.offer, facts.currency)
-    plain = mask(text, facts.names)
-    return [finding("figure", "ban", place, item.text, _("'{excerpt}' is a figure that no fact gives."))
-            for item in figures(plain) if (item.kind, item.value) not in known]
+def _check_facts(text: str, place: str, facts: Facts) -> list[Finding]:
+    """Figures and claims that the facts do not bear out; what stands inside a name the facts give is no claim."""
+    known = _ground_of((*facts.evidence, *facts.lines, *facts.names), facts.offer, facts.currency)
+    return [finding("figure" if claim.is_figure else "claim", claim.severity, place, claim.excerpt, claim.template, said=claim.said)
+            for claim in unborne(mask(text, facts.names), known)]
+
+
+@lru_cache(maxsize=64)
+def _ground_of(evidence: tuple[str, ...], offer: Offer, currency: str) -> Ground:
+    """What one brief bears out: its facts, and the offer as a record."""
+    saving = {"percent_off": "discount percent", "amount_off": "discount"}.get(offer.kind)
+    terms: dict[str, object] = {"min order": offer.min_order, "offer until": offer.until}
+    if saving and offer.value is not None:
+        terms[saving] = f"{offer.value:f}%" if offer.kind == "percent_off" else f"{currency} {offer.value:f}"
+    return ground([{"facts": list(evidence)}, {name: value for name, value in terms.items() if value is not None}], currency=currency)
 
 
 def _check_law(text: str, place: str, language: str, names: Sequence[str], packs: Sequence[str]) -> list[Finding]:

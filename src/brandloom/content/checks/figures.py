@@ -1,194 +1,316 @@
-"""Every figure of a text, in English and Chinese, as a kind and a value that can be compared with the facts."""
+"""Every figure of a text, in English and Chinese, as a kind and a value in one unit, so that it can be compared with the facts."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
-from functools import lru_cache
 
-from brandloom.content.brief import Offer
 from brandloom.content.checks.normalise import fold
 
 _DIGITS = {"零": 0, "〇": 0, "一": 1, "二": 2, "两": 2, "三": 3, "四": 4, "五": 5, "六": 6, "七": 7, "八": 8, "九": 9}
-_UNITS = {"十": 10, "百": 100, "千": 1000, "万": 10_000, "亿": 100_000_000}
+_TENS = {"十": 10, "百": 100, "千": 1000, "万": 10_000, "亿": 100_000_000}
 _SMALL = ("two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve", "thirteen", "fourteen",
           "fifteen", "sixteen", "seventeen", "eighteen", "nineteen", "twenty")
 _WORDS = {word: number for number, word in enumerate(_SMALL, start=2)} | {
     "thirty": 30, "forty": 40, "fifty": 50, "sixty": 60, "seventy": 70, "eighty": 80, "ninety": 90, "hundred": 100,
     "thousand": 1000, "million": 1_000_000, "dozen": 12, "hundreds": 100, "thousands": 1000, "millions": 1_000_000,
     "dozens": 12}
+_SINGLE = {"a": 1, "an": 1, "one": 1, "single": 1}
+_PARTS = {"½": "0.5", "¼": "0.25", "¾": "0.75"}
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
-_MONEY_SIGNS = {"£": "GBP", "$": "USD", "€": "EUR", "¥": "CNY",
-                "pound": "GBP", "pounds": "GBP", "quid": "GBP", "pence": "GBP",
-                "gbp": "GBP", "英镑": "GBP", "镑": "GBP",
-                "dollar": "USD", "dollars": "USD", "usd": "USD", "美元": "USD",
-                "euro": "EUR", "euros": "EUR", "eur": "EUR", "欧元": "EUR",
-                "元": "CNY", "块": "CNY", "块钱": "CNY", "yuan": "CNY", "rmb": "CNY",
-                "cny": "CNY", "人民币": "CNY"}
-_DURATIONS = {"second": "s", "sec": "s", "秒": "s", "minute": "min", "min": "min", "分钟": "min",
-              "hour": "h", "hr": "h", "h": "h",
-              "小时": "h", "钟头": "h", "day": "d", "天": "d", "日": "d",
-              "week": "w", "周": "w", "星期": "w", "礼拜": "w", "month": "m",
-              "个月": "m", "year": "y", "yr": "y", "年": "y"}
-
-_NUMBER = r"\d[\d,]*(?:\.\d+)?"
+_CURRENCIES = {"GBP": "£ pound pounds quid gbp 英镑 镑", "USD": "$ us$ dollar dollars buck bucks usd 美元 美金 刀",
+               "EUR": "€ euro euros eur 欧元", "CNY": "¥ yuan rmb cny 元 块 块钱 人民币 圆", "JPY": "yen jpy 日元", "KRW": "₩ krw 韩元",
+               "INR": "₹ inr rupees 卢比", "HKD": "hk$ hkd 港币 港元", "CAD": "c$ cad", "AUD": "a$ aud", "CHF": "chf"}
+MONEY_SIGNS = {sign: currency for currency, signs in _CURRENCIES.items() for sign in signs.split()}
+_MINOR = {"p": "GBP", "pence": "GBP", "penny": "GBP", "cents": "", "cent": "", "分钱": "CNY", "毛": "CNY", "毛钱": "CNY", "角": "CNY"}
+# kind, base unit, then unit spellings by their size in that unit
+_MEASURES: tuple[tuple[str, str, dict[str, str]], ...] = (
+    ("duration", "h", {"1/3600": "second seconds sec secs s 秒 秒钟", "1/60": "minute minutes min mins 分钟",
+                       "1": "hour hours hr hrs h 小时 个小时 钟头 个钟头 个钟",
+                       "24": "day days d 天 日 working-day working-days business-day business-days 个工作日 工作日 night nights 晚 昼夜",
+                       "168": "week weeks wk wks 周 星期 个星期 礼拜 个礼拜 fortnight"}),
+    ("duration", "mo", {"1": "month months mth mths 个月 月", "12": "year years yr yrs 年 年份", "120": "decade decades"}),
+    ("length", "mm", {"1": "mm millimetre millimetres millimeter millimeters 毫米", "10": "cm cms centimetre centimetres centimeter centimeters 厘米 公分",
+                      "1000": "m metre metres meter meters 米", "1000000": "km kilometre kilometres kilometer kilometers 公里 千米",
+                      "25.4": "inch inches in \" ″ 英寸 寸", "304.8": "ft foot feet 英尺", "914.4": "yd yard yards 码", "1609344": "mile miles 英里"}),
+    ("mass", "g", {"0.001": "mg milligram milligrams 毫克", "1": "g gr gram grams gramme grammes 克", "500": "斤 市斤", "50": "两",
+                   "1000": "kg kgs kilo kilos kilogram kilograms 千克 公斤", "28.349523": "oz ounce ounces 盎司", "453.59237": "lb lbs 磅",
+                   "1000000": "tonne tonnes 吨"}),
+    ("volume", "ml", {"1": "ml mls millilitre millilitres milliliter milliliters cc 毫升", "10": "cl centilitre centilitres centiliter",
+                      "100": "dl", "1000": "l ltr litre litres liter liters 升 公升", "568.26125": "pint pints 品脱", "3785.41": "gallon gallons 加仑",
+                      "29.5735": "fl-oz floz fluid-ounces"}),
+    ("area", "m2", {"1": "m² m2 sqm square-metres square-meters 平方米 平米 平 ㎡", "0.0001": "cm² cm2 平方厘米", "666.6667": "亩", "10000": "hectares hectare 公顷"}),
+    ("power", "W", {"1": "w watt watts 瓦", "1000": "kw kilowatt kilowatts 千瓦", "735.5": "hp horsepower 马力 匹"}),
+    ("energy", "Wh", {"1": "wh 瓦时", "1000": "kwh 度电 千瓦时"}),
+    ("calories", "kcal", {"1": "kcal calories calorie 大卡 千卡 卡路里", "0.2390057": "kj 千焦"}),
+    ("charge", "mAh", {"1": "mah 毫安 毫安时", "1000": "ah 安时"}),
+    ("voltage", "V", {"1": "v volt volts 伏 伏特"}), ("current", "A", {"1": "a amp amps 安培", "0.001": "ma"}),
+    ("temperature", "C", {"1": "°c degrees degree ℃ 度 摄氏度 °"}), ("colour temperature", "K", {"1": "k kelvin 开尔文"}),
+    ("storage", "MB", {"1": "mb 兆", "1024": "gb", "1048576": "tb", "0.0009765625": "kb"}),
+    ("frequency", "Hz", {"1": "hz 赫兹", "1000": "khz", "1000000": "mhz", "1000000000": "ghz"}),
+    ("sound", "dB", {"1": "db decibel decibels 分贝"}), ("light", "lm", {"1": "lm lumen lumens 流明"}), ("illuminance", "lx", {"1": "lux lx 勒克斯"}),
+    ("turns", "rpm", {"1": "rpm 转 转每分"}), ("resolution", "px", {"1": "px pixels 像素", "1000000": "megapixel megapixels mp", "10000": "万像素"}),
+    ("weave", "gsm", {"1": "gsm g/m² g/m2"}), ("denier", "D", {"1": "denier 旦"}), ("pressure", "bar", {"1": "bar 巴", "0.001": "mbar", "0.01": "kpa", "10": "mpa"}),
+    ("speed", "km/h", {"1": "km/h kph 公里/小时 码时速", "1.609344": "mph"}),
+)
+UNITS = {name.replace("-", " "): (kind, base, Decimal(size.split("/")[0]) / Decimal(size.split("/")[1] if "/" in size else 1))
+         for kind, base, sizes in _MEASURES for size, names in sizes.items() for name in names.split()}
+_NUMBER = r"\d[\d,]*(?:\.\d+)?(?:\s?[½¼¾])?|\.\d+|[½¼¾]"
 _WORD = "(?:" + "|".join(_WORDS) + ")"
+_SAID = rf"{_WORD}(?:(?:[- ]|\sand\s){_WORD})*(?:\sand\sa\shalf)?"
 _HAN = "[零〇一二两三四五六七八九十百千万亿]"
-_ANY = rf"(?:{_NUMBER}|{_WORD}(?:[- ]{_WORD})*|{_HAN}+)"
+_HAN_NUMBER = rf"\d[\d,]*(?:\.\d+)?\s?[万亿千百]|{_HAN}+(?:点{_HAN}+)?|半"
+_ANY = rf"(?:{_HAN_NUMBER}|{_NUMBER}|\b{_SAID}\b|\b(?:one|a|an)\sand\sa\shalf\b|\bhalf(?:\san?)?\b|\bone\sand\sa\shalf\b|\b(?:an?|one)\b)"
+_JOIN = r"\s*(?:-|–|—|~|～|\bto\b|\band\b|\bor\b|至|到|或|x|×|\*|\bby\b|乘以?)\s*"
 _MONTH = (r"(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|"
           r"aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)")
-_SIGN = "[£$€¥]"
-_LATIN_MONEY = "(?:pounds?|quid|pence|gbp|dollars?|usd|euros?|eur|yuan|rmb|cny)"
-_HAN_MONEY = "(?:英镑|镑|美元|欧元|块钱|块|元|人民币)"
-_EN_SPAN = "(?:seconds?|secs?|minutes?|mins?|hours?|hrs?|h|days?|weeks?|months?|years?|yrs?)"
-_ZH_SPAN = "(?:秒|分钟|个?小时|钟头|天|日|周|个?星期|个?礼拜|个月|年)"
-_MEASURE = ("(?:个|件|款|种|份|次|名|位|人|盒|套|倍|斤|公斤|克|千克|"
-            "毫升|升|米|厘米|毫米|层|支|只|瓶|袋|包|张|片|代|项|道|大|多|余|成|店|家门店|%)")
+_MEASURE_WORD = ("(?:个|件|款|种|份|次|名|位|人|盒|套|倍|层|支|只|瓶|袋|包|张|片|代|项|道|大|多|余|成|店|家门店|%|块|枚|粒|颗|条|双|对|本|册|台|部|箱|罐"
+                 "|杯|泡|节|户|家|档|色|口|根|把|束|朵|页|期|轮|岁|周岁|星|(?<!十)分(?!钟)|场|座|辆|组|遍|抽|枝|辈|孔|格|门|尺)")
 
 
 @dataclass(frozen=True)
 class Figure:
-    """A figure as written and what it means: kind 'percent', 'money', 'date', 'duration' or 'count'."""
+    """A figure and what it means.
+
+    `kind` is 'percent', 'money', 'date', 'count' or a measure such as 'mass'; `number` is in `unit` (currency for money, base unit
+    for a measure); a date has its parts in `day` as '2026-05-03', '05-03' or '05'. `start` and `end` are places in the folded text.
+    """
 
     kind: str
-    value: str
+    number: Decimal
+    unit: str
     text: str
+    start: int
+    end: int
+    day: str = ""
+    casual: bool = False
+    """An indefinite one, as in 'a week' or 一斤: a figure only where a promise stands beside it."""
+
+    @property
+    def value(self) -> str:
+        """Equal for figures that mean the same."""
+        if self.kind == "money":
+            return f"{self.unit} {plain(self.number)}".strip()
+        return self.day or f"{plain(self.number)} {self.unit}".strip()
 
 
 def figures(text: str) -> list[Figure]:
     """All figures of a text; the idiomatic 'one' and 一 are none, nor are numbers inside words."""
-    rest = fold(text)
-    found: list[Figure] = []
+    return [item for item in read_figures(fold(text)) if not item.casual]
+
+
+def read_figures(folded: str) -> list[Figure]:
+    """All figures of a folded text in order of place, the casual ones too."""
+    rest, found = folded, list[Figure]()
     for pattern, read in _READERS:
-        def keep(match: re.Match[str], read: Callable[[re.Match[str]], tuple[str, str] | None] = read) -> str:
-            meaning = read(match)
-            if meaning is None:
-                return match.group()
-            found.append(Figure(*meaning, match.group().strip()))
-            return " " * len(match.group())
+        def keep(match: re.Match[str], read: Callable[[re.Match[str]], Iterator[Figure]] = read) -> str:
+            meant = list(read(match))
+            found.extend(meant)
+            return " " * len(match.group()) if meant else match.group()
         rest = pattern.sub(keep, rest)
-    return found
+    return sorted(found, key=lambda item: item.start)
 
 
-@lru_cache(maxsize=256)
-def known_figures(evidence: tuple[str, ...], offer: Offer, currency: str) -> frozenset[tuple[str, str]]:
-    """The figures a text may repeat: those of the facts and of the offer."""
-    known = {(item.kind, item.value) for line in evidence for item in figures(line)}
-    if offer.kind == "percent_off" and offer.value is not None:
-        known.add(("percent", _plain(offer.value)))
-    if offer.kind == "amount_off" and offer.value is not None:
-        known.add(("money", f"{currency} {_plain(offer.value)}"))
-    if offer.min_order is not None:
-        known.add(("money", f"{currency} {_plain(offer.min_order)}"))
-    if offer.until is not None:
-        known |= {("date", f"{offer.until:%m-%d}"), ("date", f"{offer.until:%m}"), ("date", f"{offer.until:%Y-%m-%d}")}
-    return frozenset(known)
-
-
-def _plain(number: Decimal) -> str:
+def plain(number: Decimal) -> str:
+    """A number without needless zeros."""
     return f"{number.normalize():f}"
 
 
-def _value(text: str) -> Decimal | None:
+def value_of(text: str) -> Decimal | None:
     """A number in digits, English words or Chinese numerals."""
-    text = text.strip().lower().replace(",", "")
+    text = " ".join(text.strip().lower().replace(",", "").replace("-", " ").split())
+    if text in _SINGLE:
+        return Decimal(1)
+    if text in ("half", "half a", "half an", "半"):
+        return Decimal("0.5")
+    if text.endswith(" and a half"):
+        whole = value_of(text.removesuffix(" and a half"))
+        return None if whole is None else whole + Decimal("0.5")
+    if text[-1:] in _PARTS:
+        whole = value_of(text[:-1]) if text[:-1].strip() else Decimal(0)
+        return None if whole is None else whole + Decimal(_PARTS[text[-1]])
+    if text[-1:] in _TENS and text[:1].isdigit():
+        try:
+            return Decimal(text[:-1]) * _TENS[text[-1]]
+        except InvalidOperation:
+            return None
     try:
-        return Decimal(text)
+        return Decimal(text) if re.fullmatch(r"\d*\.?\d+", text, re.ASCII) else _spoken(text)
     except InvalidOperation:
-        pass
-    words = re.split(r"[- ]+", text)
-    if all(word in _WORDS for word in words):
-        total = Decimal(0)
+        return None
+
+
+def _spoken(text: str) -> Decimal | None:
+    words = [word for word in text.split() if word != "and"]
+    if words and all(word in _WORDS for word in words):
+        total = section = Decimal(0)
         for word in words:
-            total = total * _WORDS[word] if _WORDS[word] >= 100 and total else total + _WORDS[word]
-        return total
+            if _WORDS[word] >= 1000:
+                total, section = total + (section or 1) * _WORDS[word], Decimal(0)
+            else:
+                section = section * _WORDS[word] if _WORDS[word] in (100, 12) and section else section + _WORDS[word]
+        return total + section
+    if "点" in text:
+        whole, _, part = text.partition("点")
+        digits = "".join(str(_DIGITS.get(c, "")) for c in part)
+        head = _chinese(whole)
+        return None if head is None or not digits else head + Decimal(f"0.{digits}")
     return _chinese(text)
 
 
 def _chinese(text: str) -> Decimal | None:
-    if not text or any(c not in _DIGITS and c not in _UNITS for c in text):
+    if not text or any(c not in _DIGITS and c not in _TENS for c in text):
         return None
     if all(c in _DIGITS for c in text):
         return Decimal("".join(str(_DIGITS[c]) for c in text))
     total = section = digit = 0
+    last = 1
     for c in text:
         if c in _DIGITS:
             digit = _DIGITS[c]
-        elif _UNITS[c] >= 10_000:
-            total, section, digit = total + (section + digit or 1) * _UNITS[c], 0, 0
+            continue
+        last = _TENS[c]
+        if last >= 10_000:
+            total, section, digit = total + (section + digit or 1) * last, 0, 0
         else:
-            section, digit = section + (digit or 1) * _UNITS[c], 0
-    return Decimal(total + section + digit)
+            section, digit = section + (digit or 1) * last, 0
+    # 一百二 is 120 and 三千五 is 3,500: a last digit stands for the next smaller place.
+    tail = digit * (last // 10) if digit and last >= 100 and not re.search(r"[零〇].$", text) else digit
+    return Decimal(total + section + tail)
 
 
-def _percent(match: re.Match[str]) -> tuple[str, str] | None:
-    value = _value(match["n"])
-    return None if value is None else ("percent", _plain(value))
+def _figure(match: re.Match[str], kind: str, number: Decimal | None, unit: str = "", group: str | int = 0, *, casual: bool = False,
+            day: str = "") -> Iterator[Figure]:
+    if number is None:
+        return
+    raw = match.group(0)
+    lead, trail = len(raw) - len(raw.lstrip()), len(raw) - len(raw.rstrip())
+    yield Figure(kind, number, unit, raw.strip(), match.start() + lead, match.end() - trail, day, casual)
 
 
-def _zhe(match: re.Match[str]) -> tuple[str, str] | None:
+def _both(match: re.Match[str], kind: str, scale: Callable[[Decimal], Decimal], unit: str = "") -> Iterator[Figure]:
+    """The figure, and the first one too where two share a unit: '2-3 days', 200x230cm."""
+    casual = match["n"].lower() in ("a", "an", "one", "一")
+    for name in ("z", "a", "n"):
+        text = match.groupdict().get(name)
+        number = value_of(text) if text else None
+        if number is not None:
+            yield from _figure(match, kind, scale(number), unit, casual=casual and name == "n")
+
+
+def _percent(match: re.Match[str]) -> Iterator[Figure]:
+    yield from _both(match, "percent", lambda number: number)
+
+
+def _zhe(match: re.Match[str]) -> Iterator[Figure]:
     """9折 is 10 % off, 85折 and 八五折 are 15 % off."""
     digits = "5" if match["n"] == "半" else match["n"].replace("点", ".")
-    value = _value(digits) if "." not in digits or digits[0].isdigit() else _value(
+    value = value_of(digits) if "." not in digits or digits[0].isdigit() else value_of(
         ".".join(str(_DIGITS.get(c, c)) for c in digits.split(".")))
-    if value is None or value <= 0:
-        return None
-    return "percent", _plain(100 - (value if value >= 10 else value * 10))
+    if value is not None and value > 0:
+        yield from _figure(match, "percent", 100 - (value if value >= 10 else value * 10))
 
 
-def _money(match: re.Match[str]) -> tuple[str, str] | None:
-    value, sign = _value(match["n"]), match["sign"].lower()
-    return None if value is None else ("money", f"{_MONEY_SIGNS[sign]} {_plain(value)}")
+def _money(match: re.Match[str]) -> Iterator[Figure]:
+    sign, groups = match["sign"].lower(), match.groupdict()
+    if sign in ("块", "元", "圆", "刀") and re.match(r"[积拼木砖肥手电布石蛋糕]", match.string[match.end():]):
+        return
+    if sign.startswith("pound") and re.search(r"weigh\w*\W+(?:\w+\W+){0,3}$", match.string[:match.start()], re.I):
+        yield from _both(match, "mass", lambda number: number * Decimal("453.59237"), "g")
+        return
+    rest = groups.get("rest")
+    tail = Decimal(0)
+    if rest:
+        digits = "".join(str(_DIGITS.get(c, c)) for c in rest)
+        tail = Decimal(f"0.{digits}") if digits.isdigit() else Decimal(0)
+    yield from _both(match, "money", lambda number: number * (1000 if groups.get("k") else 1) + tail, MONEY_SIGNS[sign])
 
 
-def _day(match: re.Match[str]) -> tuple[str, str] | None:
+def _minor(match: re.Match[str]) -> Iterator[Figure]:
+    size = Decimal("0.1") if match["sign"] in ("毛", "毛钱", "角") else Decimal("0.01")
+    yield from _both(match, "money", lambda number: number * size, _MINOR[match["sign"].lower()])
+
+
+def _day(match: re.Match[str]) -> Iterator[Figure]:
     groups = match.groupdict()
     month = groups["m"].lower()
-    number = Decimal(_MONTHS.index(month[:3]) + 1) if month[:3] in _MONTHS else _value(month)
-    day = _value(groups["d"]) if groups.get("d") else None
+    number = Decimal(_MONTHS.index(month[:3]) + 1) if month[:3] in _MONTHS else value_of(month)
+    day = value_of(groups["d"]) if groups.get("d") else None
     if number is None or not 1 <= number <= 12 or (day is not None and not 1 <= day <= 31):
-        return None
-    year = f"{int(_value(groups['y']) or 0):04d}-" if groups.get("y") else ""
-    return "date", f"{year}{int(number):02d}" + (f"-{int(day):02d}" if day is not None else "")
+        return
+    year = f"{int(value_of(groups['y']) or 0):04d}-" if groups.get("y") else ""
+    text = f"{year}{int(number):02d}" + (f"-{int(day):02d}" if day is not None else "")
+    yield from _figure(match, "date", Decimal(0), day=text)
 
 
-def _duration(match: re.Match[str]) -> tuple[str, str] | None:
-    value, unit = _value(match["n"]), match["unit"].lower()
-    if value is None or match["n"] == "一":
-        return None
-    key = unit if unit in _DURATIONS else unit.removeprefix("个") if unit.removeprefix("个") in _DURATIONS else unit.rstrip("s")
-    return "duration", f"{_plain(value)} {_DURATIONS[key]}"
+def _measure(match: re.Match[str]) -> Iterator[Figure]:
+    spelled = " ".join(match["unit"].lower().replace("-", " ").split())
+    kind, base, size = UNITS[spelled]
+    half = size / 2 if match.groupdict().get("half") else Decimal(0)
+    if match.groupdict().get("more") and kind in ("length", "mass"):
+        half = size * Decimal(f"0.{_DIGITS[match['more']]}")
+    # 一个月 is a casual month, 一月 is January; 一日 and 一天 are casual days.
+    yield from _both(match, kind, lambda number: number * size + half, base)
 
 
-def _count(match: re.Match[str]) -> tuple[str, str] | None:
-    value = _value(match["n"])
-    return None if value is None or match["n"] == "一" else ("count", _plain(value))
+def _count(match: re.Match[str]) -> Iterator[Figure]:
+    number = None if match["n"] in ("一", "半") else value_of(match["n"])
+    yield from _figure(match, "count", number)
 
 
 def _compile(pattern: str) -> re.Pattern[str]:
     return re.compile(pattern, re.IGNORECASE)
 
 
-_READERS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], tuple[str, str] | None]], ...] = (
-    (_compile(r"(?P<y>\d{4})[-/.](?P<m>\d{1,2})[-/.](?P<d>\d{1,2})"), _day),
+def _spellings(*, latin: bool, among: dict[str, object]) -> str:
+    names = sorted((name for name in among if name[0].isascii() == latin or name[0] in '°"'), key=len, reverse=True)
+    return "|".join(re.escape(name).replace(r"\ ", r"[\s-]") for name in names)
+
+
+_LONG = _spellings(latin=True, among={name: 0 for name in UNITS if not (len(name) == 1 and name.isalpha())})
+_SHORT = "|".join(name for name in UNITS if len(name) == 1 and name.isascii() and name.isalpha())
+_ZH_UNITS = _spellings(latin=False, among={name: 0 for name in UNITS if name not in ("月", "码", "两", "平", "分", "转", "度", "安", "卡", "年份")})
+_SIGNS = "|".join(re.escape(sign) for sign in sorted(MONEY_SIGNS, key=len, reverse=True) if not re.fullmatch("[a-z]+|[\u4e00-\u9fff]+", sign))
+_LATIN_MONEY = "|".join(sorted((sign for sign in MONEY_SIGNS if re.fullmatch("[a-z]+", sign)), key=len, reverse=True))
+_HAN_MONEY = "|".join(sorted((sign for sign in MONEY_SIGNS if re.fullmatch("[\u4e00-\u9fff]+", sign)), key=len, reverse=True))
+_PAIR = rf"(?:(?P<a>{_ANY}){_JOIN})?(?P<n>{_ANY})"
+_TRIPLE = rf"(?:(?P<z>{_ANY})\s*(?:[x×*]|\bby\b|乘以?)\s*)?{_PAIR}"
+
+_READERS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], Iterator[Figure]]], ...] = (
+    (_compile(r"(?<!\d)(?P<y>\d{4})[-/.](?P<m>\d{1,2})[-/.](?P<d>\d{1,2})(?!\d)(?:t\d\d:\d\d\S*)?"), _day),
+    (_compile(r"(?<!\d)(?P<d>\d{1,2})/(?P<m>\d{1,2})/(?P<y>\d{4})(?!\d)"), _day),
     (_compile(rf"(?:(?P<y>\d{{4}}|[〇零一二三四五六七八九]{{4}})年)?"
-              rf"(?P<m>\d{{1,2}}|{_HAN}{{1,2}})月(?:(?P<d>\d{{1,2}}|{_HAN}{{1,3}})[日号]?|[份底初末中])"), _day),
+              rf"(?<!个)(?P<m>\d{{1,2}}|{_HAN}{{1,2}})月(?:(?P<d>\d{{1,2}}|{_HAN}{{1,3}})[日号]?|[份底初末中])?(?!\d)"), _day),
     (_compile(rf"(?<![A-Za-z])(?P<d>\d{{1,2}})(?:st|nd|rd|th)?\s+(?:of\s+)?(?P<m>{_MONTH})\b(?:,?\s+(?P<y>\d{{4}}))?"), _day),
-    (_compile(rf"\b(?P<m>{_MONTH})\.?\s+(?P<d>\d{{1,2}})(?:st|nd|rd|th)?(?!\d)(?:,?\s+(?P<y>\d{{4}}))?"), _day),
+    (_compile(rf"\b(?P<m>{_MONTH})\.?\s+(?:the\s+)?(?P<d>\d{{1,2}})(?:st|nd|rd|th)?(?!\d)(?:,?\s+(?P<y>\d{{4}}))?"), _day),
     (re.compile(r"\b(?P<m>January|February|March(?!ing)|April|June|July|August|September|October|November|December"
-                r"|(?<=\b[Ii]n )May)\b"), _day),
-    (_compile(rf"(?P<n>{_NUMBER}|{_WORD}(?:[- ]{_WORD})*)\s*(?:%|percent\b|per cent\b|pct\b)"), _percent),
+                r"|(?<=\b[Ii]n )May)\b(?:\s+(?P<y>\d{4}))?"), _day),
+    (_compile(rf"{_PAIR}\s*(?:%|percent\b|per cent\b|pct\b)"), _percent),
     (_compile(rf"百分之(?P<n>{_NUMBER}|{_HAN}+)"), _percent),
     (_compile(r"(?P<n>半|\d{1,2}(?:\.\d+)?|[一二三四五六七八九](?:点?[一二三四五六七八九])?)\s*折(?![叠扣射返痕腰磨])"), _zhe),
-    (_compile(r"\bhalf[- ](?:price|off)\b|半价"), lambda _match: ("percent", "50")),
-    (_compile(rf"(?P<sign>{_SIGN})\s*(?P<n>{_NUMBER})"), _money),
-    (_compile(rf"(?P<n>{_NUMBER}|{_WORD}(?:[- ]{_WORD})*)\s*(?P<sign>{_LATIN_MONEY})\b"), _money),
-    (_compile(rf"(?P<n>{_NUMBER}|{_HAN}+)\s*(?P<sign>{_HAN_MONEY})"), _money),
-    (_compile(rf"\b(?P<n>{_NUMBER}|{_WORD}(?:[- ]{_WORD})*)[- ]?(?P<unit>{_EN_SPAN})\b"), _duration),
-    (_compile(rf"(?P<n>{_NUMBER}|{_HAN}+)\s*(?P<unit>{_ZH_SPAN})"), _duration),
-    (_compile(rf"(?P<n>{_NUMBER})"), _count),
-    (_compile(rf"\b(?P<n>{_WORD}(?:[- ]{_WORD})*)\b"), _count),
-    (_compile(rf"(?P<n>{_HAN}+)(?={_MEASURE})"), _count),
+    (_compile(r"\bhalf(?:[- ]price|[- ]off| the (?:usual |normal |regular )?price)\b|半价|一半的价格|便宜一半|便宜了一半"),
+     lambda match: _figure(match, "percent", Decimal(50))),
+    (_compile(r"\b(?:a|one) quarter off\b"), lambda match: _figure(match, "percent", Decimal(25))),
+    (_compile(rf"(?P<sign>{_SIGNS})\s*(?:(?P<a>{_NUMBER})\s*(?:-|–|~|to)\s*(?:{_SIGNS})?\s*)?(?P<n>{_NUMBER})(?P<k>k\b)?"), _money),
+    (_compile(rf"{_PAIR}[ -]?(?P<sign>{_LATIN_MONEY})\b"), _money),
+    (_compile(rf"{_PAIR}\s*(?P<sign>{_HAN_MONEY})(?P<rest>[\d一二三四五六七八九](?![\d十百千万]))?"), _money),
+    (_compile(rf"(?<![\w.])(?P<n>\d+)(?P<sign>p)\b|(?P<x>\b{_SAID}\b)\s(?:pence)\b"), lambda match: _minor(match) if match["n"] else iter(())),
+    (_compile(rf"(?P<n>{_ANY})\s*(?P<sign>pence|cents?|分钱|毛钱|毛)(?![a-z])"), _minor),
+    (_compile(rf"(?P<n>{_ANY})\s*个半\s*(?P<unit>小时|月|星期|礼拜|钟头)"),
+     lambda match: _figure(match, *_with_half(match))),
+    (_compile(rf"{_TRIPLE}[\s-]?(?P<unit>{_LONG})(?![A-Za-z])"), _measure),
+    (re.compile(rf"(?:(?P<z>{_NUMBER})\s*[x×*]\s*)?(?:(?P<a>{_NUMBER}){_JOIN})?(?P<n>{_NUMBER})\s?(?P<unit>{_SHORT}|{_SHORT.upper()})(?![A-Za-z])"), _measure),
+    (_compile(rf"{_TRIPLE}\s*(?P<unit>{_ZH_UNITS})(?P<half>半)?(?P<more>[一二三四五六七八九](?![十百千万个]))?"), _measure),
+    (_compile(rf"(?P<n>\d+(?:\.\d+)?\s?[万亿]|{_NUMBER})(?:k\b)?"), _count),
+    (_compile(rf"\b(?P<n>{_SAID})\b"), _count),
+    (_compile(rf"(?P<n>{_HAN}+)(?={_MEASURE_WORD})"), _count),
+    (_compile(r"(?P<n>[一二两三四五六七八九][百千万][零〇一二两三四五六七八九十百千]+)"), _count),
 )
+
+
+def _with_half(match: re.Match[str]) -> tuple[str, Decimal | None, str]:
+    kind, base, size = UNITS["个月" if match["unit"] == "月" else match["unit"]]
+    number = value_of(match["n"])
+    return kind, None if number is None else (number + Decimal("0.5")) * size, base

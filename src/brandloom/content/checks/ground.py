@@ -1,0 +1,255 @@
+"""What records state: figures with what they are about, concepts that hold or are denied, and every word they use."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime
+from decimal import Decimal
+
+from brandloom.content.checks.claims import TOKEN, Mention, broader, mentions, same_word
+from brandloom.content.checks.figures import MONEY_SIGNS, UNITS, Figure, plain, read_figures
+from brandloom.content.checks.normalise import fold
+from brandloom.content.checks.roles import role_at, roles_of_key
+
+MOST_FIELDS, MOST_DEPTH, LONGEST = 5000, 12, 20_000
+"""Bounds on what is read of a record: fields, nesting, characters of one value."""
+_NO = frozenset(("", "no", "none", "false", "n/a", "na", "null", "nil", "-", "not", "0", "否", "无", "没有", "不", "不支持", "不含", "暂无", "不可", "不需要", "不能"))
+_YES = frozenset(("yes", "true", "y", "ok", "included", "是", "有", "支持", "可", "可以", "含", "需要", "能", "✓", "√"))
+_NEGATION_EN = re.compile(r"(?:\b(?:no|not|without|never|non|zero|neither|nor|cannot|free (?:of|from)|does ?n[o']t|do ?n['o]t|is ?n['o]t|are ?n['o]t|won['’]t|don['’]t"
+                          r"|doesn['’]t|isn['’]t|aren['’]t|needn['’]t|can['’]t)\b)[\s-]*(?:[\w-]+[\s-]+){0,2}$", re.I)
+_NEGATION_ZH = re.compile(r"(?:不(?!仅|但|只|光|断|锈)|无(?!线)|没有?|非|免|未|零|不含|无需|不用|不必|不会|不需要|毋须)(?:[需用要含有易会添加任何]{0,3})$")
+
+
+@dataclass(frozen=True)
+class Stated:
+    """A figure of a record and what it is about."""
+
+    figure: Figure
+    roles: frozenset[str]
+    said: str
+    """Field and value in the record's words."""
+
+
+@dataclass
+class Ground:
+    """All that a set of records bears out."""
+
+    stated: list[Stated] = field(default_factory=list)
+    affirmed: set[str] = field(default_factory=set)
+    denied: set[str] = field(default_factory=set)
+    entries: dict[str, set[str]] = field(default_factory=dict)
+    """Bag of entries -> those the records use."""
+    words: set[str] = field(default_factory=set)
+    text: str = ""
+    """Every value and key, folded, in lower case."""
+    fields: list[tuple[str, str]] = field(default_factory=list)
+
+    def says(self, kind: str, roles: Iterable[str] = ()) -> str:
+        """Up to three stated values of a kind, those of the same role first; empty without one."""
+        wanted = set(roles)
+        same = [item for item in self.stated if item.figure.kind == kind]
+        near = [item for item in same if item.roles & wanted] or same
+        return "; ".join(dict.fromkeys(item.said for item in near[:3]))
+
+    def holds(self, mention: Mention) -> bool:
+        """True when a concept of the mention holds by the records."""
+        for concept in mention.concepts:
+            if concept.is_bag:
+                used = self.entries.get(concept.name, set())
+                alike = {entry for entry in used if entry.isascii() == mention.entry.isascii()}
+                if mention.entry in used or (used and not alike):
+                    return True
+            elif concept.name in self.affirmed:
+                return True
+        return False
+
+    def denies(self, mention: Mention) -> bool:
+        return any(concept.name in self.denied or f"{concept.name}:{mention.entry}" in self.denied for concept in mention.concepts)
+
+
+def ground(records: object, *, currency: str = "") -> Ground:
+    """Read what records state; any JSON value will do, and what cannot be read states nothing."""
+    out = Ground()
+    for path, value, scope in _fields(records, (), {}, 0):
+        if len(out.fields) >= MOST_FIELDS:
+            break
+        key = _spaced(path[-1]) if path else ""
+        text = fold(_text(value))[:LONGEST]
+        out.fields.append((" ".join(map(_spaced, path)), text))
+        _read_words(out, key, text)
+        _read_concepts(out, key, text, value)
+        out.stated += _read_figures(path, text, value, scope or currency)
+    out.text = "\n".join(f"{key} {text}" for key, text in out.fields).lower()
+    _derive(out)
+    return out
+
+
+def negated(text: str, start: int, end: int) -> bool:
+    """True when the words at a place are denied: 'no ...', '...-free', 不..."""
+    before = re.split(r"[,.;!?，。；！？]", text[max(0, start - 40):start])[-1]
+    return bool(_NEGATION_EN.search(before) or _NEGATION_ZH.search(before) or re.match(r"[\s-]free\b", text[end:], re.I))
+
+
+def stem(word: str) -> str:
+    """The word without common endings, to compare words of a text with those of a record."""
+    word = same_word(word)
+    for ending in ("ation", "ingly", "ing", "edly", "ed", "ly", "able", "ers", "er", "y", "e"):
+        if word.endswith(ending) and len(word) - len(ending) >= 3:
+            return word.removesuffix(ending)
+    return word
+
+
+def _fields(value: object, path: tuple[str, ...], around: dict[str, str], depth: int) -> Iterator[tuple[tuple[str, ...], object, str]]:
+    """Path, scalar and currency of every field."""
+    if depth > MOST_DEPTH:
+        return
+    if isinstance(value, dict):
+        sign = next((_currency(str(item)) for key, item in value.items() if re.search("currency|币种|货币", str(key), re.I) and isinstance(item, str)), "")
+        around = {"currency": sign or around.get("currency", "")}
+        for key, item in value.items():
+            yield from _fields(item, (*path, str(key)), around, depth + 1)
+    elif isinstance(value, (list, tuple, set, frozenset)):
+        items = list(value)
+        if not items and path:
+            yield path, "", around.get("currency", "")
+        if len(items) > 1 and path and all(isinstance(item, str) for item in items):
+            yield (*path, "count of " + path[-1]), len(items), ""
+        for item in items:
+            yield from _fields(item, path, around, depth + 1)
+    else:
+        yield path, value, around.get("currency", "")
+
+
+def _currency(text: str) -> str:
+    return MONEY_SIGNS.get(text.strip().lower(), text.strip().upper() if re.fullmatch("[A-Za-z]{3}", text.strip()) else "")
+
+
+def _text(value: object) -> str:
+    if value is None or (isinstance(value, float) and not math.isfinite(value)):
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, datetime):
+        return value.date().isoformat()
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, (float, Decimal)):
+        return plain(Decimal(str(value))) if abs(Decimal(str(value))) < 10**15 else ""
+    if isinstance(value, int):
+        return str(value) if abs(value) < 10**15 else ""
+    return str(value)
+
+
+def _spaced(key: str) -> str:
+    key = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", fold(key)[:200])
+    return " ".join(re.sub(r"[_\-./()\[\]（）:：]+", " ", key).split())
+
+
+def _read_words(out: Ground, key: str, text: str) -> None:
+    for part in (key, text):
+        out.words.update(stem(match.group()) for match in TOKEN.finditer(part))
+
+
+def _read_concepts(out: Ground, key: str, text: str, value: object) -> None:
+    bare = text.strip().lower()
+    absent = bare in _NO
+    for mention in mentions(key):
+        if any(concept.kind == "discount" for concept in mention.concepts) and roles_of_key(key) & {"price", "was"}:
+            continue
+        fee = roles_of_key(key) & {"fee"} or mention.entry.startswith(("运费", "邮费"))
+        if absent and not (bare == "0" and fee):
+            _deny(out, mention)
+        elif not (fee and bare not in _YES):
+            _affirm(out, mention, negated(key, mention.start, mention.end))
+    if absent or bare in _YES:
+        return
+    for mention in mentions(text):
+        _affirm(out, mention, negated(text, mention.start, mention.end))
+    # 'delivery: free' says as much as 'free delivery'.
+    if len(text) < 40:
+        for mention in mentions(f"{text} {key}"):
+            if mention.start < len(text) < mention.end:
+                _affirm(out, mention, denied=False)
+
+
+def _affirm(out: Ground, mention: Mention, denied: bool) -> None:
+    if denied:
+        _deny(out, mention)
+        return
+    for concept in mention.concepts:
+        out.affirmed |= broader(concept.name)
+        out.entries.setdefault(concept.name, set()).add(mention.entry)
+
+
+def _deny(out: Ground, mention: Mention) -> None:
+    out.denied |= {f"{concept.name}:{mention.entry}" if concept.is_bag else concept.name for concept in mention.concepts}
+
+
+def _read_figures(path: tuple[str, ...], text: str, value: object, currency: str) -> list[Stated]:
+    key = _spaced(path[-1]) if path else ""
+    said = f"{path[-1] if path else ''}: {text}"[:80].strip(": ")
+    out = []
+    for item in read_figures(text):
+        for one in _typed(item, key, currency):
+            own = roles_of_key(key, one.kind) or (roles_of_key(_spaced(path[-2]), one.kind) if len(path) > 1 else frozenset())
+            out.append(Stated(one, own or role_at(text, item.start, item.end, one.kind), said))
+    return out
+
+
+def _typed(item: Figure, key: str, currency: str) -> list[Figure]:
+    """A bare number in the unit of its field: price -> money, weight_g -> mass, discount -> per cent."""
+    roles = roles_of_key(key)
+    if item.kind == "money":
+        # 100块 is a hundred blocks where the field counts pieces.
+        blocks = "pieces" in roles and item.text.endswith("块")
+        return [replace(item, kind="count", unit="") if blocks else replace(item, unit=item.unit or currency)]
+    if item.kind != "count":
+        return [item]
+    tokens = key.lower().split()
+    sign = next((MONEY_SIGNS[token] for token in tokens if token in MONEY_SIGNS), "")
+    if "saving" in roles:
+        percent = item.number * 100 if 0 < item.number < 1 else item.number
+        return [replace(item, kind="percent", number=percent), replace(item, kind="money", unit=sign or currency)]
+    if roles & {"price", "was", "fee", "threshold"} or sign:
+        return [replace(item, kind="money", unit=sign or currency)]
+    if tokens and (tokens[-1] in ("percent", "pct", "%", "rate") or key.endswith(("率", "比例"))):
+        return [replace(item, kind="percent"), item]
+    unit = next((token for token in reversed(tokens) if token in UNITS and (len(token) > 1 or token in "glwvhm克升米") and token not in ("in", "s")), None)
+    if unit:
+        kind, base, size = UNITS[unit]
+        return [replace(item, kind=kind, number=item.number * size, unit=base)]
+    return [item]
+
+
+def _derive(out: Ground) -> None:
+    """Concepts that figures bear out: a lower price than before is a discount, no fee is free delivery."""
+    money = [item for item in out.stated if item.figure.kind == "money"]
+    prices = [item.figure.number for item in money if "price" in item.roles]
+    before = [item.figure.number for item in money if "was" in item.roles]
+    if prices and before:
+        (out.affirmed if max(before) > min(prices) else out.denied).update(("discount", "sale"))
+    if any("saving" in item.roles and item.figure.number for item in out.stated):
+        out.affirmed.update(("discount", "sale"))
+    if any("fee" in item.roles and item.figure.number == 0 for item in money):
+        out.affirmed.add("free shipping")
+    for item in out.stated:
+        number, roles = item.figure.number, item.roles
+        if "rating" in roles and number > 0:
+            out.affirmed.add("rated")
+        if "reviews" in roles and number > 0:
+            out.affirmed.add("reviews")
+        if "stock" in roles and item.figure.kind == "count":
+            out.affirmed.add("in stock" if number > 0 else "sold out")
+            out.denied.add("sold out" if number > 0 else "in stock")
+            if 0 < number <= 10:
+                out.affirmed.add("few left")
+        if "delivery" in roles and item.figure.kind == "duration":
+            out.affirmed |= {"next day", "fast delivery"} if number == 24 else {"same day", "fast delivery"} if number < 24 else set()
+        if "warranty" in roles and number > 0:
+            out.affirmed.add("warranty")
+        if "returns" in roles and number > 0:
+            out.affirmed.add("returns")
+    out.affirmed -= out.denied

@@ -1,0 +1,138 @@
+"""Turns of phrase that claim something whatever their words are: comparisons, praise by others, materials, properties, names."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+
+from brandloom.content.checks.ground import Ground, stem
+from brandloom.content.checks.tables import read_table
+
+_NOT_THAN = r"(?:rath|oth|whenev|wheth|eith|neith|nev|ev|howev|togeth|furth|numb|consid|rememb|ov|und|aft|mann|pap|wat|pow|flow|show|summ|wint|lett|matt|corn|part|teach|cov|off|ord|deliv|discov|lat)er"
+
+
+@dataclass(frozen=True)
+class Phrase:
+    """A claim by its turn of phrase: its class, its place in the folded text, and the words that records must bear out, if any."""
+
+    kind: str
+    start: int
+    end: int
+
+
+def phrases(text: str, known: Ground, hidden: list[tuple[int, int]]) -> Iterator[Phrase]:
+    """Claims of a folded text that the records do not bear out; nothing that begins inside a `hidden` place."""
+    bare = list(text)
+    for start, end in hidden:
+        bare[start:end] = " " * (end - start)
+    rest = "".join(bare)
+    for kind, grounded, pattern in _patterns():
+        for match in pattern.finditer(text):
+            if _inside(match.start(), hidden):
+                continue
+            if not (says_words(rest[match.start("x"):match.end("x")], known) if grounded else _excused(kind, match, known)):
+                yield Phrase(kind, *_span(match))
+    yield from _names(text, known, hidden)
+    yield from _quotes(text, known)
+
+
+def says_words(words: str, known: Ground) -> bool:
+    """True when the records use every telling word of a phrase."""
+    latin = [word for word in re.findall(r"[A-Za-z][A-Za-z'’]+", words) if word.lower() not in _plain("english")]
+    if not all(stem(word) in known.words for word in latin):
+        return False
+    han = "".join(re.findall("[\u4e00-\u9fff]+", _plain_chinese().sub(" ", words)))
+    if not han:
+        return True
+    if len(han) == 1:
+        return han in known.text
+    pairs = [han[at:at + 2] in known.text for at in range(len(han) - 1)]
+    covered = sum(1 for at in range(len(han)) if (at and pairs[at - 1]) or (at < len(pairs) and pairs[at]))
+    return covered >= 0.6 * len(han)
+
+
+def _inside(place: int, spans: list[tuple[int, int]]) -> bool:
+    return any(start <= place < end for start, end in spans)
+
+
+def _span(match: re.Match[str]) -> tuple[int, int]:
+    raw = match.group()
+    return match.start(), match.start() + len(raw.rstrip())
+
+
+_BORNE_BY = {"discount": ("discount",), "stock": ("few left",), "delivery": ("next day", "same day")}
+"""Concepts that bear out a turn of phrase of a class; the figures in it are judged by themselves."""
+
+
+def _excused(kind: str, match: re.Match[str], known: Ground) -> bool:
+    words = match.group()
+    if any(name in known.affirmed for name in _BORNE_BY.get(kind, ())):
+        return True
+    if kind == "comparison" and re.search(r"than (?:before|usual)|原价|之前|平时|以前|市场价", words):
+        return "discount" in known.affirmed
+    if kind == "comparison" and re.match(_NOT_THAN, words, re.IGNORECASE):
+        return True
+    if kind == "superlative" and match["x"].lower() in _plain("not superlative"):
+        return True
+    return _telling(words) and says_words(words, known)
+
+
+def _telling(words: str) -> bool:
+    """True when a phrase has words of its own, which records can bear out."""
+    return any(word.lower() not in _plain("english") for word in re.findall("[A-Za-z]{2,}", words)) or len(re.findall("[\u4e00-\u9fff]", _plain_chinese().sub("", words))) > 2
+
+
+def _names(text: str, known: Ground, hidden: list[tuple[int, int]]) -> Iterator[Phrase]:
+    """Words with a capital inside an English sentence, and Latin words in a Chinese one, that no record uses."""
+    if re.search("[\u4e00-\u9fff]", text):
+        for match in re.finditer(r"(?<![A-Za-z0-9])[A-Za-z][A-Za-z0-9]+(?:[-+][A-Za-z0-9]+)*", text):
+            word = match.group()
+            if len(word) > 1 and not _inside(match.start(), hidden) and word.lower() not in _plain("english") and word.lower() not in known.text:
+                yield Phrase("brand", *match.span())
+        return
+    for sentence in re.finditer(r"[^.!?\n]+(?:\.(?=\w)[^.!?\n]*)*", text):
+        words = re.findall(r"[A-Za-z][\w'’-]*", sentence.group())
+        if sum(word[0].isupper() for word in words) > 0.6 * len(words) and len(words) > 2:
+            continue
+        for match in re.finditer(r"(?<=[a-z,;&'’] )[A-Z][a-z][\w'’-]*(?: (?:[A-Z][\w'’-]*|of (?=[A-Z])))*", sentence.group()):
+            start = sentence.start() + match.start()
+            if not _inside(start, hidden) and not says_words(match.group(), known) and match.group().split()[0] not in _plain("capital"):
+                yield Phrase("brand", start, start + len(match.group()))
+
+
+def _quotes(text: str, known: Ground) -> Iterator[Phrase]:
+    """Words in quotation marks that somebody is made to say."""
+    for match in re.finditer(r"[\"“”「『](?P<x>[^\"“”」』\n]{4,})[\"”“」』]", text):
+        said = match["x"].strip(" .,!?。，！？…").lower()
+        about = text[max(0, match.start() - 30):match.start()] + text[match.end():match.end() + 30]
+        spoken = re.search(r"\bI\b|\bmy\b|\bme\b|我|太|真的?|喜欢|好用|推荐|买|值得|爱|棒|love|best|great|amazing|recommend|favou?rite|ever|always", match["x"])
+        if said not in known.text and (spoken or re.search(r"—|--|–|\bsa(?:ys|id)\b|wrote|from|说|写道|来自|评价|反馈|留言", about)):
+            yield Phrase("testimonial", *match.span())
+
+
+@cache
+def _patterns() -> tuple[tuple[str, bool, re.Pattern[str]], ...]:
+    """Class, whether the words of group x must be borne out, and pattern; <NAME> stands for a part given at the end of the file."""
+    rows = read_table("phrases.tsv")
+    parts = {row["class"]: row["regex"] for row in rows if row["ground"] == "part"}
+    found = []
+    for row in rows:
+        pattern = row["regex"]
+        for name, part in parts.items():
+            pattern = pattern.replace(name, part)
+        if row["ground"] != "part":
+            found.append((row["class"], row["ground"] == "yes", re.compile(pattern, re.IGNORECASE)))
+    return tuple(found)
+
+
+@cache
+def _plain(group: str) -> frozenset[str]:
+    """Words that claim nothing by themselves."""
+    return next(frozenset(row["words"].split(";")) for row in read_table("plain_words.tsv") if row["group"] == group)
+
+
+@cache
+def _plain_chinese() -> re.Pattern[str]:
+    return re.compile("|".join(sorted(_plain("chinese"), key=len, reverse=True)))
