@@ -6,12 +6,13 @@ import json
 import os
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TextIO
 
 import typer
 from rich.console import Console
@@ -181,6 +182,32 @@ def demo(directory: Annotated[Path, typer.Argument(metavar="[DIR]", help=say("A 
     _show(done.to_dict(), as_json, _pairs_table(say(_("Done")), done.lines()))
 
 
+@command(app, "check-copy", _("Check copy against advertising law, and against the facts a line brings. Reads and writes JSON lines."),
+         "brandloom check-copy copy.jsonl --lang zh --sector food --out checked.jsonl")
+def check_copy(file: Annotated[Path, typer.Argument(metavar="FILE", allow_dash=True, help=say(
+                   "JSON lines with id and text, and facts, sector and lang where they are known; - reads standard input."))],
+               lang: Annotated[str | None, typer.Option(metavar="LANG", show_default=False, help=say(
+                   "Language of the texts, zh or en; seen from each text when absent."))] = None,
+               sector: Annotated[str | None, typer.Option(metavar="NAME", show_default=False, help=say(
+                   "What is advertised: food, medical, education, finance, realestate and others."))] = None,
+               jurisdiction: Annotated[str | None, typer.Option(metavar="NAME", show_default=False, help=say(
+                   "Law to check against: cn, eu, uk or us; by language when absent."))] = None,
+               reasons: Annotated[str | None, typer.Option("--language", metavar="LANG", show_default=False, help=say(
+                   "Language of the reasons, zh or en; that of each text when absent."))] = None,
+               target: Annotated[Path | None, typer.Option("--out", metavar="FILE", show_default=False, help=say(
+                   "Write the results to this file instead of standard output."))] = None) -> None:
+    from brandloom import content
+    counts: Counter[str] = Counter()
+    with _opened(file) as lines, (target.open("w", encoding="utf-8") if target else nullcontext(sys.stdout)) as sink:
+        for row in content.check_copy(lines, language=_one_of("--lang", lang, ("zh", "en")), sector=sector,
+                                      jurisdiction=_one_of("--jurisdiction", jurisdiction, ("cn", "eu", "uk", "us")),
+                                      reasons_in=_one_of("--language", reasons, ("zh", "en"))):
+            sink.write(json.dumps(row, ensure_ascii=False) + "\n")
+            counts[row["verdict"]] += 1
+    err.print(say(_("{passed} passed, {proof} need proof, {blocked} blocked."), passed=counts["pass"], proof=counts["needs_proof"],
+                  blocked=counts["block"]), highlight=False)
+
+
 @command(models_app, "list", _("List the language models, their size, licence and quality."), "brandloom models list")
 def models_list(as_json: AsJson = False) -> None:
     from brandloom import llm
@@ -321,6 +348,24 @@ def _required_day(text: str) -> datetime:
         return datetime.fromisoformat(text).replace(tzinfo=None)
     except ValueError as error:
         raise ConfigError(_("'{given}' is not a date. Write it like 2011-11-09."), given=text) from error
+
+
+@contextmanager
+def _opened(file: Path) -> Iterator[TextIO]:
+    """The lines of a file; - is standard input."""
+    if str(file) == "-":
+        yield sys.stdin
+        return
+    if not file.is_file():
+        raise ConfigError(_("{file} is not there. Check the name and the folder."), file=file)
+    with file.open(encoding="utf-8-sig") as lines:
+        yield lines
+
+
+def _one_of(option: str, given: str | None, allowed: tuple[str, ...]) -> str | None:
+    if given is not None and given not in allowed:
+        raise ConfigError(_("{option} is '{given}'. Allowed: {allowed}."), option=option, given=given, allowed=", ".join(allowed))
+    return given
 
 
 def _days(text: str) -> int:

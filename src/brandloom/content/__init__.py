@@ -5,7 +5,8 @@ message when a person's own values are put in at send time (`render`).
 """
 
 from brandloom.content.brief import Audience, Brief, Fact, Offer, ProductChoice, SenderOverride, read_brief
-from brandloom.content.checks import Finding, check, check_brief, check_text
+from brandloom.content.checks import Finding, Review, check, check_brief, check_text, check_words, review
+from brandloom.content.copycheck import check_copy
 from brandloom.content.facts import (
     Facts,
     Persona,
@@ -21,7 +22,8 @@ from brandloom.content.render import Rendered, render
 from brandloom.content.writer import Variant, write_variants
 
 __all__ = [
-    "Audience", "Brief", "Fact", "Facts", "Finding", "Layout", "Offer", "Persona", "PersonaLike", "Product", "ProductChoice",
-    "ProductGroup", "Rendered", "Request", "SenderOverride", "Variant", "build_facts", "bundled_layout", "check", "check_brief",
-    "check_text", "humanise", "read_brief", "render", "write_variants",
+    "Audience", "Brief", "Fact", "Facts", "Finding", "Layout", "Offer", "Persona", "PersonaLike", "Product",
+    "ProductChoice", "ProductGroup", "Rendered", "Request", "Review", "SenderOverride", "Variant", "build_facts",
+    "bundled_layout", "check", "check_brief", "check_copy", "check_text", "check_words", "humanise", "read_brief",
+    "render", "review", "write_variants",
 ]

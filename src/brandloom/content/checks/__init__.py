@@ -29,11 +29,13 @@ from brandloom.content.checks.form import (
 from brandloom.content.checks.ground import Ground, ground
 from brandloom.content.checks.packs import JURISDICTIONS, sectors
 from brandloom.content.checks.records import check_against, unborne
-from brandloom.content.checks.review import Objection, Review, check_law, review
+from brandloom.content.checks.review import Objection, Review, check_law, review, verdict_of
+from brandloom.content.checks.words import check_words
 from brandloom.content.facts import SLOTS, Facts
 
 __all__ = ["ALWAYS_ON", "JURISDICTIONS", "LENGTHS", "PARTS", "SLOT", "Figure", "Finding", "Hit", "Objection", "Review", "Severity", "check",
-           "check_against", "check_brief", "check_text", "claims", "exemptions", "figures", "find_terms", "review", "sectors"]
+           "check_against", "check_brief", "check_text", "check_words", "claims", "exemptions", "figures", "find_terms", "review", "sectors",
+           "verdict_of"]
 
 
 def check(slots: object, facts: Facts, *, language: str, channel: str = "email",
@@ -100,4 +102,4 @@ def _check_law(text: str, place: str, language: str, names: Sequence[str], packs
     """The rules of every shop, and those of the sectors that packs name; slots keep their width so that places hold."""
     kinds = ("general", *(name for name in packs if name in sectors()))
     bare = SLOT.sub(lambda match: " " * len(match.group()), text)
-    return check_law(bare, place, names=names, sectors=kinds, language=language if language == "en" else "zh")
+    return check_law(bare, place, names=names, sectors=kinds)

@@ -14,7 +14,7 @@ from brandloom import i18n
 from brandloom.content.checks.concepts import Lexicon, Token
 from brandloom.content.checks.finding import Severity
 from brandloom.content.checks.normalise import read
-from brandloom.content.checks.rules import Condition, Rule, Step
+from brandloom.content.checks.rules import Line, Rule, Step, parse_condition
 from brandloom.i18n import _
 
 ALWAYS_ON = ("absolute", "guarantee", "invest", "authority", "medical")
@@ -88,14 +88,12 @@ def listed_rules() -> list[Rule]:
     rules = []
     for key, row in _rows().items():
         sectors, english = _PACKS[row["pack"]]
-        excuses = [*([(Condition(key + "!", "="),)] if key + "!" in listed_words() else []), (Condition("apple", "="),), (Condition("deny", "<", 3),), (Condition("service_style", "="),),
-                   (Condition("warn", "~~"),)]
-        if row["pack"] == "superstition":
-            excuses.append((Condition("fortune_ok", "="),))
+        excuses = ["apple=", "deny<3", "service_style=", "warn~~", *([f"{key}!="] if f"{key}!" in listed_words() else []),
+                   *(["fortune_ok="] if row["pack"] == "superstition" else [])]
         level = cast(Severity, row["level"])
         rules.append(Rule(f"cn.list.{row['rule']}", level, "rank" if row["pack"] == "absolute" else "",
-                          {"en": english, "zh": row["basis"]}, _both(_LEVELS[level]), _both(_ADVICE[level]), ((Step(key, 0),),),
-                          tuple(excuses), (), frozenset(name for name in sectors if not name.startswith("-")),
+                          {"en": english, "zh": row["basis"]}, _both(_LEVELS[level]), _both(_ADVICE[level]), (Line((Step(key, 0),), (key,)),),
+                          tuple(map(parse_condition, excuses)), (), frozenset(name for name in sectors if not name.startswith("-")),
                           frozenset(name[1:] for name in sectors if name.startswith("-"))))
     return rules
 

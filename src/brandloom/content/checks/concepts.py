@@ -1,4 +1,4 @@
-"""Finding the words of a vocabulary in a text in one pass: as written, with fillers inside, and spelled by sound."""
+"""Finding the words of a vocabulary in a text: as written, with fillers inside, and spelled by sound."""
 
 from __future__ import annotations
 
@@ -9,17 +9,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
-from typing import Any
+from typing import NamedTuple
 
-from brandloom.content.checks.normalise import HARD_STOPS, Reading
+from brandloom.content.checks.normalise import HAN, Folded, Reading
 
 _SPACES = str.maketrans({"-": " ", "\n": " ", "\t": " ", "\u2019": "'", "\u2010": " ", "\u2011": " "})
-_END = ""
-"""Key of a trie node under which the words that end there lie: their concepts, themselves, whether their end is open."""
 
 
-@dataclass(frozen=True, slots=True)
-class Token:
+class Token(NamedTuple):
     """A word of the vocabulary in a text: its concept, its place in the folded text, and itself."""
 
     name: str
@@ -29,164 +26,180 @@ class Token:
     disguised: bool = False
 
 
+@dataclass(frozen=True)
+class _Entry:
+    """A word of the vocabulary; `rest` is what follows its first two characters."""
+
+    word: str
+    names: tuple[str, ...]
+    rest: str
+    is_open: bool
+
+
 class Lexicon:
     """Concepts and the words and patterns that stand for them.
 
+    Words are looked up by their first two characters, so a text costs one look at each of its places however many there are.
+
     Args:
         words: concept -> words, folded; an English word matches whole unless it ends in `*`.
-        patterns: concept -> regular expressions on folded text.
+        patterns: concept -> regular expressions on folded text; they are tried only when somebody asks for the concept.
     """
 
     def __init__(self, words: Mapping[str, Iterable[str]], patterns: Mapping[str, Iterable[str]]) -> None:
-        self._root: dict[str, Any] = {}
-        self._sounds: dict[str, Any] = {}
         named: dict[str, set[str]] = defaultdict(set)
         for name, group in words.items():
             for word in group:
                 named[word].add(name)
+        self._words: dict[str, list[_Entry]] = defaultdict(list)
+        self._sounds: dict[str, list[_Entry]] = defaultdict(list)
         for word, names in named.items():
-            plain = word.removesuffix("*")
-            _put(self._root, plain, (tuple(sorted(names)), plain, word.endswith("*")))
-            sounds = [_sounds().get(character, character) for character in plain]
-            if len(plain) > 1 and not plain.isascii() and any(len(sound) > 1 for sound in sounds):
-                _put(self._sounds, sounds, (tuple(sorted(names)), plain, False))
-        self._patterns = [(name, re.compile(body, re.IGNORECASE)) for name, bodies in patterns.items() for body in bodies]
+            plain, both = word.removesuffix("*"), tuple(sorted(names))
+            self._words[plain[:2]].append(_Entry(plain, both, plain[2:], word.endswith("*")))
+            if len(plain) > 1 and not plain.isascii():
+                sound = plain.translate(_sounds())
+                self._sounds[sound[:2]].append(_Entry(plain, both, sound[2:], False))
+        self._single = {word for word in self._words if len(word) == 1}
+        self._patterns = {name: [re.compile(body, re.IGNORECASE) for body in bodies] for name, bodies in patterns.items()}
 
     def find(self, reading: Reading) -> list[Token]:
+        """Every word and every pattern."""
+        return [*self.find_words(reading), *(token for name in self._patterns for token in self.find_pattern(name, reading))]
+
+    def find_words(self, reading: Reading) -> list[Token]:
         """Every word in every spelling, shorter ones inside longer ones too; places are those of `reading.text`."""
-        text = reading.text
-        found = [*self._walk(text), *self._match(text)]
+        found = list(self._walk(reading.text))
         bare = reading.bare
-        if bare.text != text:
-            seen = {(token.name, token.start) for token in found}
-            for token in [*self._walk(bare.text), *self._match(bare.text)]:
-                start, end = bare.source_span(token.start, token.end)
-                if (token.name, start) not in seen and text[start:end] != token.word and _one_word(text, bare.origin, token):
-                    found.append(Token(token.name, start, end, token.word, True))
+        for low, high in reading.changed:
+            found += _disguised(reading.text, bare, low, self._walk(bare.text[low:high]))
         if not reading.text.isascii():
             found += self._by_sound(reading)
         return found
 
-    def _walk(self, text: str) -> Iterator[Token]:
-        root, text, size = self._root, text.translate(_SPACES), len(text)
-        for start, character in enumerate(text):
-            node = root.get(character)
-            if node is None or (character.isascii() and character.isalnum() and start and _latin(text[start - 1])):
-                continue
-            place = start + 1
-            while node is not None:
-                for names, word, is_open in node.get(_END, ()):
-                    if is_open or not _latin(text[place - 1]) or place == size or not _latin(text[place]):
-                        for name in names:
-                            yield Token(name, start, place, word)
-                if place == size:
-                    break
-                node = node.get(text[place])
-                place += 1
+    def find_pattern(self, name: str, reading: Reading) -> list[Token]:
+        """Where the patterns of one concept match; none when it has none."""
+        found = []
+        for pattern in self._patterns.get(name, ()):
+            found += _matches(name, pattern, reading.text)
+            for low, high in reading.changed:
+                found += _disguised(reading.text, reading.bare, low, _matches(name, pattern, reading.bare.text[low:high]))
+        return found
 
-    def _match(self, text: str) -> Iterator[Token]:
-        for name, pattern in self._patterns:
-            for match in pattern.finditer(text):
-                if match.end() > match.start():
-                    yield Token(name, match.start(), match.end(), match.group())
+    def _walk(self, text: str) -> Iterator[Token]:
+        text = text.translate(_SPACES)
+        size, words = len(text), self._words
+        for start in range(size):
+            entries = words.get(text[start:start + 2])
+            if entries:
+                for entry in entries:
+                    end = start + len(entry.word)
+                    if text.startswith(entry.rest, start + 2) and _whole(text, start, end, entry.is_open):
+                        for name in entry.names:
+                            yield Token(name, start, end, entry.word)
+        for character in self._single.intersection(text):
+            for match in re.finditer(re.escape(character), text):
+                for name in words[character][0].names:
+                    yield Token(name, match.start(), match.end(), character)
 
     def _by_sound(self, reading: Reading) -> Iterator[Token]:
         """Words of which some characters were swapped for others, or for pinyin, of the same sound."""
-        units = list(_units(reading.bare.text))
-        for first, (sound, *_rest) in enumerate(units):
-            node = self._sounds.get(sound)
-            place = first + 1
-            while node is not None:
-                for names, word, _is_open in node.get(_END, ()):
-                    if _genuine(word, units[first:place], reading.bare.text):
-                        start, end = reading.bare.source_span(units[first][1], units[place - 1][2])
-                        for name in names:
-                            yield Token(name, start, end, word, True)
-                if place == len(units):
-                    break
-                node = node.get(units[place][0])
-                place += 1
+        bare = reading.bare
+        heard = _spell_out(bare.text)
+        sounds = heard.text.translate(_sounds())
+        for start in range(len(sounds) - 1):
+            for entry in self._sounds.get(sounds[start:start + 2], ()):
+                end = start + len(entry.word)
+                if heard.text[start:end] != entry.word and sounds.startswith(entry.rest, start + 2) and _genuine(entry.word, start, heard, bare.text):
+                    low, high = heard.source_span(start, end)
+                    first, last = bare.source_span(low, _syllable_end(bare.text, high - 1))
+                    for name in entry.names:
+                        yield Token(name, first, last, entry.word, True)
 
 
-def _put(root: dict[str, Any], letters: Sequence[str], value: tuple[tuple[str, ...], str, bool]) -> None:
-    node = root
-    for letter in letters:
-        node = node.setdefault(letter, {})
-    node.setdefault(_END, []).append(value)
+def _whole(text: str, start: int, end: int, is_open: bool) -> bool:
+    """Whether a Latin word stands alone; Chinese has no such thing."""
+    if _latin(text[start]) and start and _latin(text[start - 1]):
+        return False
+    return is_open or end >= len(text) or not _latin(text[end - 1]) or not _latin(text[end])
 
 
 def _latin(character: str) -> bool:
     return character.isascii() and character.isalnum()
 
 
-def _one_word(text: str, origin: Sequence[int], token: Token) -> bool:
-    """Whether the fillers inside a word are a disguise; a comma between two words is none."""
-    places = origin[token.start:token.end]
-    gaps = [text[one + 1:other] for one, other in zip(places, places[1:], strict=False) if other - one > 1]
-    hard = [gap for gap in gaps if HARD_STOPS.intersection(gap)]
-    return not hard or len(hard) >= max(2, len(places) // 2)
+def _matches(name: str, pattern: re.Pattern[str], text: str) -> list[Token]:
+    return [Token(name, match.start(), match.end(), match.group()) for match in pattern.finditer(text) if match.end() > match.start()]
 
 
-def _units(text: str) -> Iterator[tuple[str, int, int]]:
-    """Sounds of a text with their places: a Chinese character, a pinyin syllable, or any other character as it is."""
-    sounds, syllables = _sounds(), _syllables()
-    place, size = 0, len(text)
-    while place < size:
-        character = text[place]
-        if "a" <= character <= "z":
-            run = syllables.match(text, place)
-            if run and (run.end() == size or not _latin(text[run.end()])) and (not place or not _latin(text[place - 1])):
-                for part in _SYLLABLE().finditer(run.group()):
-                    yield part.group(), place + part.start(), place + part.end()
-                place = run.end()
-                if place < size and text[place] == " ":
-                    place += 1
-                continue
-            while place < size and _latin(text[place]):
-                place += 1
-            yield "\0", place - 1, place
+def _disguised(text: str, bare: Folded, offset: int, tokens: Iterable[Token]) -> Iterator[Token]:
+    """Those of the tokens of a stretch of the bare text that the text itself does not show."""
+    for token in tokens:
+        start, end = bare.source_span(token.start + offset, token.end + offset)
+        if text[start:end] != token.word:
+            yield Token(token.name, start, end, token.word, True)
+
+
+def _spell_out(text: str) -> Folded:
+    """Pinyin syllables beside Chinese characters as one character each, which stands for their sound."""
+    pieces: list[str] = []
+    origin: list[int] = []
+    last = 0
+    for run in _runs().finditer(text):
+        parts = _syllables().findall(run.group())
+        if "".join(parts) != run.group().replace(" ", ""):
             continue
-        yield sounds.get(character, character), place, place + 1
-        place += 1
+        pieces += [text[last:run.start()], *(_sound_of()[part] for part in parts)]
+        origin += range(last, run.start())
+        origin += [run.start() + part.start() for part in _syllables().finditer(run.group())]
+        last = run.end()
+    return Folded("".join([*pieces, text[last:]]), [*origin, *range(last, len(text))] if last else range(len(text)))
 
 
-def _genuine(word: str, units: Sequence[tuple[str, int, int]], text: str) -> bool:
-    """Whether a run of sounds is meant as the word: some letters swapped, the others its own."""
+def _syllable_end(text: str, place: int) -> int:
+    """One past a character, or past the syllable that begins there."""
+    found = _syllables().match(text, place)
+    return found.end() if found else place + 1
+
+
+def _genuine(word: str, start: int, heard: Folded, text: str) -> bool:
+    """Whether a run of sounds is meant as the word: some characters swapped, the others its own."""
     same = swapped = latin = 0
-    for letter, (_sound, start, end) in zip(word, units, strict=True):
-        written = text[start:end]
-        if written == letter:
+    for place, letter in enumerate(word, start):
+        if heard.text[place] == letter:
             same += 1
-        elif written.isascii() and written.isalpha():
+        elif "a" <= text[heard.origin[place]] <= "z":
             latin += 1
         else:
             swapped += 1
-    if not swapped and not latin:
-        return False
     if swapped:
         # Two characters that sound alike are everywhere in honest text; three with half of them right are not.
         return len(word) >= 3 and same + latin >= 1 and same * 2 >= len(word) - 1 and swapped <= len(word) // 2
-    beside = text[max(0, units[0][1] - 2):units[0][1]] + text[units[-1][2]:units[-1][2] + 2]
-    return same > 0 or any("\u4e00" <= character <= "\u9fff" for character in beside)
+    return same > 0 or latin >= 2
 
 
 @cache
-def _sounds() -> dict[str, str]:
+def _sounds() -> dict[int, str]:
+    """Character -> the character that stands for its sound."""
+    return {ord(character): stand for stand, row in _rows() for character in row["characters"]}
+
+
+@cache
+def _sound_of() -> dict[str, str]:
+    return {row["sound"]: stand for stand, row in _rows()}
+
+
+def _rows() -> Sequence[tuple[str, dict[str, str]]]:
     lines = files("brandloom.content").joinpath("data", "homophones.zh.tsv").read_text("utf-8").splitlines()
-    rows = csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE)
-    table: dict[str, str] = {}
-    for row in rows:
-        for character in row["characters"]:
-            table.setdefault(character, row["sound"])
-    return table
-
-
-@cache
-def _SYLLABLE() -> re.Pattern[str]:
-    names = sorted({sound for sound in _sounds().values() if sound.isalpha()}, key=lambda name: -len(name))
-    return re.compile("|".join(names))
+    return [(chr(0xE000 + number), row) for number, row in enumerate(csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE))]
 
 
 @cache
 def _syllables() -> re.Pattern[str]:
-    return re.compile(f"(?:{_SYLLABLE().pattern})+")
+    return re.compile("|".join(sorted(_sound_of(), key=lambda name: -len(name))))
+
+
+@cache
+def _runs() -> re.Pattern[str]:
+    syllables = f"(?:{_syllables().pattern})+"
+    run = rf"{syllables}(?: {syllables})*"
+    return re.compile(rf"(?<![a-z0-9]){run}(?= ?[{HAN}])|(?<=[{HAN}]){run}(?![a-z0-9])")

@@ -30,6 +30,8 @@ class Finding:
     """Characters of the text as given, where the check knows them."""
     suggestion: str | None = None
     """What would be right, or what proof is needed."""
+    reasons: tuple[tuple[str, str], ...] = ()
+    """Language and reason, where the reason comes from a rule pack and not from the catalogue."""
 
     @property
     def blocks(self) -> bool:
@@ -38,13 +40,16 @@ class Finding:
 
     def text(self, language: str | None = None) -> str:
         """The reason as one line in `language` or the current one."""
+        reason = dict(self.reasons).get(language or i18n.language())
+        if reason is not None:
+            return reason
         template = i18n.translate(self.template, language or i18n.language())
         return template.format(**dict(self.values), excerpt=self.excerpt, place=self.place)
 
 
 def finding(rule: str, severity: Severity, place: str, excerpt: str, template: str, *, article: str | None = None,
-            **values: object) -> Finding:
+            span: tuple[int, int] | None = None, **values: object) -> Finding:
     """A finding whose excerpt is short enough for a table."""
     short = " ".join(excerpt.split())
     return Finding(rule, severity, place, short if len(short) <= 80 else short[:77] + "...", template,
-                   tuple((name, str(value)) for name, value in values.items()), article)
+                   tuple((name, str(value)) for name, value in values.items()), article, span)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 from importlib.resources import files
@@ -15,13 +15,16 @@ from opencc import OpenCC
 _INVISIBLE = re.compile("[\u00ad\u180e\u200b-\u200f\u2028-\u202e\u2060-\u2064\ufe00-\ufe0f\ufeff\U000e0000-\U000e007f]")
 _KEYCAP = "\u20e3"
 HAN = r"\u3400-\u4dbf\u4e00-\u9fff"
-_FILL = r"[\s.·•・‧∙⋅。，、,;；:：!！_*~|/\\^+=#&\-—–'\"“”‘’`()\[\]{}<>【】「」『』《》\u2190-\u21ff\u25a0-\u27bf\u2b00-\u2bff♥❤]|[\U0001f000-\U0001faff]"
+_FILL = r"[\s.·•・‧∙⋅_*~|/\\^+=#&\-—–'\"“”‘’`()\[\]{}<>【】「」『』《》\u2190-\u21ff\u25a0-\u27bf\u2b00-\u2bff♥❤]|[\U0001f000-\U0001faff]"
 _FILLERS = re.compile(rf"(?:(?<=[{HAN}])(?:{_FILL})+(?=[{HAN}a-z0-9○])|(?<=[a-z0-9])(?:{_FILL})+(?=[{HAN}]))")
+_PICKETS = re.compile(rf"(?:[{HAN}][。，、,;:!.]){{2,}}[{HAN}]")
 _SPELLED = re.compile(r"(?<![a-z0-9])[a-z0-9@$!](?:[\s.\-_*]{1,3}[a-z0-9@$!](?![a-z0-9])){1,}")
 _LEET = re.compile(r"[a-z0-9@$!|]*(?:[a-z][0-9@$!|]|[0-9@$!|][a-z])[a-z0-9@$!|]*")
 _FIGURES = str.maketrans("0134578@$!|", "oieastbasii")
 _LOOKALIKES = str.maketrans("аеорсухкмтнвіјѕԁɡοανρτικυεαϲ", "aeopcyxkmthbijsdgoavptikueac")
-HARD_STOPS = frozenset("，。！？；：、,!?;:\n")
+
+_REACH = 14
+"""Characters looked at on each side of a disguise: as long as listed words and patterns are."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,20 @@ class Reading:
     def bare(self) -> Folded:
         """Without fillers inside words, look-alikes and letters written as figures; places are those of `text`."""
         return unmask(self.text)
+
+    @cached_property
+    def changed(self) -> list[tuple[int, int]]:
+        """Stretches of the bare text around the places where it differs from `text`."""
+        bare, last, stretches = self.bare, -1, list[tuple[int, int]]()
+        if bare.text == self.text:
+            return stretches
+        for place, at in enumerate(bare.origin):
+            if at != last + 1 or self.text[at] != bare.text[place]:
+                low, high = max(0, place - _REACH), min(len(bare.text), place + _REACH)
+                joined = bool(stretches) and low <= stretches[-1][1]
+                stretches[-1 if joined else len(stretches):] = [(stretches[-1][0] if joined else low, high)]
+            last = at
+        return stretches
 
     @cached_property
     def _origin(self) -> list[int]:
@@ -90,8 +107,9 @@ def fold(text: str) -> str:
 def unmask(text: str) -> Folded:
     """A folded text without the fillers put inside words and with look-alikes spelled out."""
     letters, origin = _replace(text, range(len(text)), _SPELLED, lambda match: [
-        place for place in range(match.start(), match.end()) if text[place] not in " .-_*\t\n"])
-    letters, origin = _replace(letters, origin, _FILLERS, lambda _match: [])
+        place for place in range(match.start(), match.end()) if not text[place].isspace() and text[place] not in ".-_*"])
+    letters, origin = _replace(letters, origin, _PICKETS, lambda match: range(match.start(), match.end(), 2))
+    letters, origin = _replace(letters, origin, _FILLERS, lambda _match: ())
     pattern, plain = _variants()
     letters, origin = _respell(letters, origin, pattern, plain)
     if not letters.isascii():
@@ -100,7 +118,9 @@ def unmask(text: str) -> Folded:
     return Folded(_LEET.sub(lambda match: match.group().translate(_FIGURES), letters), origin)
 
 
-def _replace(letters, origin, pattern, kept):  # type: ignore[no-untyped-def]
+def _replace(letters: str, origin: Sequence[int], pattern: re.Pattern[str],
+             kept: Callable[[re.Match[str]], Sequence[int]]) -> tuple[str, Sequence[int]]:
+    """The letters without what a pattern matches, apart from the places that are kept."""
     pieces: list[str] = []
     places: list[int] = []
     last = 0

@@ -19,10 +19,11 @@ from brandloom.content.checks.rules import Condition, Rule, parse_condition, par
 from brandloom.errors import DataError
 from brandloom.i18n import _
 
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 JURISDICTIONS = ("cn", "eu", "uk", "us")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Pack:
     """The rules of one jurisdiction.
 
@@ -35,6 +36,10 @@ class Pack:
     rules: tuple[Rule, ...]
     exemptions: Mapping[str, tuple[tuple[Condition, ...], ...]]
     lexicon: Lexicon
+
+    def rules_for(self, sectors: tuple[str, ...]) -> tuple[Rule, ...]:
+        """The rules that apply to at least one of the sectors, the gravest first."""
+        return _applying(self, sectors)
 
 
 def sector_of(name: str | None) -> str:
@@ -76,7 +81,7 @@ def open_pack(jurisdiction: str) -> Pack:
             words.setdefault(name, []).extend(_split(str(line)))
         for name, line in (part.get("patterns") or {}).items():
             patterns.setdefault(name, []).append(str(line))
-    rules = [_rule(row, data["laws"]) for row in data["rules"]]
+    rules = [_rule(row, data["laws"], patterns) for row in data["rules"]]
     exemptions = {article: tuple(parse_condition(line) for line in lines) for article, lines in (data.get("exempt") or {}).items()}
     if data.get("listed"):
         rules += listed_rules()
@@ -92,10 +97,16 @@ def open_pack(jurisdiction: str) -> Pack:
     return Pack(jurisdiction, str(data["version"]), data["reviewed"], tuple(rules), exemptions, Lexicon(used[0], used[1]))
 
 
-def _rule(row: Mapping[str, Any], laws: Mapping[str, Mapping[str, str]]) -> Rule:
+@cache
+def _applying(pack: Pack, sectors: tuple[str, ...]) -> tuple[Rule, ...]:
+    chosen = (rule for rule in pack.rules if any(rule.applies_to(sector) for sector in sectors))
+    return tuple(sorted(chosen, key=lambda rule: ("ban", "evidence", "caution").index(rule.severity)))
+
+
+def _rule(row: Mapping[str, Any], laws: Mapping[str, Mapping[str, str]], patterns: Mapping[str, object]) -> Rule:
     named = [str(name) for name in row.get("sectors", ())]
     return Rule(row["id"], cast(Severity, row["level"]), row.get("group", ""), _source(laws[row["law"]], str(row["article"])), row["reason"],
-                row["suggest"], tuple(parse_match(line) for line in row["match"]), _conditions(row.get("unless", ())),
+                row["suggest"], tuple(parse_match(line, patterns) for line in row["match"]), _conditions(row.get("unless", ())),
                 _conditions(row.get("only", ())), frozenset(name for name in named if not name.startswith("-")),
                 frozenset(name[1:] for name in named if name.startswith("-")))
 
@@ -113,7 +124,7 @@ def _conditions(lines: Iterable[str]) -> tuple[tuple[Condition, ...], ...]:
 
 
 def _names(rule: Rule) -> set[str]:
-    return ({step.name for steps in rule.match for step in steps} | {c.name for group in rule.unless + rule.only for c in group})
+    return ({name for line in rule.match for name in line.names} | {c.name for group in rule.unless + rule.only for c in group})
 
 
 def _split(line: str) -> list[str]:
@@ -128,5 +139,5 @@ def _sectors() -> dict[str, str]:
 
 def _read(name: str) -> dict[str, Any]:
     text = files("brandloom.content").joinpath("data", "law", name).read_text("utf-8")
-    return cast("dict[str, Any]", yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)))
+    return cast("dict[str, Any]", yaml.load(text, Loader=_LOADER))  # noqa: S506
 

@@ -5,13 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date
-from functools import cache
 from typing import Any, Literal
 
 from brandloom import i18n
 from brandloom.content.checks.finding import Finding, Severity
-from brandloom.content.checks.normalise import read
+from brandloom.content.checks.normalise import Reading, read
 from brandloom.content.checks.packs import Pack, open_pack, sector_of
 from brandloom.content.checks.rules import Rule, Scene
 from brandloom.errors import DataError
@@ -25,7 +23,6 @@ _ORDER: dict[Severity, int] = {"ban": 0, "evidence": 1, "caution": 2}
 _EXEMPT = _("'{excerpt}' is an absolute term that article {article} of the SAMR guide of 2023 allows here: {situation}")
 _PROVEN = _("'{excerpt}' is borne out by the record given; keep it as the proof.")
 _KEEP = _("Keep the proof at hand; nothing needs to change.")
-_DISGUISED = _("A disguised spelling counts as the word itself.")
 
 
 @dataclass(frozen=True)
@@ -69,7 +66,7 @@ class _Found:
 
 
 def review(text: str, *, language: str | None = None, sector: str | None = None, jurisdiction: str | None = None,
-           facts: object = None, words_in: str | None = None, today: date | None = None) -> Review:
+           facts: object = None, reasons_in: str | None = None) -> Review:
     """Review one text under the law of advertising.
 
     Args:
@@ -78,7 +75,7 @@ def review(text: str, *, language: str | None = None, sector: str | None = None,
         jurisdiction: cn, eu, uk or us; when absent cn for Chinese, and for English all of eu, uk and us.
         facts: a JSON record or a list of them that the text may rest on: names of products excuse absolute terms inside them, and a
             claim that a record states needs no other proof.
-        words_in: language of the reasons; that of the text when absent.
+        reasons_in: language of the reasons; that of the text when absent.
     Returns:
         `block` when something is forbidden, `needs_proof` when something has to be proven, `pass` otherwise, cautions included.
     Raises:
@@ -87,9 +84,12 @@ def review(text: str, *, language: str | None = None, sector: str | None = None,
     language = _language(text, language)
     where = (jurisdiction,) if jurisdiction else ("cn",) if language == "zh" else ("eu", "uk", "us")
     kind = sector_of(sector)
-    strings = list(_strings(facts))
-    found = [item for name in where for item in _review_in(text, open_pack(name), (kind,), strings, words_in or language)]
-    chosen = _strongest(found)
+    strings = list(strings_of(facts))
+    found = []
+    for name in where:
+        reading, hits = _hits(text, open_pack(name), (kind,), strings)
+        found += [_objection(reading, item, reasons_in or language) for item in hits]
+    chosen = _strongest(found) if len(where) > 1 else found
     return Review(verdict_of(item.severity for item in chosen), tuple(chosen), language, where, kind)
 
 
@@ -99,28 +99,33 @@ def verdict_of(severities: Iterable[Severity]) -> Verdict:
     return "block" if "ban" in levels else "needs_proof" if "evidence" in levels else "pass"
 
 
-def check_law(text: str, place: str, *, names: Sequence[str] = (), sectors: Sequence[str] = ("general",), jurisdiction: str = "cn",
-              language: str = "zh") -> list[Finding]:
+def check_law(text: str, place: str, *, names: Sequence[str] = (), sectors: Sequence[str] = ("general",), jurisdiction: str = "cn") -> list[Finding]:
     """Findings for one place of a draft; a term inside a product's own name is a caution."""
-    strings = [("name", name) for name in names if name]
-    found = _review_in(text, open_pack(jurisdiction), sectors, strings, language)
-    return [Finding("ad-law", item.severity, place, item.excerpt[:80], item.reason.replace("{", "{{").replace("}", "}}"), (), item.source,
-                    item.span, item.suggestion) for item in _strongest(found)]
+    pack = open_pack(jurisdiction)
+    reading, found = _hits(text, pack, tuple(sectors), [("name", name) for name in names if name])
+    made = []
+    for item in found:
+        spoken = {language: _objection(reading, item, language) for language in LANGUAGES}
+        one = spoken["zh"]
+        made.append(Finding("ad-law", item.severity, place, one.excerpt[:80], one.reason, (), one.source, one.span, one.suggestion,
+                            tuple((language, said.reason) for language, said in spoken.items())))
+    return made
 
 
-def _review_in(text: str, pack: Pack, sectors: Sequence[str], strings: Sequence[tuple[str, str]], words_in: str) -> list[Objection]:
+def _hits(text: str, pack: Pack, sectors: tuple[str, ...], strings: Sequence[tuple[str, str]]) -> tuple[Reading, list[_Found]]:
+    """What a pack finds in a text after exemptions and records: places are those of the reading, none overlap."""
     reading = read(text)
-    scene = Scene(reading.text, pack.lexicon.find(reading))
-    found = []
-    for rule in pack.rules:
-        if any(rule.applies_to(sector) for sector in sectors):
-            found += [_Found(start, end, rule, rule.severity) for start, end in scene.spans(rule)]
-    if not found:
-        return []
-    named = [match.span() for key, value in strings if _NAMES.search(key) for match in re.finditer(re.escape(read(value).text), scene.text) if value]
+    scene = Scene(reading, pack.lexicon)
+    hits: dict[tuple[int, int, str], _Found] = {}
+    for rule in pack.rules_for(sectors):
+        for start, end in scene.spans(rule):
+            hits.setdefault((start, end, rule.group), _Found(start, end, rule, rule.severity))
+    if not hits:
+        return reading, []
+    named = [match.span() for key, value in strings if _NAMES.search(key) and value.strip()
+             for match in re.finditer(re.escape(read(value).text), scene.text)]
     proofs = [read(value).text for _key, value in strings]
-    judged = [_judge(item, scene, pack, named, proofs) for item in found]
-    return [_objection(text, reading.source_span(item.start, item.end), item, scene.text, words_in) for item in _outer(judged)]
+    return reading, _outer([_judge(item, scene, pack, named, proofs) for item in hits.values()])
 
 
 def _judge(item: _Found, scene: Scene, pack: Pack, named: Sequence[tuple[int, int]], proofs: Sequence[str]) -> _Found:
@@ -146,8 +151,9 @@ def _outer(found: Sequence[_Found]) -> list[_Found]:
     return sorted(kept, key=lambda one: one.start)
 
 
-def _objection(text: str, span: tuple[int, int], item: _Found, folded: str, language: str) -> Objection:
-    excerpt = text[span[0]:span[1]]
+def _objection(reading: Reading, item: _Found, language: str) -> Objection:
+    span = reading.source_span(item.start, item.end)
+    excerpt = reading.source[span[0]:span[1]]
     reason, suggestion = item.rule.reason[language], item.rule.suggestion[language]
     if item.exemption == "proven":
         reason, suggestion = i18n.translate(_PROVEN, language), i18n.translate(_KEEP, language)
@@ -175,13 +181,14 @@ def _language(text: str, given: str | None) -> str:
     return "zh" if _HAN.search(text) else "en"
 
 
-def _strings(facts: object, key: str = "") -> Iterator[tuple[str, str]]:
+def strings_of(facts: object, key: str = "") -> Iterator[tuple[str, str]]:
+    """Every value of a record or of a list of records, with the key it stands under."""
     if isinstance(facts, dict):
         for name, value in facts.items():
-            yield from _strings(value, str(name))
+            yield from strings_of(value, str(name))
     elif isinstance(facts, (list, tuple)):
         for value in facts:
-            yield from _strings(value, key)
+            yield from strings_of(value, key)
     elif facts is not None and str(facts).strip():
         yield key, str(facts)
 

@@ -9,19 +9,22 @@ from __future__ import annotations
 import re
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 
-from brandloom.content.checks.concepts import Token
+from brandloom.content.checks.concepts import Lexicon, Token
 from brandloom.content.checks.finding import Severity
+from brandloom.content.checks.normalise import Reading
 
 _CONDITION = re.compile(r"(not )?(.+?)(<<|>>|<|>|~~|~|=|\*)(\d*)")
 _STOPS = re.compile(r"[。！？!?；;\n]|\.(?=\s|$)")
+_LONGEST = 24
+"""No word or pattern is longer."""
 _COMMAS = re.compile(r"[。！？!?；;\n，,、：:]|\.(?=\s|$)")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Condition:
     """One statement about the surroundings of a hit."""
 
@@ -40,6 +43,14 @@ class Step:
 
 
 @dataclass(frozen=True)
+class Line:
+    """One way to break a rule: concepts in order, and their names in the order in which to ask for them."""
+
+    steps: tuple[Step, ...]
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Rule:
     """One rule: what it forbids and where, what excuses it, what it rests on, and how to put it right."""
 
@@ -49,7 +60,7 @@ class Rule:
     source: Mapping[str, str]
     reason: Mapping[str, str]
     suggestion: Mapping[str, str]
-    match: tuple[tuple[Step, ...], ...]
+    match: tuple[Line, ...]
     unless: tuple[tuple[Condition, ...], ...]
     only: tuple[tuple[Condition, ...], ...]
     sectors: frozenset[str]
@@ -63,11 +74,24 @@ class Rule:
 class Scene:
     """The concepts found in one text and where its clauses and sentences end."""
 
-    def __init__(self, text: str, tokens: Iterable[Token]) -> None:
-        self.text = text
-        self.by_name: dict[str, list[Token]] = defaultdict(list)
-        for token in sorted(tokens, key=lambda item: (item.start, item.end)):
-            self.by_name[token.name].append(token)
+    def __init__(self, reading: Reading, lexicon: Lexicon) -> None:
+        self.text = reading.text
+        self._reading, self._lexicon = reading, lexicon
+        self._words: dict[str, list[Token]] = defaultdict(list)
+        for token in lexicon.find_words(reading):
+            self._words[token.name].append(token)
+        self._tokens: dict[str, list[Token]] = {}
+        self._starts: dict[str, list[int]] = {}
+        self._live: dict[tuple[tuple[Condition, ...], ...], list[tuple[Condition, ...]]] = {}
+        self._known: dict[tuple[Condition, int, int], bool] = {}
+
+    def tokens(self, name: str) -> list[Token]:
+        """Where a concept stands, in order of place; patterns are tried on the first question."""
+        found = self._tokens.get(name)
+        if found is None:
+            both = [*self._words.get(name, ()), *self._lexicon.find_pattern(name, self._reading)]
+            self._tokens[name] = found = sorted(both, key=lambda token: (token.start, token.end))
+        return found
 
     @cached_property
     def _stops(self) -> list[int]:
@@ -79,11 +103,11 @@ class Scene:
 
     def spans(self, rule: Rule) -> Iterator[tuple[int, int]]:
         """Places where a rule matches and nothing excuses it."""
-        for steps in rule.match:
-            if not all(step.name in self.by_name for step in steps):
+        for line in rule.match:
+            if not all(map(self.tokens, line.names)):
                 continue
-            for token in self.by_name[steps[0].name]:
-                for end in self._ends(token.end, steps[1:]):
+            for token in self.tokens(line.steps[0].name):
+                for end in self._ends(token.end, line.steps[1:]):
                     if self._stands(token.start, end, rule):
                         yield token.start, end
 
@@ -95,7 +119,7 @@ class Scene:
         if not steps:
             yield end
             return
-        for token in self.by_name[steps[0].name]:
+        for token in self.tokens(steps[0].name):
             if token.start < end:
                 continue
             if token.start - end > steps[0].gap + 1 or self._apart(self._stops, end, token.start):
@@ -104,36 +128,56 @@ class Scene:
             if between <= steps[0].gap:
                 yield from self._ends(token.end, steps[1:])
 
-    def any_of(self, alternatives: Iterable[Sequence[Condition]], start: int, end: int) -> bool:
+    def any_of(self, alternatives: tuple[tuple[Condition, ...], ...], start: int, end: int) -> bool:
         """Whether one of the alternatives holds for a stretch of the text."""
-        return any(all(self._holds(condition, start, end) != condition.negated for condition in group) for group in alternatives)
+        live = self._live.get(alternatives)
+        if live is None:
+            live = self._live[alternatives] = [
+                group for group in alternatives if all(condition.negated or self.tokens(condition.name) for condition in group)]
+        return any(all(self._holds(condition, start, end) != condition.negated for condition in group) for group in live)
 
     def _holds(self, condition: Condition, start: int, end: int) -> bool:
-        tokens = self.by_name.get(condition.name)
-        if not tokens:
-            return False
-        if condition.where == "*":
-            return True
-        marks = self._stops if len(condition.where) == 2 else self._commas
-        return any(self._near(token, condition, start, end, marks) for token in tokens)
+        # Rules share their conditions and often their places.
+        known = self._known.get((condition, start, end))
+        if known is None:
+            known = self._known[condition, start, end] = self._look(condition, start, end)
+        return known
 
-    def _near(self, token: Token, condition: Condition, start: int, end: int, marks: list[int]) -> bool:
-        where = condition.where[0]
+    def _look(self, condition: Condition, start: int, end: int) -> bool:
+        tokens = self.tokens(condition.name)
+        if not tokens or condition.where == "*":
+            return bool(tokens)
+        where, reach = condition.where[0], condition.reach
+        low, high = self._segment(start, end, self._stops if len(condition.where) == 2 else self._commas)
         if where == "=":
-            return token.start < end and start < token.end
+            return any(token.end > start for token in self._between(condition.name, start - _LONGEST, end - 1))
         if where == "~":
-            return not self._apart(marks, min(token.end, end), max(token.start, start))
+            return bool(self._between(condition.name, low, high))
         if where == "<":
-            return token.start < start and start - token.end <= condition.reach and not self._apart(marks, token.end, start)
-        return token.end > end and token.start - end <= condition.reach and not self._apart(marks, end, token.start)
+            near = self._between(condition.name, max(low, start - reach - _LONGEST), start - 1)
+            return any(start - token.end <= reach for token in near)
+        return any(token.end > end for token in self._between(condition.name, start, min(high, end + reach)))
+
+    def _between(self, name: str, low: int, high: int) -> list[Token]:
+        """Tokens of a concept that begin at `low` to `high`."""
+        starts = self._starts.get(name)
+        if starts is None:
+            starts = self._starts[name] = [token.start for token in self.tokens(name)]
+        return self.tokens(name)[bisect_left(starts, low):bisect_right(starts, high)]
+
+    @staticmethod
+    def _segment(start: int, end: int, marks: list[int]) -> tuple[int, int]:
+        """The clause or sentence around a stretch: its first and its last place."""
+        before, after = bisect_left(marks, start), bisect_left(marks, end)
+        return marks[before - 1] + 1 if before else 0, marks[after] if after < len(marks) else 1 << 30
 
     @staticmethod
     def _apart(marks: list[int], low: int, high: int) -> bool:
         return low < high and bisect_left(marks, low) != bisect_right(marks, high - 1)
 
 
-def parse_match(line: str) -> tuple[Step, ...]:
-    """'treat ..8 disease' as steps."""
+def parse_match(line: str, slow: Collection[str] = ()) -> Line:
+    """'treat ..8 disease' as steps; concepts named in `slow`, those with patterns, are asked for last."""
     steps: list[Step] = []
     gap = 0
     for part in line.split():
@@ -142,15 +186,18 @@ def parse_match(line: str) -> tuple[Step, ...]:
         else:
             steps.append(Step(part, gap))
             gap = 0
-    return tuple(steps)
+    return Line(tuple(steps), tuple(sorted(dict.fromkeys(step.name for step in steps), key=lambda name: name in slow)))
 
 
+@cache
 def parse_condition(line: str) -> tuple[Condition, ...]:
     """'own<16 & not scope~' as conditions that must all hold."""
-    parsed = []
-    for part in line.split("&"):
-        found = _CONDITION.fullmatch(part.strip())
-        if found is None:
-            raise ValueError(f"not a condition: {part.strip()}")
-        parsed.append(Condition(found[2], found[3], int(found[4] or 0), bool(found[1])))
-    return tuple(parsed)
+    return tuple(_condition(part.strip()) for part in line.split("&"))
+
+
+@cache
+def _condition(part: str) -> Condition:
+    found = _CONDITION.fullmatch(part)
+    if found is None:
+        raise ValueError(f"not a condition: {part}")
+    return Condition(found[2], found[3], int(found[4] or 0), bool(found[1]))

@@ -1,0 +1,126 @@
+"""Copy from a file, checked line by line: advertising law where it will be read, and every claim against the line's own records."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+from brandloom.content.checks import JURISDICTIONS, Finding, check_against, review, sectors, verdict_of
+from brandloom.content.checks.packs import sector_of
+from brandloom.errors import BrandloomError, DataError
+from brandloom.i18n import _, translate
+
+BATCH = 250
+"""Lines a process takes at a time; a file of more than two batches is shared among processes."""
+
+
+@dataclass(frozen=True)
+class CopyLine:
+    """One line of the file and how it is to be read."""
+
+    id: object
+    text: str
+    facts: object
+    language: str | None
+    sector: str | None
+    jurisdiction: str | None
+    reasons_in: str | None
+
+
+def check_copy(lines: Iterable[str], *, language: str | None = None, sector: str | None = None, jurisdiction: str | None = None,
+               reasons_in: str | None = None, workers: int | None = None) -> Iterator[dict[str, Any]]:
+    """Check JSON lines `{id, text, facts?, sector?, lang?}`; yields `{id, verdict, findings}` in their order, as they are done.
+
+    Args:
+        language, sector, jurisdiction: for lines that name none of their own.
+        reasons_in: language of the reasons, zh or en; that of each text when absent.
+        workers: processes for a long file; as many as there are cores when absent.
+    Raises:
+        DataError: a line that cannot be read, after the results of all lines before it were yielded.
+    """
+    sector_of(sector)
+    defaults = {"lang": language, "sector": sector, "jurisdiction": jurisdiction}
+    rest, problem = iter(enumerate(lines, 1)), list[BrandloomError]()
+    first, more = list(islice(_read(rest, defaults, reasons_in, problem), 2 * BATCH)), _read(rest, defaults, reasons_in, problem)
+    if len(first) < 2 * BATCH or workers == 1:
+        yield from map(_check, first)
+        yield from map(_check, more)
+    else:
+        yield from _spread(first, more, workers or os.cpu_count() or 1)
+    if problem:
+        raise problem[0]
+
+
+def _spread(first: list[CopyLine], more: Iterator[CopyLine], workers: int) -> Iterator[dict[str, Any]]:
+    """The same in several processes; never more than a few batches are under way, so memory stays flat."""
+    with ProcessPoolExecutor(workers) as pool:
+        todo = [first[:BATCH], first[BATCH:]]
+        running = [pool.submit(_check_all, batch) for batch in todo]
+        while running:
+            while len(running) < 2 * workers and (batch := list(islice(more, BATCH))):
+                running.append(pool.submit(_check_all, batch))
+            yield from running.pop(0).result()
+
+
+def _check_all(batch: list[CopyLine]) -> list[dict[str, Any]]:
+    return [_check(line) for line in batch]
+
+
+def _check(line: CopyLine) -> dict[str, Any]:
+    found = review(line.text, language=line.language, sector=line.sector, jurisdiction=line.jurisdiction, facts=line.facts,
+                   reasons_in=line.reasons_in)
+    findings, levels = [item.to_dict() for item in found.findings], [item.severity for item in found.findings]
+    if line.facts is not None:
+        for item in check_against(line.text, line.facts, language=found.language):
+            levels.append(item.severity)
+            findings.append(_claim(item, line.text, line.reasons_in or found.language))
+    return {"id": line.id, "verdict": verdict_of(levels), "findings": findings}
+
+
+def _claim(item: Finding, text: str, language: str) -> dict[str, Any]:
+    start = text.lower().find(item.excerpt.lower()) if item.span is None else item.span[0]
+    span = item.span or ((start, start + len(item.excerpt)) if start >= 0 else (0, len(text)))
+    return {"rule": f"facts.{item.rule}", "severity": item.severity, "source": translate(_("the records given"), language), "span": list(span),
+            "excerpt": text[span[0]:span[1]], "reason": item.text(language),
+            "suggestion": item.suggestion or translate(_("Add the record that states it, or leave it out."), language)}
+
+
+def _read(numbered: Iterator[tuple[int, str]], defaults: Mapping[str, str | None], reasons_in: str | None,
+          problem: list[BrandloomError]) -> Iterator[CopyLine]:
+    """The lines up to the first bad one; what is wrong with that one goes to `problem`."""
+    for number, line in numbered:
+        if not line.strip():
+            continue
+        try:
+            yield _parse(number, line, defaults, reasons_in)
+        except DataError as error:
+            problem.append(error)
+            return
+
+
+def _parse(number: int, line: str, defaults: Mapping[str, str | None], reasons_in: str | None) -> CopyLine:
+    try:
+        row = json.loads(line)
+    except ValueError as error:
+        raise DataError(_("Line {number} is not JSON. Write one object per line, such as {example}."), number=number, example=_EXAMPLE) from error
+    if not isinstance(row, dict) or "id" not in row or not isinstance(row.get("text"), str):
+        raise DataError(_("Line {number} needs an 'id' and a 'text', such as {example}."), number=number, example=_EXAMPLE)
+    asked = {name: row.get(name) or value for name, value in defaults.items()}
+    for name, allowed in (("lang", ("zh", "en")), ("jurisdiction", JURISDICTIONS)):
+        if asked[name] is not None and asked[name] not in allowed:
+            raise DataError(_("Line {number}: '{name}' is '{given}'. Allowed: {allowed}."), number=number, name=name, given=asked[name],
+                            allowed=", ".join(allowed))
+    try:
+        sector_of(asked["sector"])
+    except DataError as error:
+        raise DataError(_("Line {number}: '{name}' is '{given}'. Allowed: {allowed}."), number=number, name="sector", given=asked["sector"],
+                        allowed=", ".join(sectors())) from error
+    return CopyLine(row["id"], row["text"], row.get("facts"), asked["lang"], asked["sector"], asked["jurisdiction"], reasons_in)
+
+
+_EXAMPLE = '{"id": "1", "text": "..."}'
