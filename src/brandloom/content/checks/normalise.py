@@ -23,7 +23,7 @@ _LEET = re.compile(r"[a-z0-9@$!|]*(?:[a-z][0-9@$!|]|[0-9@$!|][a-z])[a-z0-9@$!|]*
 _FIGURES = str.maketrans("0134578@$!|", "oieastbasii")
 _LOOKALIKES = str.maketrans("аеорсухкмтнвіјѕԁɡοανρτικυεαϲ", "aeopcyxkmthbijsdgoavptikueac")
 
-_REACH = 14
+_REACH = 24
 """Characters looked at on each side of a disguise: as long as listed words and patterns are."""
 
 

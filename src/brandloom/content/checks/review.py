@@ -19,6 +19,8 @@ Verdict = Literal["pass", "needs_proof", "block"]
 LANGUAGES = ("zh", "en")
 _HAN = re.compile("[\u3400-\u4dbf\u4e00-\u9fff]")
 _NAMES = re.compile("name|brand|model|trademark|series|title|品名|名称|品牌|型号|商标|系列|书名", re.IGNORECASE)
+_QUOTES = "[“”\"'「」『』《》 ]?"
+"""A name may be quoted in part: “极品”蚝油."""
 _ORDER: dict[Severity, int] = {"ban": 0, "evidence": 1, "caution": 2}
 _EXEMPT = _("'{excerpt}' is an absolute term that article {article} of the SAMR guide of 2023 allows here: {situation}")
 _PROVEN = _("'{excerpt}' is borne out by the record given; keep it as the proof.")
@@ -123,7 +125,7 @@ def _hits(text: str, pack: Pack, sectors: tuple[str, ...], strings: Sequence[tup
     if not hits:
         return reading, []
     named = [match.span() for key, value in strings if _NAMES.search(key) and value.strip()
-             for match in re.finditer(re.escape(read(value).text), scene.text)]
+             for match in re.finditer(_QUOTES.join(map(re.escape, read(value).text)), scene.text)]
     proofs = [read(value).text for _key, value in strings]
     return reading, _outer([_judge(item, scene, pack, named, proofs) for item in hits.values()])
 
