@@ -16,6 +16,7 @@ the same time are slower than they need be: compare ratios, not seconds.
 TITLES = {
     "load": "Loading orders, beside plain DuckDB COPY", "loop": "The loop by number of customers",
     "purchase": "Purchase and spend predictions", "recommend": "Recommendations", "demo": "The demo",
+    "assemble": "Messages of one campaign for a million people",
 }
 NAMES = tuple(TITLES)
 DASH = "–"
@@ -157,8 +158,21 @@ def demo(result: dict[str, Any]) -> list[str]:
     return [source(result), table(["stage", "seconds", "peak MB"], stages), table(["figure", "value"], facts)]
 
 
+def assemble(result: dict[str, Any]) -> list[str]:
+    one = result["results"][0]
+    facts = [("Messages, processes", f"{one['people']:,}, {one['processes']}"),
+             ("Calls to the model per 1,000 people", number(one["calls_per_1000_people"], 2)),
+             ("Messages rendered and verified per second", number(one["messages_per_s"])),
+             ("The same per second of processor", number(one["messages_per_cpu_s"])),
+             ("Refused by the last look", number(one["refused"])),
+             ("Parsed once more by another program / with a wrong price, name or link", f"{one['parsed']:,} / {one['wrong']:,}"),
+             ("Memory of a process after a tenth / at the end, MB", f"{number(one['early_mb'])} / {number(one['late_mb'])}")]
+    return [source(result), f"HTML and text form, {number(one['mean_bytes'] / 1000, 1)} thousand characters a message, {one['variants']} variants "
+            "(persona, product group, language).", table(["figure", "value"], facts)]
+
+
 def _share(one: dict[str, float]) -> str:
     return between(one.get("value"), one.get("low"), one.get("high"))
 
 
-SECTIONS = {"load": load, "loop": loop, "purchase": purchase, "recommend": recommend, "demo": demo}
+SECTIONS = {"load": load, "loop": loop, "purchase": purchase, "recommend": recommend, "demo": demo, "assemble": assemble}

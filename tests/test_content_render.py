@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from html.parser import HTMLParser
@@ -14,8 +15,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from brandloom.content import Brief, Layout, Product, Rendered, Variant, bundled_layout, render
-from brandloom.content.render import usable_name, without_name
+from brandloom.content import Brief, Layout, Product, Rendered, Variant, bundled_layout, render, verify
+from brandloom.content.render import safe_url, usable_name, without_name
 from brandloom.errors import ConfigError
 from brandloom.govern import is_genuine, label_in_html
 from brandloom.workspace import SenderConfig, ShopConfig
@@ -230,3 +231,29 @@ def test_a_marketers_own_layout_works() -> None:
     assert "White Hanging Heart T-Light Holder;Set of 3 Cake Tins;" in message.html
     assert message.text == "Small lights https://shop.example.com/u/abc?x=1&y=2\n"
     assert bundled_layout().name == "card"
+
+
+def test_the_last_look_stops_what_must_not_go_out() -> None:
+    good, hosts = make(), {"shop.example.com"}
+
+    def faults(message: Rendered, **changes: object) -> list[str]:
+        asked = {"products": PRODUCTS, "currency": "GBP", "language": "en", "hosts": hosts} | changes
+        return [item.rule for item in verify(message, **asked)]  # type: ignore[arg-type]
+
+    assert faults(good) == []
+    assert faults(replace(good, text=good.text + "{{ first_name }}")) == ["slot"]
+    assert faults(replace(good, subject="Hello\nBcc: all@example.com")) == ["invisible"]
+    assert faults(replace(good, html=good.html.replace("https://shop.example.com/tins", "https://shop.example.com.evil.example/tins"))) == ["link"]
+    assert faults(replace(good, html=good.html.replace("https://shop.example.com/u/", "https://shop.example.com@evil.example/u/"))) == ["link"]
+    assert faults(good, products=[replace(PRODUCTS[0], price=Decimal("3.95")), PRODUCTS[1]]) == ["figure"]
+    assert faults(replace(good, html=good.html.replace("plan-7", "plan-8"))) == ["label"]
+
+
+@given(st.text(max_size=60))
+def test_a_link_is_usual_only_if_it_is_safe(text: str) -> None:
+    for url in ("https://shop.example" + text, text):
+        try:
+            assert not re.search(r"[\s<>\"'\x00-\x1f]", safe_url(url))
+            assert safe_url(url).startswith(("https://", "http://"))
+        except ConfigError:
+            pass

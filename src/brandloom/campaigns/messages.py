@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from brandloom.campaigns.planning import read_products
 from brandloom.campaigns.plans import Plan
-from brandloom.content import Product, Rendered, render
+from brandloom.content import Press, Product, Rendered, verify
 from brandloom.deliver import Claimed, Item, Links, Mailer, Message, Parts, Subscription
 from brandloom.engine import Engine
+from brandloom.errors import ConfigError
 from brandloom.govern import Person
+from brandloom.i18n import _
 from brandloom.workspace import ShopConfig, Workspace
 
 if TYPE_CHECKING:
@@ -32,18 +35,32 @@ class MessageWriter:
         self._variants = {one.key: one for one in plan.variants}
         self._products = _shown_products(engine, plan.id)
         self._label_key = workspace.derive_key("label")
-        self._links = Links(workspace.derive_key("links"), unsubscribe_url or config.sender.unsubscribe_url)
+        self._presses: dict[bool, Press] = {}
+        address = unsubscribe_url or config.sender.unsubscribe_url
+        self._links = Links(workspace.derive_key("links"), address)
+        self._hosts = frozenset(urlsplit(url).hostname or "" for url in (address, config.sender.website))
 
     @property
     def domain(self) -> str:
         return self.config.sender.email.rpartition("@")[2]
 
     def render(self, item: Item, person: Person, *, preview: bool = False) -> Rendered:
-        """The message's content for one person."""
-        return render(self._variants[item.variant], {"first_name": person.first_name},
-                      [self._products[one] for one in item.products if one in self._products], self.plan.brief, self.config,
-                      unsubscribe_url=self.unsubscribe_url(item), produce_id=f"{self.plan.id}:{item.variant}",
-                      label_key=self._label_key, preview=preview)
+        """The message's content for one person.
+
+        Raises:
+            ConfigError: the shop has no postal address; or the finished message fails the last look and must not be sent.
+        """
+        if preview not in self._presses:
+            self._presses[preview] = Press(self.plan.brief, self.config, label_key=self._label_key, preview=preview)
+        variant = self._variants[item.variant]
+        products = [self._products[one] for one in item.products if one in self._products]
+        made = self._presses[preview].message(variant, {"first_name": person.first_name}, products, unsubscribe_url=self.unsubscribe_url(item),
+                                              produce_id=f"{self.plan.id}:{item.variant}")
+        found = verify(made, products=products, currency=self.config.currency, language=variant.language, hosts=self._hosts)
+        if found:
+            raise ConfigError(_("The message of variant {variant} fails the last look and was not sent: {reason}"), variant=item.variant,
+                              reason=found[0].text())
+        return made
 
     def mail(self, mailer: Mailer, item: Claimed, person: Person, now: datetime) -> Message:
         """The whole mail for one person, ready for a carrier."""

@@ -18,12 +18,13 @@ from brandloom.content.facts import (
     humanise,
 )
 from brandloom.content.layout import Layout, bundled_layout
-from brandloom.content.render import Rendered, render
+from brandloom.content.render import Press, Rendered, render
+from brandloom.content.verify import verify
 from brandloom.content.writer import Variant, write_variants
 
 __all__ = [
-    "Audience", "Brief", "Fact", "Facts", "Finding", "Layout", "Offer", "Persona", "PersonaLike", "Product",
+    "Audience", "Brief", "Fact", "Facts", "Finding", "Layout", "Offer", "Persona", "PersonaLike", "Press", "Product",
     "ProductChoice", "ProductGroup", "Rendered", "Request", "Review", "SenderOverride", "Variant", "build_facts",
     "bundled_layout", "check", "check_brief", "check_copy", "check_text", "check_words", "humanise", "read_brief",
-    "render", "review", "write_variants",
+    "render", "review", "verify", "write_variants",
 ]

@@ -55,9 +55,9 @@ class Mould:
 
     def fill(self, values: list[str]) -> str:
         """Put values in, as they are: the caller has escaped them."""
-        out = [self.pieces[0]]
-        for hole, piece in zip(self.holes, self.pieces[1:], strict=True):
-            out += (values[hole], piece)
+        out = [""] * (2 * len(self.holes) + 1)
+        out[::2] = self.pieces
+        out[1::2] = [values[hole] for hole in self.holes]
         return "".join(out)
 
 
@@ -176,6 +176,9 @@ def _refuse_active(page: str, layout: Layout) -> None:
     finder = _Active()
     finder.feed(page)
     finder.close()
+    left = re.search(r"\{\{|\{%", page[page.find("<body"):])
+    if left:
+        raise ConfigError(_("Layout '{name}' leaves {found} unfilled."), name=layout.name, found=left.group())
     if finder.found:
         raise ConfigError(_("Layout '{name}' holds {found}, which a message must not have."), name=layout.name,
                           found=finder.found)

@@ -26,6 +26,7 @@ from brandloom.workspace import SenderConfig, ShopConfig
 MOST_PRODUCTS = 4
 """Product cards in one message; more are left out."""
 _NO_NAME = re.compile(r"[/\\@:{}<>\[\]|=;%&#$^*~`\"]|\d{2,}|\.\w{2,}")
+_USUAL_URL = re.compile(r"https?://[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*(?::[0-9]{1,5})?(?:[/?#][!#-&(-;=?-~]*)?")
 _AD_MARK = "（广告）"
 """Head of the subject that China's rules for commercial e-mail ask for."""
 
@@ -59,57 +60,96 @@ class _Shape:
 
 
 @dataclass(frozen=True)
-class _Moulds:
+class _Form:
+    """What is the same in all messages of one kind."""
+
     subject: Mould
     preheader: Mould
     html: Mould
     text: Mould
+    label: AiLabel | None
+    meta: str
 
 
 # Numbers of the values that differ per person; products follow, four values each.
 _NAME, _UNSUBSCRIBE, _META, _CTA_URL, _FIRST_PRODUCT = range(5)
 
 
+class Press:
+    """Prints the messages of one brief for one shop.
+
+    Args:
+        label_key: `workspace.derive_key("label")`, which seals the AI label.
+        layout: another layout than the bundled one.
+        preview: mark messages as not sent, and let them be made without a postal address.
+    Raises:
+        ConfigError: no postal address.
+    """
+
+    def __init__(self, brief: Brief, shop: ShopConfig, *, label_key: bytes = b"", layout: Layout | None = None, preview: bool = False) -> None:
+        if not preview and not shop.sender.postal_address.strip():
+            raise ConfigError(_("The shop has no postal address, which every marketing mail must show. Set sender.postal_address "
+                                "in brandloom.toml."))
+        self._brief, self._shop, self._sender = brief, shop, _sender(brief, shop)
+        self._layout, self._label_key, self._preview = layout or bundled_layout(), label_key, preview
+        self._website = safe_url(shop.sender.website)
+        self._forms: dict[tuple[str, str, bool, int], _Form] = {}
+
+    def message(self, variant: Variant, person_slots: Mapping[str, str | None], products: Sequence[Product], *, unsubscribe_url: str,
+                produce_id: str) -> Rendered:
+        """Make one person's message.
+
+        Args:
+            person_slots: 'first_name' or nothing; a missing or doubtful name gives a greeting without one.
+            products: the person's own, best first; the first fills `{{ product.name }}` and `{{ product.price }}`.
+            unsubscribe_url: the person's own link, http(s).
+            produce_id: id of this text in the audit chain, for the AI label; a variant keeps it.
+        Raises:
+            ConfigError: no product for a text that names one, a link that is not http(s), or a layout that cannot be used.
+        """
+        name = usable_name(person_slots.get("first_name"))
+        shown = products[:MOST_PRODUCTS]
+        kind = (variant.key, produce_id, bool(name), len(shown))
+        form = self._forms.get(kind)
+        if form is None:
+            form = self._forms[kind] = self._form(variant, produce_id, named=bool(name), products=len(shown))
+        url = safe_url(unsubscribe_url)
+        plain, escaped = [name, url, form.meta, self._website], [html.escape(name), html.escape(url), form.meta, html.escape(self._website)]
+        for product in shown:
+            card = _card(product, self._shop.currency, variant.language, self._website)
+            plain += card.plain
+            escaped += card.escaped
+        return Rendered(form.subject.fill(plain), form.preheader.fill(plain), form.html.fill(escaped), form.text.fill(plain), form.label)
+
+    def _form(self, variant: Variant, produce_id: str, *, named: bool, products: int) -> _Form:
+        """Run Liquid once for all messages of a variant with as many products, with a name or without."""
+        shop = self._shop
+        shape = _Shape(tuple(variant.slots.items()), variant.language, variant.source != "template", named, products,
+                       self._brief.offer, plain_text(shop.name), shop.currency, self._sender,
+                       "cn" in shop.jurisdictions and variant.language == "zh", self._preview)
+        parts = {place: _with_marks(text, shape) for place, text in shape.slots}
+        subject = plain_text((_AD_MARK if shape.advert else "") + parts["subject"])
+        values = _values(shape, parts, subject)
+        page = render_html(self._layout, shape.language, values)
+        page = page.replace("</head>", hole(_META) + "</head>", 1)
+        label = _label(variant, shape.shop, produce_id, self._label_key) if shape.labelled else None
+        return _Form(mould(subject), mould(plain_text(parts["preheader"])), mould(page), mould(render_text(self._layout, shape.language, values)),
+                     label, label.meta_tag() if label else "")
+
+
 def render(variant: Variant, person_slots: Mapping[str, str | None], products: Sequence[Product], brief: Brief,
            shop: ShopConfig, *, unsubscribe_url: str, produce_id: str, label_key: bytes = b"", preview: bool = False,
            layout: Layout | None = None) -> Rendered:
-    """Make one person's message.
-
-    Args:
-        person_slots: 'first_name' or nothing; a missing or doubtful name gives a greeting without one.
-        products: the person's own, best first; the first fills `{{ product.name }}` and `{{ product.price }}`.
-        unsubscribe_url: the person's own link, http(s).
-        produce_id: id of this text in the audit chain, for the AI label.
-        label_key: `workspace.derive_key("label")`, which seals the label.
-        preview: mark the message as not sent and let it be made without a postal address.
-        layout: another layout than the bundled one.
-    Raises:
-        ConfigError: no postal address, no product for a text that names one, a link that is not http(s), or a layout that
-            cannot be used.
-    """
-    if not preview and not shop.sender.postal_address.strip():
-        raise ConfigError(_("The shop has no postal address, which every marketing mail must show. Set sender.postal_address "
-                            "in brandloom.toml."))
-    name = usable_name(person_slots.get("first_name"))
-    shown = list(products[:MOST_PRODUCTS])
-    shape = _Shape(tuple(variant.slots.items()), variant.language, variant.source != "template", bool(name), len(shown),
-                   brief.offer, plain_text(shop.name), shop.currency, _sender(brief, shop),
-                   "cn" in shop.jurisdictions and variant.language == "zh", preview)
-    moulds = _moulds(shape, layout or bundled_layout())
-    label = _label(variant, shop.name, produce_id, label_key)
-    website = safe_url(shop.sender.website)
-    plain = [name, safe_url(unsubscribe_url), label.meta_tag() if label else "", website]
-    for product in shown:
-        plain += _card(product, shop.currency, variant.language, website)
-    escaped = [value if at == _META else html.escape(value) for at, value in enumerate(plain)]
-    return Rendered(plain_text(moulds.subject.fill(plain)), plain_text(moulds.preheader.fill(plain)),
-                    moulds.html.fill(escaped), moulds.text.fill(plain), label)
+    """Make one person's message; for many of them keep a `Press`."""
+    press = Press(brief, shop, label_key=label_key, layout=layout, preview=preview)
+    return press.message(variant, person_slots, products, unsubscribe_url=unsubscribe_url, produce_id=produce_id)
 
 
 def _sender(brief: Brief, shop: ShopConfig) -> SenderConfig:
     return shop.sender.model_copy(update={"name": brief.sender.name}) if brief.sender.name else shop.sender
 
 
+@lru_cache(maxsize=20_000)
 def usable_name(name: str | None) -> str:
     """A first name fit for a greeting, or '' : no links, markup, digits in number or overlong text posing as a name."""
     name = plain_text(name or "")
@@ -124,7 +164,12 @@ def safe_url(url: str) -> str:
     Raises:
         ConfigError: it is no such link.
     """
-    parts = urlsplit(url)
+    if _USUAL_URL.fullmatch(url):
+        return url
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        parts = urlsplit("")
     if parts.scheme not in ("http", "https") or not parts.netloc or re.search(r"[\s<>\"'\x00-\x1f]", url):
         raise ConfigError(_("'{url}' is not a link that a message can hold; it must start with https:// or http://."),
                           url=plain_text(url)[:80])
@@ -143,17 +188,6 @@ def without_name(text: str, language: str) -> str:
     text = re.sub(rf",? {slot}(?=[,.!?:;]|$)", "", text)
     text = re.sub(rf"^\s*{slot}[,:!]?\s*|{slot}\s*", "", text)
     return text[:1].upper() + text[1:]
-
-
-@lru_cache(maxsize=512)
-def _moulds(shape: _Shape, layout: Layout) -> _Moulds:
-    """Run Liquid once for all messages of one shape."""
-    parts = {place: _with_marks(text, shape) for place, text in shape.slots}
-    subject = (_AD_MARK if shape.advert else "") + parts["subject"]
-    values = _values(shape, parts, subject)
-    page = render_html(layout, shape.language, values)
-    page = page.replace("</head>", hole(_META) + "</head>", 1)
-    return _Moulds(mould(subject), mould(parts["preheader"]), mould(page), mould(render_text(layout, shape.language, values)))
 
 
 def _values(shape: _Shape, parts: Mapping[str, str], subject: str) -> dict[str, object]:
@@ -226,18 +260,25 @@ def _offer_terms(shape: _Shape) -> str:
     return " · ".join(parts) if offer.kind != "none" else ""
 
 
+@dataclass(frozen=True)
+class _Card:
+    """Name, price, link and initial of a product as a text message and as HTML show them."""
+
+    plain: tuple[str, ...]
+    escaped: tuple[str, ...]
+
+
 @lru_cache(maxsize=20_000)
-def _card(product: Product, currency: str, language: str, website: str) -> tuple[str, str, str, str]:
-    """Name, price, link and initial of a product as shown; a product without a page of its own links to the shop."""
+def _card(product: Product, currency: str, language: str, website: str) -> _Card:
+    """A product as shown; one without a page of its own links to the shop."""
     price = "" if product.price is None else format_price(product.price, currency, language)
     home = website if urlsplit(website).path else website + "/"
     url = product.url or f"{home}{'&' if '?' in home else '?'}product={quote(product.id, safe='')}"
     name = without_holes(product.display)
     initial = next((c.upper() for c in name if c.isalpha()), "·")
-    return name, price, safe_url(url), initial
+    plain = (name, price, safe_url(url), initial)
+    return _Card(plain, tuple(html.escape(value) for value in plain))
 
 
-def _label(variant: Variant, shop: str, produce_id: str, key: bytes) -> AiLabel | None:
-    if variant.source == "template":
-        return None
-    return ai_label("\n".join(variant.slots.values()), producer=plain_text(shop), produce_id=produce_id, key=key)
+def _label(variant: Variant, shop: str, produce_id: str, key: bytes) -> AiLabel:
+    return ai_label("\n".join(variant.slots.values()), producer=shop, produce_id=produce_id, key=key)
