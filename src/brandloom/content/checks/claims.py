@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import cast
 
 from brandloom.content.checks.finding import Severity
@@ -46,13 +46,14 @@ class Mention:
 
 
 def all_mentions(text: str) -> list[Mention]:
-    """All listed entries of a folded text, in order; at each place the longest, and none inside a longer one."""
-    found = sorted([*_english(text), *_chinese(text)], key=lambda item: (item.start, -item.end))
-    kept: list[Mention] = []
+    """All listed entries of a folded text, in order; of overlapping ones the longest."""
+    found = sorted([*_english(text), *_chinese(text)], key=lambda item: (item.start - item.end, item.start))
+    taken, kept = bytearray(len(text)), list[Mention]()
     for item in found:
-        if not kept or item.start >= kept[-1].end:
+        if not any(taken[item.start:item.end]):
+            taken[item.start:item.end] = b"\1" * (item.end - item.start)
             kept.append(item)
-    return kept
+    return sorted(kept, key=lambda item: item.start)
 
 
 def is_idiom(mention: Mention) -> bool:
@@ -102,6 +103,7 @@ CLASSES = {
 }
 
 
+@lru_cache(maxsize=50_000)
 def same_word(word: str) -> str:
     """A word in lower case without the endings of plural and genitive."""
     word = re.sub(r"['’]s$", "", word.lower())
@@ -172,7 +174,11 @@ def _lexicon() -> _Lexicon:
             where.setdefault(key, []).append((words, entry))
             book.concepts[entry] = (*book.concepts.get(entry, ()), concept)
         for entry in filter(None, row["zh"].split(";")):
-            book.chinese.setdefault(entry[0], []).append(entry)
+            if entry.isascii():
+                words = tuple(map(same_word, _words(entry)))
+                book.phrases.setdefault(words[0], []).append((words, entry))
+            else:
+                book.chinese.setdefault(entry[0], []).append(entry)
             book.concepts[entry] = (*book.concepts.get(entry, ()), concept)
     for entries in book.chinese.values():
         entries.sort(key=len, reverse=True)

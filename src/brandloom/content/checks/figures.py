@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
+from functools import cache
 
 from brandloom.content.checks.normalise import fold
 
@@ -34,7 +35,7 @@ _MEASURES: tuple[tuple[str, str, dict[str, str]], ...] = (
     ("duration", "mo", {"1": "month months mth mths 个月 月", "12": "year years yr yrs 年 年份", "120": "decade decades"}),
     ("length", "mm", {"1": "mm millimetre millimetres millimeter millimeters 毫米", "10": "cm cms centimetre centimetres centimeter centimeters 厘米 公分",
                       "1000": "m metre metres meter meters 米", "1000000": "km kilometre kilometres kilometer kilometers 公里 千米",
-                      "25.4": "inch inches in \" ″ 英寸 寸", "304.8": "ft foot feet 英尺", "914.4": "yd yard yards 码", "1609344": "mile miles 英里"}),
+                      "25.4": "inch inches \" ″ 英寸 寸", "304.8": "ft foot feet 英尺", "914.4": "yd yard yards 码", "1609344": "mile miles 英里"}),
     ("mass", "g", {"0.001": "mg milligram milligrams 毫克", "1": "g gr gram grams gramme grammes 克", "500": "斤 市斤", "50": "两",
                    "1000": "kg kgs kilo kilos kilogram kilograms 千克 公斤", "28.349523": "oz ounce ounces 盎司", "453.59237": "lb lbs 磅",
                    "1000000": "tonne tonnes 吨"}),
@@ -104,7 +105,12 @@ def figures(text: str) -> list[Figure]:
 def read_figures(folded: str) -> list[Figure]:
     """All figures of a folded text in order of place, the casual ones too."""
     rest, found = folded, list[Figure]()
-    for pattern, read in _READERS:
+    if not _ANY_FIGURE.search(folded):
+        return found
+    for needs, pattern, read in _readers():
+        if not needs.search(rest):
+            continue
+
         def keep(match: re.Match[str], read: Callable[[re.Match[str]], Iterator[Figure]] = read) -> str:
             meant = list(read(match))
             found.extend(meant)
@@ -272,41 +278,42 @@ def _spellings(*, latin: bool, among: dict[str, object]) -> str:
 _LONG = _spellings(latin=True, among={name: 0 for name in UNITS if not (len(name) == 1 and name.isalpha())})
 _SHORT = "|".join(name for name in UNITS if len(name) == 1 and name.isascii() and name.isalpha())
 _ZH_UNITS = _spellings(latin=False, among={name: 0 for name in UNITS if name not in ("月", "码", "两", "平", "分", "转", "度", "安", "卡", "年份")})
+_MONTH_AT = "jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec"
 _SIGNS = "|".join(re.escape(sign) for sign in sorted(MONEY_SIGNS, key=len, reverse=True) if not re.fullmatch("[a-z]+|[\u4e00-\u9fff]+", sign))
 _LATIN_MONEY = "|".join(sorted((sign for sign in MONEY_SIGNS if re.fullmatch("[a-z]+", sign)), key=len, reverse=True))
 _HAN_MONEY = "|".join(sorted((sign for sign in MONEY_SIGNS if re.fullmatch("[\u4e00-\u9fff]+", sign)), key=len, reverse=True))
 _PAIR = rf"(?:(?P<a>{_ANY}){_JOIN})?(?P<n>{_ANY})"
 _TRIPLE = rf"(?:(?P<z>{_ANY})\s*(?:[x×*]|\bby\b|乘以?)\s*)?{_PAIR}"
 
-_READERS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], Iterator[Figure]]], ...] = (
-    (_compile(r"(?<!\d)(?P<y>\d{4})[-/.](?P<m>\d{1,2})[-/.](?P<d>\d{1,2})(?!\d)(?:t\d\d:\d\d\S*)?"), _day),
-    (_compile(r"(?<!\d)(?P<d>\d{1,2})/(?P<m>\d{1,2})/(?P<y>\d{4})(?!\d)"), _day),
-    (_compile(rf"(?:(?P<y>\d{{4}}|[〇零一二三四五六七八九]{{4}})年)?"
+_READERS: tuple[tuple[str, re.Pattern[str], Callable[[re.Match[str]], Iterator[Figure]]], ...] = (
+    (r"\d{4}[-/.]\d", _compile(r"(?<!\d)(?P<y>\d{4})[-/.](?P<m>\d{1,2})[-/.](?P<d>\d{1,2})(?!\d)(?:t\d\d:\d\d\S*)?"), _day),
+    (r"\d/\d", _compile(r"(?<!\d)(?P<d>\d{1,2})/(?P<m>\d{1,2})/(?P<y>\d{4})(?!\d)"), _day),
+    (r"月", _compile(rf"(?:(?P<y>\d{{4}}|[〇零一二三四五六七八九]{{4}})年)?"
               rf"(?<!个)(?P<m>\d{{1,2}}|{_HAN}{{1,2}})月(?:(?P<d>\d{{1,2}}|{_HAN}{{1,3}})[日号]?|[份底初末中])?(?!\d)"), _day),
-    (_compile(rf"(?<![A-Za-z])(?P<d>\d{{1,2}})(?:st|nd|rd|th)?\s+(?:of\s+)?(?P<m>{_MONTH})\b(?:,?\s+(?P<y>\d{{4}}))?"), _day),
-    (_compile(rf"\b(?P<m>{_MONTH})\.?\s+(?:the\s+)?(?P<d>\d{{1,2}})(?:st|nd|rd|th)?(?!\d)(?:,?\s+(?P<y>\d{{4}}))?"), _day),
-    (re.compile(r"\b(?P<m>January|February|March(?!ing)|April|June|July|August|September|October|November|December"
+    (_MONTH_AT, _compile(rf"(?<![A-Za-z])(?P<d>\d{{1,2}})(?:st|nd|rd|th)?\s+(?:of\s+)?(?P<m>{_MONTH})\b(?:,?\s+(?P<y>\d{{4}}))?"), _day),
+    (_MONTH_AT, _compile(rf"\b(?P<m>{_MONTH})\.?\s+(?:the\s+)?(?P<d>\d{{1,2}})(?:st|nd|rd|th)?(?!\d)(?:,?\s+(?P<y>\d{{4}}))?"), _day),
+    (_MONTH_AT, re.compile(r"\b(?P<m>January|February|March(?!ing)|April|June|July|August|September|October|November|December"
                 r"|(?<=\b[Ii]n )May)\b(?:\s+(?P<y>\d{4}))?"), _day),
-    (_compile(rf"{_PAIR}\s*(?:%|percent\b|per cent\b|pct\b)"), _percent),
-    (_compile(rf"百分之(?P<n>{_NUMBER}|{_HAN}+)"), _percent),
-    (_compile(r"(?P<n>半|\d{1,2}(?:\.\d+)?|[一二三四五六七八九](?:点?[一二三四五六七八九])?)\s*折(?![叠扣射返痕腰磨])"), _zhe),
-    (_compile(r"\bhalf(?:[- ]price|[- ]off| the (?:usual |normal |regular )?price)\b|半价|一半的价格|便宜一半|便宜了一半"),
+    (r"%|cent|pct", _compile(rf"{_PAIR}\s*(?:%|percent\b|per cent\b|pct\b)"), _percent),
+    (r"百分", _compile(rf"百分之(?P<n>{_NUMBER}|{_HAN}+)"), _percent),
+    (r"折", _compile(r"(?P<n>半|\d{1,2}(?:\.\d+)?|[一二三四五六七八九](?:点?[一二三四五六七八九])?)\s*折(?![叠扣射返痕腰磨])"), _zhe),
+    (r"half|半", _compile(r"\bhalf(?:[- ]price|[- ]off| the (?:usual |normal |regular )?price)\b|半价|一半的价格|便宜一半|便宜了一半"),
      lambda match: _figure(match, "percent", Decimal(50))),
-    (_compile(r"\b(?:a|one) quarter off\b"), lambda match: _figure(match, "percent", Decimal(25))),
-    (_compile(rf"(?P<sign>{_SIGNS})\s*(?:(?P<a>{_NUMBER})\s*(?:-|–|~|to)\s*(?:{_SIGNS})?\s*)?(?P<n>{_NUMBER})(?P<k>k\b)?"), _money),
-    (_compile(rf"{_PAIR}[ -]?(?P<sign>{_LATIN_MONEY})\b"), _money),
-    (_compile(rf"{_PAIR}\s*(?P<sign>{_HAN_MONEY})(?P<rest>[\d一二三四五六七八九](?![\d十百千万]))?"), _money),
-    (_compile(rf"(?<![\w.])(?P<n>\d+)(?P<sign>p)\b|(?P<x>\b{_SAID}\b)\s(?:pence)\b"), lambda match: _minor(match) if match["n"] else iter(())),
-    (_compile(rf"(?P<n>{_ANY})\s*(?P<sign>pence|cents?|分钱|毛钱|毛)(?![a-z])"), _minor),
-    (_compile(rf"(?P<n>{_ANY})\s*个半\s*(?P<unit>小时|月|星期|礼拜|钟头)"),
+    (r"quarter", _compile(r"\b(?:a|one) quarter off\b"), lambda match: _figure(match, "percent", Decimal(25))),
+    (_SIGNS, _compile(rf"(?P<sign>{_SIGNS})\s*(?:(?P<a>{_NUMBER})\s*(?:-|–|~|to)\s*(?:{_SIGNS})?\s*)?(?P<n>{_NUMBER})(?P<k>k\b)?"), _money),
+    (_LATIN_MONEY, _compile(rf"{_PAIR}[ -]?(?P<sign>{_LATIN_MONEY})\b"), _money),
+    (_HAN_MONEY, _compile(rf"{_PAIR}\s*(?P<sign>{_HAN_MONEY})(?P<rest>[\d一二三四五六七八九](?![\d十百千万]))?"), _money),
+    (r"\dp\b", _compile(rf"(?<![\w.])(?P<n>\d+)(?P<sign>p)\b|(?P<x>\b{_SAID}\b)\s(?:pence)\b"), lambda match: _minor(match) if match["n"] else iter(())),
+    (r"pence|cent|毛|分钱", _compile(rf"(?P<n>{_ANY})\s*(?P<sign>pence|cents?|分钱|毛钱|毛)(?![a-z])"), _minor),
+    (r"个半", _compile(rf"(?P<n>{_ANY})\s*个半\s*(?P<unit>小时|月|星期|礼拜|钟头)"),
      lambda match: _figure(match, *_with_half(match))),
-    (_compile(rf"{_TRIPLE}[\s-]?(?P<unit>{_LONG})(?![A-Za-z])"), _measure),
-    (re.compile(rf"(?:(?P<z>{_NUMBER})\s*[x×*]\s*)?(?:(?P<a>{_NUMBER}){_JOIN})?(?P<n>{_NUMBER})\s?(?P<unit>{_SHORT}|{_SHORT.upper()})(?![A-Za-z])"), _measure),
-    (_compile(rf"{_TRIPLE}\s*(?P<unit>{_ZH_UNITS})(?P<half>半)?(?P<more>[一二三四五六七八九](?![十百千万个]))?"), _measure),
-    (_compile(rf"(?P<n>\d+(?:\.\d+)?\s?[万亿]|{_NUMBER})(?:k\b)?"), _count),
-    (_compile(rf"\b(?P<n>{_SAID})\b"), _count),
-    (_compile(rf"(?P<n>{_HAN}+)(?={_MEASURE_WORD})"), _count),
-    (_compile(r"(?P<n>[一二两三四五六七八九][百千万][零〇一二两三四五六七八九十百千]+)"), _count),
+    (r"\d|[a-z]{3}", _compile(rf"{_TRIPLE}[\s-]?(?P<unit>{_LONG})(?![A-Za-z])"), _measure),
+    (r"\d\s?[a-z]", re.compile(rf"(?:(?P<z>{_NUMBER})\s*[x×*]\s*)?(?:(?P<a>{_NUMBER}){_JOIN})?(?P<n>{_NUMBER})\s?(?P<unit>{_SHORT}|{_SHORT.upper()})(?![A-Za-z])"), _measure),
+    (r"[\u4e00-\u9fff]", _compile(rf"{_TRIPLE}\s*(?P<unit>{_ZH_UNITS})(?P<half>半)?(?P<more>[一二三四五六七八九](?![十百千万个]))?"), _measure),
+    (r"\d", _compile(rf"(?P<n>\d+(?:\.\d+)?\s?[万亿]|{_NUMBER})(?:k\b)?"), _count),
+    (_WORD, _compile(rf"\b(?P<n>{_SAID})\b"), _count),
+    (_HAN, _compile(rf"(?P<n>{_HAN}+)(?={_MEASURE_WORD})"), _count),
+    (r"[百千万]", _compile(r"(?P<n>[一二两三四五六七八九][百千万][零〇一二两三四五六七八九十百千]+)"), _count),
 )
 
 
@@ -314,3 +321,12 @@ def _with_half(match: re.Match[str]) -> tuple[str, Decimal | None, str]:
     kind, base, size = UNITS["个月" if match["unit"] == "月" else match["unit"]]
     number = value_of(match["n"])
     return kind, None if number is None else (number + Decimal("0.5")) * size, base
+
+
+_ANY_FIGURE = _compile(rf"\d|[½¼¾]|{_HAN}|半|\b(?:{_WORD}|half|an?|one|quarter)\b|{_MONTH_AT}")
+
+
+@cache
+def _readers() -> tuple[tuple[re.Pattern[str], re.Pattern[str], Callable[[re.Match[str]], Iterator[Figure]]], ...]:
+    """What must stand in a text for a reader to be worth running, its pattern and what it makes of a match."""
+    return tuple((_compile(needs), pattern, read) for needs, pattern, read in _READERS)

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from decimal import Decimal
+from functools import lru_cache
 
 from brandloom.content.checks.claims import TOKEN, Mention, broader, mentions, same_word
 from brandloom.content.checks.figures import MONEY_SIGNS, UNITS, Figure, plain, read_figures
@@ -47,6 +48,15 @@ class Ground:
     """Every value and key, folded, in lower case."""
     fields: list[tuple[str, str]] = field(default_factory=list)
 
+    def quoted(self, text: str) -> list[tuple[int, int]]:
+        """Places where a text repeats a value of the records letter for letter, a name above all."""
+        low, found = text.lower(), []
+        for _key, value in self.fields:
+            value = value.strip().lower()
+            if len(value) >= (2 if not value.isascii() else 4) and value in low and re.search(r"[^\W\d]", value):
+                found += [match.span() for match in re.finditer(rf"(?<![a-z0-9]){re.escape(value)}(?![a-z0-9])" if value.isascii() else re.escape(value), low)]
+        return found
+
     def says(self, kind: str, roles: Iterable[str] = ()) -> str:
         """Up to three stated values of a kind, those of the same role first; empty without one."""
         wanted = set(roles)
@@ -71,7 +81,9 @@ class Ground:
 
 
 def ground(records: object, *, currency: str = "") -> Ground:
-    """Read what records state; any JSON value will do, and what cannot be read states nothing."""
+    """Read what records state; any JSON value will do, and what cannot be read states nothing. A `Ground` is returned as it is."""
+    if isinstance(records, Ground):
+        return records
     out = Ground()
     for path, value, scope in _fields(records, (), {}, 0):
         if len(out.fields) >= MOST_FIELDS:
@@ -93,6 +105,7 @@ def negated(text: str, start: int, end: int) -> bool:
     return bool(_NEGATION_EN.search(before) or _NEGATION_ZH.search(before) or re.match(r"[\s-]free\b", text[end:], re.I))
 
 
+@lru_cache(maxsize=50_000)
 def stem(word: str) -> str:
     """The word without common endings, to compare words of a text with those of a record."""
     word = same_word(word)
@@ -168,6 +181,8 @@ def _read_concepts(out: Ground, key: str, text: str, value: object) -> None:
         return
     for mention in mentions(text):
         _affirm(out, mention, negated(text, mention.start, mention.end))
+    if "delivery" in roles_of_key(key) and re.search(r"\bfree\b|包邮|免", text, re.IGNORECASE):
+        out.affirmed.add("free shipping")
     # 'delivery: free' says as much as 'free delivery'.
     if len(text) < 40:
         for mention in mentions(f"{text} {key}"):
@@ -217,7 +232,9 @@ def _typed(item: Figure, key: str, currency: str) -> list[Figure]:
         return [replace(item, kind="money", unit=sign or currency)]
     if tokens and (tokens[-1] in ("percent", "pct", "%", "rate") or key.endswith(("率", "比例"))):
         return [replace(item, kind="percent"), item]
-    unit = next((token for token in reversed(tokens) if token in UNITS and (len(token) > 1 or token in "glwvhm克升米") and token not in ("in", "s")), None)
+    key = re.sub("(天|月|年|小时|分钟)[数限]$", lambda match: " " + match[1].replace("月", "个月"), key)
+    tokens = key.lower().split()
+    unit = next((token for token in reversed(tokens) if token in UNITS and (len(token) > 1 or token in "glwvhm克升米天年") and token not in ("in", "s")), None)
     if unit:
         kind, base, size = UNITS[unit]
         return [replace(item, kind=kind, number=item.number * size, unit=base)]

@@ -54,17 +54,22 @@ def unborne(text: str, known: Ground) -> list[Claim]:
     """All claims of a text that `known` does not bear out, in order of place; overlapping ones of one class once."""
     folded = fold_places(text)
     plain, found, borne = folded.text, list[_Hit](), list[Figure]()
+    quoted = known.quoted(plain)
     for figure in read_figures(plain):
-        hit = _judge(figure, plain, known)
+        hit = None if _within(figure.start, figure.end, quoted) else _judge(figure, plain, known)
         if hit is None:
             borne.append(figure)
         else:
             found.append(hit)
-    listed = all_mentions(plain)
-    hidden = [(item.start, item.end) for item in listed if is_idiom(item) or known.holds(item)]
+    listed = [item for item in all_mentions(plain) if not _within(item.start, item.end, quoted)]
+    hidden = [*quoted, *((item.start, item.end) for item in borne), *((item.start, item.end) for item in listed if is_idiom(item) or known.holds(item))]
     found += _listed([item for item in listed if not is_idiom(item)], plain, known, borne)
     found += [_Hit(item.kind, "evidence", "both", item.start, item.end, CLASSES[item.kind]) for item in phrases(plain, known, hidden)]
     return [_claim(hit, text, folded) for hit in _distinct(found)]
+
+
+def _within(start: int, end: int, places: list[tuple[int, int]]) -> bool:
+    return any(low <= start and end <= high for low, high in places)
 
 
 @dataclass(frozen=True)
@@ -98,10 +103,21 @@ def _listed(listed: list[Mention], text: str, known: Ground, borne: list[Figure]
         denied = negated(text, mention.start, mention.end)
         if denied and concept.kind in _NO_CLAIM_WHEN_DENIED:
             continue
-        if (known.denies(mention) if denied else known.holds(mention)) or _backed(mention, text, known, borne):
+        if known.denies(mention) if denied else known.holds(mention) and not _half_said(mention, text, known, borne):
+            continue
+        if _backed(mention, text, known, borne):
             continue
         scope = "both" if any(item.scope == "both" for item in mention.concepts) else "copy"
         yield _Hit(concept.kind, concept.severity, scope, mention.start, mention.end, CLASSES[concept.kind])
+
+
+def _half_said(mention: Mention, text: str, known: Ground, borne: list[Figure]) -> bool:
+    """True for free delivery without the smallest order that the records ask for."""
+    if not any(concept.name == "free shipping" for concept in mention.concepts):
+        return False
+    asked = any(item.figure.kind == "money" and "threshold" in item.roles for item in known.stated)
+    low, high = clause(text, mention.start, mention.end)
+    return asked and not any(item.kind == "money" and low <= item.start < high for item in borne)
 
 
 _NO_CLAIM_WHEN_DENIED = frozenset(("superlative", "discount", "gift", "stock", "date", "award", "testimonial", "comparison", "novelty",
@@ -170,12 +186,26 @@ def bears(figure: Figure, roles: frozenset[str], text: str, known: Ground) -> bo
     if figure.kind == "count":
         if any(item.figure.day.startswith(f"{figure.value}-") for item in known.stated) and 1000 <= figure.number <= 2200:
             return True
-        if not roles and any(item.figure.number == figure.number or _written(item.figure) == figure.number for item in known.stated if item.figure.kind != "date"):
+        if not roles and any(figure.number in (item.figure.number, _written(item.figure)) for item in known.stated
+                             if item.figure.kind != "date" and item.roles <= _LOOSE):
             return True
+        if roles & _PRICES and any(item.figure.kind == "money" and item.roles & roles and item.figure.number == figure.number for item in known.stated):
+            return True
+    if "age" in roles and any("age" in item.roles and _years(item.figure) == _years(figure) for item in known.stated):
+        return True
     if figure.kind == "money" and figure.text.endswith("块") and any(
             item.figure.kind == "count" and item.figure.number == figure.number and "pieces" in item.roles for item in known.stated):
         return True
     return _bounded(figure, before, same, roles) or _derived(figure, roles, text, known)
+
+
+_LOOSE = frozenset(("pieces", "sizes", "colours", "players"))
+"""What a figure may be about where the text does not say."""
+_PRICES = frozenset(("price", "was", "saving", "fee", "threshold"))
+
+
+def _years(figure: Figure) -> Decimal:
+    return figure.number / 12 if figure.unit == "mo" else figure.number
 
 
 def _near_roles(ours: frozenset[str], theirs: frozenset[str]) -> bool:
@@ -212,10 +242,10 @@ def _bounded(figure: Figure, before: str, same: list[Stated], roles: frozenset[s
     numbers = [item.figure.number for item in same if not roles or item.roles & roles]
     if figure.kind == "count" and not roles:
         return False
-    if _AT_LEAST.search(before):
-        return any(figure.number <= number <= 2 * figure.number for number in numbers)
     if _AT_MOST.search(before):
         return any(figure.number / 2 <= number <= figure.number for number in numbers)
+    if _AT_LEAST.search(before):
+        return any(figure.number <= number <= 2 * figure.number for number in numbers)
     return bool(_NEARLY.search(before)) and any(figure.number * Decimal("0.9") <= number <= figure.number for number in numbers)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from functools import cache
+from functools import cache, lru_cache
 
 from brandloom.content.checks.tables import read_table
 
@@ -12,6 +12,7 @@ _REACH = 34.0
 """Characters within which a word says what a figure is about; a Chinese character counts as 2.5."""
 
 
+@lru_cache(maxsize=20_000)
 def roles_of_key(key: str, kind: str | None = None) -> frozenset[str]:
     """The roles that a field's name gives to a figure of this kind, or to any."""
     return frozenset(role for role, kinds, pattern in _roles() if (kind is None or kind in kinds) and pattern.search(key))
@@ -21,6 +22,8 @@ def role_at(text: str, start: int, end: int, kind: str) -> frozenset[str]:
     """The role of the word nearest to a figure in its clause; none when no such word stands near."""
     low, high = clause(text, start, end)
     best: tuple[float, str] | None = None
+    if not _any_role().search(text, low, high):
+        return frozenset()
     for role, kinds, pattern in _roles():
         for match in pattern.finditer(text, low, high) if kind in kinds else ():
             gap = text[match.end():start] if match.end() <= start else text[end:match.start()] if match.start() >= end else ""
@@ -41,3 +44,8 @@ def clause(text: str, start: int, end: int) -> tuple[int, int]:
 def _roles() -> tuple[tuple[str, frozenset[str], re.Pattern[str]], ...]:
     """Role, the kinds of figure it can be about, and the words that show it."""
     return tuple((row["role"], frozenset(row["kinds"].split(";")), re.compile(row["regex"], re.IGNORECASE)) for row in read_table("roles.tsv"))
+
+
+@cache
+def _any_role() -> re.Pattern[str]:
+    return re.compile("|".join(pattern.pattern for _role, _kinds, pattern in _roles()), re.IGNORECASE)
