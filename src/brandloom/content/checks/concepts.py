@@ -120,7 +120,10 @@ def _whole(text: str, start: int, end: int, is_open: bool) -> bool:
     """Whether a Latin word stands alone; Chinese has no such thing."""
     if _latin(text[start]) and start and _latin(text[start - 1]):
         return False
-    return is_open or end >= len(text) or not _latin(text[end - 1]) or not _latin(text[end])
+    if is_open or end >= len(text) or not _latin(text[end - 1]):
+        return True
+    # "won" is not in "won't".
+    return not _latin(text[end]) and not text.startswith("'t", end)
 
 
 def _latin(character: str) -> bool:

@@ -19,6 +19,8 @@ from brandloom.content.checks.normalise import Reading
 
 _CONDITION = re.compile(r"(not )?(.+?)(<<|>>|<|>|~~|~|=|\*)(\d*)")
 _STOPS = re.compile(r"[。！？!?；;\n]|\.(?=\s|$)")
+_CLOSE, _FILLED = 4, 8
+"""Up to this many characters two concepts stand in one clause; so many fillers may stand between them besides."""
 _LONGEST = 24
 """No word or pattern is longer."""
 _COMMAS = re.compile(r"[。！？!?；;\n，,、：:]|\.(?=\s|$)")
@@ -122,7 +124,9 @@ class Scene:
         for token in self.tokens(steps[0].name):
             if token.start < end:
                 continue
-            if token.start - end > steps[0].gap + 1 or self._apart(self._stops, end, token.start):
+            # Words that belong together stand in one clause; only a wide gap may hold a comma.
+            marks = self._commas if steps[0].gap <= _CLOSE else self._stops
+            if token.start - end > steps[0].gap + _FILLED or self._apart(marks, end, token.start):
                 break
             between = len(re.sub(r"\W", "", self.text[end:token.start]))
             if between <= steps[0].gap:
