@@ -44,9 +44,11 @@ class Lexicon:
     Args:
         words: concept -> words, folded; an English word matches whole unless it ends in `*`.
         patterns: concept -> regular expressions on folded text; they are tried only when somebody asks for the concept.
+        needs: concept -> characters of which one must be in a text for its patterns to match at all.
     """
 
-    def __init__(self, words: Mapping[str, Iterable[str]], patterns: Mapping[str, Iterable[str]]) -> None:
+    def __init__(self, words: Mapping[str, Iterable[str]], patterns: Mapping[str, Iterable[str]],
+                 needs: Mapping[str, str] | None = None) -> None:
         named: dict[str, set[str]] = defaultdict(set)
         for name, group in words.items():
             for word in group:
@@ -59,6 +61,7 @@ class Lexicon:
             if len(plain) > 1 and not plain.isascii():
                 sound = plain.translate(_sounds())
                 self._sounds[sound[:2]].append(_Entry(plain, both, sound[2:], False))
+        self._needs = {name: frozenset(characters) for name, characters in (needs or {}).items()}
         self._single = {word for word in self._words if len(word) == 1}
         self._patterns = {name: [re.compile(body, re.IGNORECASE) for body in bodies] for name, bodies in patterns.items()}
 
@@ -78,7 +81,10 @@ class Lexicon:
 
     def find_pattern(self, name: str, reading: Reading) -> list[Token]:
         """Where the patterns of one concept match; none when it has none."""
-        found = []
+        found: list[Token] = []
+        needed = self._needs.get(name)
+        if needed is not None and needed.isdisjoint(reading.characters):
+            return found
         for pattern in self._patterns.get(name, ()):
             found += _matches(name, pattern, reading.text)
             for low, high in reading.changed:

@@ -51,6 +51,11 @@ class Reading:
         return unmask(self.text)
 
     @cached_property
+    def characters(self) -> frozenset[str]:
+        """Every character of the text, with and without disguise."""
+        return frozenset(self.text) if self.bare.text == self.text else frozenset(self.text + self.bare.text)
+
+    @cached_property
     def changed(self) -> list[tuple[int, int]]:
         """Stretches of the bare text around the places where it differs from `text`."""
         bare, last, stretches = self.bare, -1, list[tuple[int, int]]()

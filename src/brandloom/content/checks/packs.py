@@ -36,6 +36,8 @@ class Pack:
     rules: tuple[Rule, ...]
     exemptions: Mapping[str, tuple[tuple[Condition, ...], ...]]
     lexicon: Lexicon
+    everywhere: frozenset[str]
+    """Concepts that count wherever in a text they stand."""
 
     def rules_for(self, sectors: tuple[str, ...]) -> tuple[Rule, ...]:
         """The rules that apply to at least one of the sectors, the gravest first."""
@@ -74,6 +76,7 @@ def open_pack(jurisdiction: str) -> Pack:
         raise DataError(_("Unknown jurisdiction '{name}'. Jurisdictions: {known}."), name=jurisdiction, known=", ".join(JURISDICTIONS))
     data = _read(f"{jurisdiction}.yaml")
     words: dict[str, list[str]] = {}
+    needs: dict[str, str] = {}
     patterns: dict[str, list[str]] = {}
     for file in data["words"]:
         part = _read(file)
@@ -81,6 +84,7 @@ def open_pack(jurisdiction: str) -> Pack:
             words.setdefault(name, []).extend(_split(str(line)))
         for name, line in (part.get("patterns") or {}).items():
             patterns.setdefault(name, []).append(str(line))
+        needs |= part.get("needs") or {}
     rules = [_rule(row, data["laws"], patterns) for row in data["rules"]]
     exemptions = {article: tuple(parse_condition(line) for line in lines) for article, lines in (data.get("exempt") or {}).items()}
     if data.get("listed"):
@@ -93,8 +97,10 @@ def open_pack(jurisdiction: str) -> Pack:
         if name.isascii():
             raise ValueError(f"{jurisdiction}: no words for {name}")
         words[name] = [name]
+    everywhere = {c.name for group in [*exemptions.values(), *(rule.unless + rule.only for rule in rules)] for line in group for c in line
+                  if c.where == "*"}
     used = [{name: group[name] for name in group if name in needed} for group in (words, patterns)]
-    return Pack(jurisdiction, str(data["version"]), data["reviewed"], tuple(rules), exemptions, Lexicon(used[0], used[1]))
+    return Pack(jurisdiction, str(data["version"]), data["reviewed"], tuple(rules), exemptions, Lexicon(used[0], used[1], needs), frozenset(everywhere))
 
 
 @cache

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any, Literal
 
 from brandloom import i18n
@@ -19,6 +20,8 @@ Verdict = Literal["pass", "needs_proof", "block"]
 LANGUAGES = ("zh", "en")
 _HAN = re.compile("[\u3400-\u4dbf\u4e00-\u9fff]")
 _NAMES = re.compile("name|brand|model|trademark|series|title|品名|名称|品牌|型号|商标|系列|书名", re.IGNORECASE)
+_SENTENCE = re.compile(r"[^。！？；\n]+[。！？；\n]*")
+_PICKET = re.compile(r"[^\W\d_][。！？；][^\W\d_][。！？；]")
 _QUOTES = "[“”\"'「」『』《》 ]?"
 """A name may be quoted in part: “极品”蚝油."""
 _ORDER: dict[Severity, int] = {"ban": 0, "evidence": 1, "caution": 2}
@@ -89,8 +92,7 @@ def review(text: str, *, language: str | None = None, sector: str | None = None,
     strings = list(strings_of(facts))
     found = []
     for name in where:
-        reading, hits = _hits(text, open_pack(name), (kind,), strings)
-        found += [_objection(reading, item, reasons_in or language) for item in hits]
+        found += [_objection(text, item, reasons_in or language) for item in _hits(text, open_pack(name), (kind,), strings)]
     chosen = _strongest(found) if len(where) > 1 else found
     return Review(verdict_of(item.severity for item in chosen), tuple(chosen), language, where, kind)
 
@@ -104,30 +106,60 @@ def verdict_of(severities: Iterable[Severity]) -> Verdict:
 def check_law(text: str, place: str, *, names: Sequence[str] = (), sectors: Sequence[str] = ("general",), jurisdiction: str = "cn") -> list[Finding]:
     """Findings for one place of a draft; a term inside a product's own name is a caution."""
     pack = open_pack(jurisdiction)
-    reading, found = _hits(text, pack, tuple(sectors), [("name", name) for name in names if name])
     made = []
-    for item in found:
-        spoken = {language: _objection(reading, item, language) for language in LANGUAGES}
+    for item in _hits(text, pack, tuple(sectors), [("name", name) for name in names if name]):
+        spoken = {language: _objection(text, item, language) for language in LANGUAGES}
         one = spoken["zh"]
         made.append(Finding("ad-law", item.severity, place, one.excerpt[:80], one.reason, (), one.source, one.span, one.suggestion,
                             tuple((language, said.reason) for language, said in spoken.items())))
     return made
 
 
-def _hits(text: str, pack: Pack, sectors: tuple[str, ...], strings: Sequence[tuple[str, str]]) -> tuple[Reading, list[_Found]]:
-    """What a pack finds in a text after exemptions and records: places are those of the reading, none overlap."""
-    reading = read(text)
-    scene = Scene(reading, pack.lexicon)
+def _hits(text: str, pack: Pack, sectors: tuple[str, ...], strings: Sequence[tuple[str, str]]) -> list[_Found]:
+    """What a pack finds in a text after exemptions and records: places are those of the text, none overlap."""
+    pieces = _pieces(text)
+    present = [_present(piece, pack) for _start, piece in pieces]
+    known = frozenset[str]().union(*present)
+    records = tuple(strings)
+    return [replace(item, start=start + item.start, end=start + item.end)
+            for start, piece in pieces for item in _piece_hits(piece, pack, sectors, records, known)]
+
+
+def _pieces(text: str) -> list[tuple[int, str]]:
+    """Sentences with their places; messages of one campaign share most of theirs. A text spelled with stops is left whole."""
+    if _PICKET.search(text):
+        return [(0, text)]
+    return [(match.start(), match.group()) for match in _SENTENCE.finditer(text)]
+
+
+@lru_cache(maxsize=4096)
+def _scene(piece: str, pack: Pack) -> tuple[Reading, Scene]:
+    reading = read(piece)
+    return reading, Scene(reading, pack.lexicon)
+
+
+@lru_cache(maxsize=16384)
+def _present(piece: str, pack: Pack) -> frozenset[str]:
+    """Which of the concepts that count anywhere stand in a sentence."""
+    _reading, scene = _scene(piece, pack)
+    return frozenset(name for name in pack.everywhere if scene.tokens(name))
+
+
+@lru_cache(maxsize=16384)
+def _piece_hits(piece: str, pack: Pack, sectors: tuple[str, ...], strings: tuple[tuple[str, str], ...], known: frozenset[str]) -> tuple[_Found, ...]:
+    reading, alone = _scene(piece, pack)
+    scene = alone.among(known)
     hits: dict[tuple[int, int, str], _Found] = {}
     for rule in pack.rules_for(sectors):
         for start, end in scene.spans(rule):
             hits.setdefault((start, end, rule.group), _Found(start, end, rule, rule.severity))
     if not hits:
-        return reading, []
+        return ()
     named = [match.span() for key, value in strings if _NAMES.search(key) and value.strip()
              for match in re.finditer(_QUOTES.join(map(re.escape, read(value).text)), scene.text)]
     proofs = [read(value).text for _key, value in strings]
-    return reading, _outer([_judge(item, scene, pack, named, proofs) for item in hits.values()])
+    kept = _outer([_judge(item, scene, pack, named, proofs) for item in hits.values()])
+    return tuple(replace(item, start=start, end=end) for item in kept for start, end in [reading.source_span(item.start, item.end)])
 
 
 def _judge(item: _Found, scene: Scene, pack: Pack, named: Sequence[tuple[int, int]], proofs: Sequence[str]) -> _Found:
@@ -153,9 +185,9 @@ def _outer(found: Sequence[_Found]) -> list[_Found]:
     return sorted(kept, key=lambda one: one.start)
 
 
-def _objection(reading: Reading, item: _Found, language: str) -> Objection:
-    span = reading.source_span(item.start, item.end)
-    excerpt = reading.source[span[0]:span[1]]
+def _objection(text: str, item: _Found, language: str) -> Objection:
+    span = item.start, item.end
+    excerpt = text[item.start:item.end]
     reason, suggestion = item.rule.reason[language], item.rule.suggestion[language]
     if item.exemption == "proven":
         reason, suggestion = i18n.translate(_PROVEN, language), i18n.translate(_KEEP, language)

@@ -10,6 +10,7 @@ import re
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
 from functools import cache, cached_property
 
@@ -74,7 +75,7 @@ class Rule:
 
 
 class Scene:
-    """The concepts found in one text and where its clauses and sentences end."""
+    """The concepts found in one sentence, or in a text taken whole, and where its clauses end."""
 
     def __init__(self, reading: Reading, lexicon: Lexicon) -> None:
         self.text = reading.text
@@ -84,6 +85,7 @@ class Scene:
             self._words[token.name].append(token)
         self._tokens: dict[str, list[Token]] = {}
         self._starts: dict[str, list[int]] = {}
+        self._elsewhere: frozenset[str] = frozenset()
         self._live: dict[tuple[tuple[Condition, ...], ...], list[tuple[Condition, ...]]] = {}
         self._known: dict[tuple[Condition, int, int], bool] = {}
 
@@ -102,6 +104,14 @@ class Scene:
     @cached_property
     def _commas(self) -> list[int]:
         return [match.start() for match in _COMMAS.finditer(self.text)]
+
+    def among(self, elsewhere: frozenset[str]) -> Scene:
+        """The same sentence in a text that holds these concepts elsewhere."""
+        if elsewhere == self._elsewhere:
+            return self
+        twin = copy(self)
+        twin._elsewhere, twin._live = elsewhere, {}
+        return twin
 
     def spans(self, rule: Rule) -> Iterator[tuple[int, int]]:
         """Places where a rule matches and nothing excuses it."""
@@ -137,10 +147,12 @@ class Scene:
         live = self._live.get(alternatives)
         if live is None:
             live = self._live[alternatives] = [
-                group for group in alternatives if all(condition.negated or self.tokens(condition.name) for condition in group)]
+                group for group in alternatives if all(condition.negated or condition.name in self._elsewhere or self.tokens(condition.name) for condition in group)]
         return any(all(self._holds(condition, start, end) != condition.negated for condition in group) for group in live)
 
     def _holds(self, condition: Condition, start: int, end: int) -> bool:
+        if condition.where == "*":
+            return condition.name in self._elsewhere or bool(self.tokens(condition.name))
         # Rules share their conditions and often their places.
         known = self._known.get((condition, start, end))
         if known is None:
@@ -149,8 +161,8 @@ class Scene:
 
     def _look(self, condition: Condition, start: int, end: int) -> bool:
         tokens = self.tokens(condition.name)
-        if not tokens or condition.where == "*":
-            return bool(tokens)
+        if not tokens:
+            return False
         where, reach = condition.where[0], condition.reach
         low, high = self._segment(start, end, self._stops if len(condition.where) == 2 else self._commas)
         if where == "=":

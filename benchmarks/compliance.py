@@ -1,0 +1,162 @@
+"""Advertising law: what the checker finds, what it stops in vain, and how fast it is.
+
+    python -m benchmarks.compliance [--half judge] [--shared ../shared/data/ad-law] [--messages 10000]
+
+Sentences are ours, in `benchmarks/data`: `dev` ones were used to write the rules; `judge` ones were written before any rule, by the same
+hand, and never looked at while rules changed; `late` ones were written after the last change of a rule, judged once, and are the ones to
+believe. A breach counts as found when it does not pass; a sector's ban only when it is blocked. The peer is the word list
+that the rules began with (`ad_terms.zh.tsv`), every pack on, matched as it stands.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import os
+import platform
+import random
+import subprocess
+import time
+from collections import defaultdict
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from math import sqrt
+from pathlib import Path
+from typing import Any
+
+from brandloom.content import check_copy, review
+from brandloom.content.checks import find_terms
+
+DATA = Path(__file__).parent / "data"
+PACKS = ("absolute", "authority", "cosmetics", "education", "food", "guarantee", "invest", "medical", "realestate", "superstition")
+SEED, LENGTH = 20261122, 500
+
+
+def read(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8", newline="") as file:
+        return [row for row in csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE)]
+
+
+def sentences(half: str) -> list[dict[str, str]]:
+    """Chinese and English ones of a half; each knows its jurisdiction."""
+    rows = [{"jurisdiction": "cn", **row} for row in read(DATA / f"compliance_{half}_cn.tsv")]
+    return rows + (read(DATA / f"compliance_{half}_en.tsv") if (DATA / f"compliance_{half}_en.tsv").exists() else [])
+
+
+def wilson(hits: int, total: int) -> dict[str, float | int]:
+    """A share with its 95 % interval."""
+    if not total:
+        return {"hits": 0, "of": 0, "value": 0.0, "low": 0.0, "high": 1.0}
+    z, p = 1.959964, hits / total
+    middle, spread = p + z * z / (2 * total), z * sqrt(p * (1 - p) / total + z * z / (4 * total * total))
+    scale = 1 + z * z / total
+    return {"hits": hits, "of": total, "value": round(p, 4), "low": round(max(0.0, (middle - spread) / scale), 4),
+            "high": round(min(1.0, (middle + spread) / scale), 4)}
+
+
+def verdict(row: dict[str, str]) -> str:
+    facts = json.loads(row["facts"]) if row.get("facts") else None
+    return review(row["text"], sector=row["sector"], jurisdiction=row["jurisdiction"], facts=facts).verdict
+
+
+def by_list(row: dict[str, str]) -> str:
+    """The verdict of the plain word list."""
+    hits = [hit for hit in find_terms(row["text"], PACKS) if not hit.disguised]
+    levels = {hit.level for hit in hits}
+    return "block" if "ban" in levels else "needs_proof" if "evidence" in levels else "pass"
+
+
+def measure(rows: list[dict[str, str]], judge: Any) -> dict[str, Any]:
+    counts: dict[str, list[int]] = defaultdict(lambda: [0, 0])
+
+    def count(name: str, hit: bool) -> None:
+        counts[name][0] += hit
+        counts[name][1] += 1
+
+    for row in rows:
+        given, where = judge(row), "zh" if row["jurisdiction"] == "cn" else "en"
+        if row["label"] == "lawful":
+            count(f"{where} false alarms", given != "pass")
+            if row["kind"][:1] in "56":
+                count(f"exemption {row['kind']} allowed", given == "pass")
+            continue
+        count(f"{where} breaches found", given != "pass")
+        if row["label"] == "ban" and row["sector"] != "general":
+            count(f"{where} sector bans blocked", given == "block")
+    return {name: wilson(*counts[name]) for name in sorted(counts)}
+
+
+def disguised(rows: Iterable[dict[str, str]]) -> dict[str, Any]:
+    counts: dict[str, list[int]] = defaultdict(lambda: [0, 0])
+    for row in rows:
+        sector = "health_food" if row["sector"] == "health" else row["sector"]
+        hit = review(row["text"], sector=sector, jurisdiction=row["jurisdiction"]).verdict != "pass"
+        for name in ("all", row["kind"]):
+            counts[name][0] += hit
+            counts[name][1] += 1
+    return {name: wilson(*counts[name]) for name in counts}
+
+
+def labelled(folder: Path) -> dict[str, int]:
+    """The 33 labelled sentences of the word list: exactly the expected terms."""
+    rows = read(folder / "labelled_sentences.tsv")
+    right = [row for row in rows if [hit.term for hit in find_terms(row["sentence"], row["packs"].split())]
+             == [term for term in (row["expected_hits"] or "").split("|") if term]]
+    return {"right": len(right), "of": len(rows)}
+
+
+def messages(rows: list[dict[str, str]], number: int) -> list[str]:
+    """Messages of 500 characters: lawful Chinese sentences of the half, and in every tenth message one breach."""
+    rng = random.Random(SEED)
+    lawful = [row["text"] for row in rows if row["jurisdiction"] == "cn" and row["label"] == "lawful"]
+    breaches = [row["text"] for row in rows if row["jurisdiction"] == "cn" and row["label"] != "lawful"]
+    made = []
+    for place in range(number):
+        parts = [rng.choice(breaches)] if place % 10 == 0 else []
+        while sum(map(len, parts)) + len(parts) < LENGTH:
+            parts.append(rng.choice(lawful))
+        made.append("。".join(parts)[:LENGTH])
+    return made
+
+
+def speed(texts: list[str], workers: int) -> dict[str, Any]:
+    lines = [json.dumps({"id": place, "text": text}, ensure_ascii=False) for place, text in enumerate(texts)]
+    list(check_copy(lines[:10], language="zh", workers=1))
+    started, cpu = time.perf_counter(), os.times()
+    done = sum(1 for _row in check_copy(lines, language="zh", workers=workers))
+    spent, after = time.perf_counter() - started, os.times()
+    used = (after.user - cpu.user) + (after.children_user - cpu.children_user)
+    return {"messages": done, "characters": LENGTH, "workers": workers, "seconds": round(spent, 2), "cpu_seconds": round(used, 2)}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--halves", nargs="*", default=["dev", "judge", "late"])
+    parser.add_argument("--shared", type=Path, default=Path(__file__).parents[1] / ".." / "shared" / "data" / "ad-law")
+    parser.add_argument("--messages", type=int, default=10_000)
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results" / "compliance.json")
+    options = parser.parse_args()
+    halves = [half for half in options.halves if (DATA / f"compliance_{half}_cn.tsv").exists()]
+    load = round(os.getloadavg()[0], 1)
+    found = {}
+    for half in halves:
+        rows = sentences(half)
+        hidden = DATA / f"compliance_{half}_disguised.tsv"
+        found[half] = {"rules": measure(rows, verdict), "word_list": measure([row for row in rows if row["jurisdiction"] == "cn"], by_list),
+                       "disguised": disguised(read(hidden)) if hidden.exists() else {}}
+        print(half, {name: f"{one['hits']}/{one['of']}" for name, one in found[half]["rules"].items()})
+    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False).stdout.strip()
+    report = {
+        "commit": commit, "at": datetime.now(UTC).isoformat(timespec="seconds"), "data": "our sentences in benchmarks/data",
+        "machine": {"cores": os.cpu_count(), "load_average": load, "platform": platform.platform(), "python": platform.python_version()},
+        "halves": found, "labelled": labelled(options.shared) if options.shared.exists() else None,
+        "speed": speed(messages(sentences(halves[-1]), options.messages), options.workers)}
+    print(report["labelled"], report["speed"])
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    options.out.write_text(json.dumps(report, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
