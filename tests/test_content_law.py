@@ -1,0 +1,200 @@
+"""Law by jurisdiction: breaches are stopped, lawful uses pass, disguises do not help, and places are those of the text as given."""
+
+from __future__ import annotations
+
+import csv
+import json
+from datetime import date
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from brandloom.content import check_copy, check_words, review
+from brandloom.content.checks import JURISDICTIONS, sectors
+from brandloom.content.checks.normalise import read
+from brandloom.content.checks.packs import open_pack, sector_of
+from brandloom.errors import DataError
+from test_cli import refused, run
+
+SENTENCES = Path(__file__).parents[1] / "benchmarks" / "data"
+
+
+def rows(name: str) -> list[dict[str, str]]:
+    with (SENTENCES / f"compliance_{name}.tsv").open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
+
+
+def verdict(row: dict[str, str]) -> str:
+    facts = json.loads(row["facts"]) if row.get("facts") else None
+    return review(row["text"], sector=row["sector"], jurisdiction=row.get("jurisdiction") or "cn", facts=facts).verdict
+
+
+@pytest.mark.parametrize("name", ["dev_cn", "dev_en"])
+def test_the_sentences_the_rules_were_written_on(name: str) -> None:
+    wrong = [row["text"] for row in rows(name)
+             if verdict(row) not in {"ban": {"block"}, "proof": {"needs_proof", "block"}, "lawful": {"pass"}}[row["label"]]]
+    assert wrong == []
+
+
+def test_disguised_spellings_are_found() -> None:
+    missed = [row["text"] for row in rows("dev_disguised")
+              if review(row["text"], sector="health_food" if row["sector"] == "health" else row["sector"],
+                        jurisdiction=row["jurisdiction"]).verdict == "pass"]
+    assert missed == []
+
+
+@pytest.mark.parametrize(("text", "sector", "excerpt", "article"), [
+    ("本店的茶是 国 家 级 品质", None, "国 家 级", "9(3)"),
+    ("喝它能根\u200b治糖尿病", "食品", "根\u200b治", "17"),
+    ("ＮＯ．１的选择", None, "ＮＯ．１", "9(3)"),
+    ("稳zhuan不赔的项目", "金融", "稳zhuan不赔", "25(1)"),
+    ("5分钟到高铁站的好房子", "房地产", "5分钟到", "26(2)"),
+])
+def test_a_finding_names_article_and_place(text: str, sector: str | None, excerpt: str, article: str) -> None:
+    found = review(text, sector=sector, reasons_in="en")
+    assert found.verdict == "block"
+    first = next(item for item in found.findings if article in item.source)
+    assert excerpt in text[first.span[0]:first.span[1]]
+    assert text[first.span[0]:first.span[1]] == first.excerpt
+    assert first.reason
+    assert first.suggestion
+
+
+def test_a_sentence_about_oneself_is_lawful_and_about_the_market_is_not() -> None:
+    assert review("这是本系列中容量最大的一款").verdict == "pass"
+    assert review("这是全国容量最大的一款").verdict != "pass"
+    assert review("我们力争做最好的书店").verdict == "pass"
+    assert review("我们是最好的书店").verdict == "block"
+
+
+def test_a_record_proves_a_rank_but_no_praise() -> None:
+    text = "2023年本市第一家通过验收的门店"
+    assert review(text).verdict == "needs_proof"
+    assert review(text, facts={"proof": "2023年本市第一家通过验收的门店"}).verdict == "pass"
+    assert review("本市最好的门店", facts={"note": "本市最好的门店"}).verdict == "block"
+
+
+def test_the_same_words_in_another_sector_and_jurisdiction() -> None:
+    assert review("距地铁站步行5分钟到店", sector="food").verdict == "pass"
+    assert review("距地铁站步行5分钟", sector="realestate").verdict == "block"
+    assert review("Our trainers are carbon neutral", jurisdiction="eu").verdict == "block"
+    assert review("Our trainers are carbon neutral", jurisdiction="us").verdict == "needs_proof"
+
+
+@pytest.mark.parametrize("jurisdiction", JURISDICTIONS)
+def test_every_pack_names_its_sources_and_was_reviewed(jurisdiction: str) -> None:
+    pack = open_pack(jurisdiction)
+    assert pack.reviewed >= date(2026, 11, 22)
+    assert pack.version
+    for rule in pack.rules:
+        for words in (rule.source, rule.reason, rule.suggestion):
+            assert set(words) == {"en", "zh"}, rule.id
+            assert all(words.values()), rule.id
+        assert "{" not in rule.reason["en"].replace("{excerpt}", "")
+        assert rule.sectors | rule.not_sectors <= set(sectors()), rule.id
+
+
+def test_sectors_have_names_in_both_languages() -> None:
+    assert sector_of("房地产") == sector_of("Real Estate") == "realestate"
+    assert sector_of(None) == "general"
+    assert len(sectors()) >= 12
+    with pytest.raises(DataError) as caught:
+        sector_of("spaceships")
+    assert "Unknown sector 'spaceships'. Sectors: agriculture, alcohol" in caught.value.text("en")
+
+
+def test_exemptions_are_named() -> None:
+    [item] = review("建议水温85度，此时口感最佳", sector="food", reasons_in="en").findings
+    assert item.severity == "caution"
+    assert "6-2" in item.reason
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.text(max_size=80) | st.text(alphabet="最好佳第一国家级治疗糖尿病，。 .·🔥\u200b①１ＮＯzuijia", max_size=40), st.sampled_from(JURISDICTIONS))
+def test_every_place_lies_in_the_text(text: str, jurisdiction: str) -> None:
+    found = review(text, jurisdiction=jurisdiction)
+    for item in found.findings:
+        low, high = item.span
+        assert 0 <= low < high <= len(text)
+        assert item.excerpt == text[low:high]
+    spans = sorted(item.span for item in found.findings)
+    assert all(one[1] <= other[0] for one, other in pairwise(spans))
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.text(max_size=60))
+def test_reading_keeps_places(text: str) -> None:
+    reading = read(text)
+    for place in range(len(reading.text)):
+        low, high = reading.source_span(place, place + 1)
+        assert 0 <= low < high <= len(text)
+
+
+def test_sentences_do_not_change_one_another() -> None:
+    alone = review("全国最好的茶")
+    among = review("今天天气不错。全国最好的茶。明天见")
+    assert [item.excerpt for item in alone.findings] == [item.excerpt for item in among.findings]
+    assert among.findings[0].span[0] == len("今天天气不错。")
+
+
+def test_words_of_the_brand() -> None:
+    found = check_words("这款便 宜的杯子，cheap and nice", avoid=["便宜", "cheap"], must_say=["海港礼品", "杯子"])
+    assert [(item.excerpt, item.span) for item in found] == [("便 宜", (2, 5)), ("cheap", (9, 14)), ("海港礼品", None)]
+    assert check_words("cheaper", avoid=["cheap"]) == []
+    assert [item.excerpt for item in check_words("cheaper", avoid=["cheap*"])] == ["cheap"]
+
+
+def test_lines_are_checked_in_order_and_a_bad_one_is_named() -> None:
+    lines = [json.dumps({"id": 1, "text": "最佳茶叶"}, ensure_ascii=False), "", json.dumps({"id": 2, "text": "好茶", "sector": "茶"}), "{broken"]
+    done = []
+
+    def collect() -> None:
+        for row in check_copy(lines):
+            done.append((row["id"], row["verdict"]))
+    with pytest.raises(DataError) as caught:
+        collect()
+    assert caught.value.text("en") == 'Line 4 is not JSON. Write one object per line, such as {"id": "1", "text": "..."}.'
+    assert done == [(1, "block"), (2, "pass")]
+
+
+@pytest.mark.parametrize(("line", "message"), [
+    ('{"id": 1}', "Line 1 needs an 'id' and a 'text', such as"),
+    ('["a"]', "Line 1 needs an 'id' and a 'text', such as"),
+    ('{"id": 1, "text": "x", "lang": "fr"}', "Line 1: 'lang' is 'fr'. Allowed: zh, en."),
+    ('{"id": 1, "text": "x", "sector": "magic"}', "Line 1: 'sector' is 'magic'. Allowed: agriculture,"),
+    ('{"id": 1, "text": "x", "jurisdiction": "mars"}', "Line 1: 'jurisdiction' is 'mars'. Allowed: cn, eu, uk, us."),
+])
+def test_a_bad_line_says_what_is_allowed(line: str, message: str) -> None:
+    with pytest.raises(DataError) as caught:
+        list(check_copy([line]))
+    assert message in caught.value.text("en")
+
+
+def test_a_long_file_is_shared_among_processes_with_the_same_result() -> None:
+    texts = [row["text"] for row in rows("dev_cn")]
+    lines = [json.dumps({"id": place, "text": texts[place % len(texts)]}) for place in range(620)]
+    assert list(check_copy(lines, workers=2)) == list(check_copy(lines, workers=1))
+
+
+def test_facts_of_a_line_are_checked_too() -> None:
+    [row] = check_copy(['{"id": "a", "text": "Now only £5, free of pens", "facts": {"price": "£7"}, "lang": "en"}'])
+    assert row["verdict"] == "block"
+    claim = next(item for item in row["findings"] if item["rule"].startswith("facts."))
+    assert claim["source"] == "the records given"
+    assert "£5" in claim["excerpt"]
+
+
+def test_the_command(tmp_path: Path) -> None:
+    file, out = tmp_path / "copy.jsonl", tmp_path / "checked.jsonl"
+    file.write_text('{"id": 1, "text": "这款茶降血压", "sector": "食品"}\n{"id": 2, "text": "建议水温85度"}\n', encoding="utf-8")
+    done = run("check-copy", file, "--out", out, "--language", "en")
+    assert done.returncode == 0, done.stderr
+    assert "1 passed, 0 need proof, 1 blocked." in done.stderr
+    first, second = (json.loads(line) for line in out.read_text(encoding="utf-8").splitlines())
+    assert (first["id"], first["verdict"], second["verdict"]) == (1, "block", "pass")
+    assert "art. 17" in first["findings"][0]["source"]
+    assert "is not there" in refused("check-copy", tmp_path / "none.jsonl")
+    assert "--jurisdiction is 'mars'. Allowed: cn, eu, uk, us." in refused("check-copy", file, "--jurisdiction", "mars")
