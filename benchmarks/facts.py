@@ -36,13 +36,19 @@ ROOT = Path(__file__).resolve().parent.parent
 CASES = Path(__file__).resolve().parent / "facts_cases"
 LANGUAGES = ("en", "zh")
 PER_KIND, TRUE_SENTENCES = 100, 1000
-_MATERIALS = {"en": ("cotton", "beech wood", "stainless steel", "porcelain", "wool", "felt", "plastic", "silicone", "leather", "glass", "bamboo", "brass"),
+_MATERIALS = {"en": ("cotton", "beech wood", "stainless steel", "porcelain", "wool", "felt", "plastic", "silicone", "leather", "glass", "bamboo",
+                     "brass"),
               "zh": ("纯棉", "榉木", "不锈钢", "陶瓷", "羊毛", "毛毡", "塑料", "硅胶", "真皮", "玻璃", "竹子", "黄铜")}
 _COLOURS = {"en": ("red", "navy", "grey", "yellow", "cream"), "zh": ("红色", "藏青色", "灰色", "黄色", "米白色")}
 _WORDS = {
-    "award": {"en": ("Toy Oscar", "Golden Teddy Award", "Red Dot Award", "Parents' Choice prize", "Spielgut label"), "zh": ("红点奖", "金熊奖", "年度设计大奖", "优秀玩具奖", "创新金奖")},
-    "body": {"en": ("TÜV", "the British Standards Institute", "ISO 9001", "OEKO-TEX", "the Toy Council"), "zh": ("SGS", "国家质检", "欧盟CE", "中国玩具协会", "ISO9001")},
-    "illness": {"en": ("back pain", "anxiety", "eczema", "high blood pressure", "insomnia", "headaches"), "zh": ("失眠", "颈椎病", "湿疹", "高血压", "焦虑", "头痛")},
+    "award": {"en": ("Toy Oscar", "Golden Teddy Award", "Red Dot Award", "Parents' Choice prize", "Spielgut label"), "zh": ("红点奖", "金熊奖",
+                                                                                                                            "年度设计大奖",
+                                                                                                                            "优秀玩具奖",
+                                                                                                                            "创新金奖")},
+    "body": {"en": ("TÜV", "the British Standards Institute", "ISO 9001", "OEKO-TEX", "the Toy Council"), "zh": ("SGS", "国家质检", "欧盟CE",
+                                                                                                                 "中国玩具协会", "ISO9001")},
+    "illness": {"en": ("back pain", "anxiety", "eczema", "high blood pressure", "insomnia", "headaches"), "zh": ("失眠", "颈椎病", "湿疹", "高血压",
+                                                                                                                 "焦虑", "头痛")},
     "brand": {"en": ("Lego", "Fisher-Price", "Dyson", "Nike", "Ikea"), "zh": ("乐高", "费雪", "戴森", "耐克", "宜家")},
     "person": {"en": ("Sarah", "Mrs Patel", "Tom", "Grandma Joan", "Emily R."), "zh": ("李女士", "王妈妈", "小陈", "张先生", "林小姐")},
 }
@@ -64,7 +70,7 @@ def products(shared: Path, language: str) -> list[dict[str, Any]]:
     for line in (shared / "advertisegen" / "advertisegen_half_a.jsonl").read_text("utf-8").splitlines():
         pairs = [item.split("#") for item in json.loads(line)["content"].split("*")]
         found.append({"name": "".join(value for _key, value in pairs[1:3]) + pairs[0][1], "maker": None, "price": None, "rating": None,
-                      "reviews": None, "attributes": {key: value for key, value in pairs}})
+                      "reviews": None, "attributes": dict(pairs)})
     return found
 
 
@@ -72,8 +78,10 @@ def record_of(product: dict[str, Any], language: str) -> tuple[dict[str, Any], d
     """A record of the product and the words for its sentences, true and false ones."""
     rng = Random(zlib.crc32(product["name"].encode()))
     price = product["price"] or rng.choice((39, 59.9, 128, 269, 89))
-    facts: dict[str, Any] = {"days": rng.choice((2, 3, 5, 7)), "weight": rng.choice((250, 400, 850, 1200)), "stock": rng.randint(3, 9), "size": rng.choice((14, 22, 35)),
-                             "count": rng.choice((4, 6, 10, 24)), "age": rng.choice((3, 5, 8)), "warranty": rng.choice((2, 3)), "until": date(2027, 1, 4) + timedelta(days=rng.randrange(300)),
+    facts: dict[str, Any] = {"days": rng.choice((2, 3, 5, 7)), "weight": rng.choice((250, 400, 850, 1200)), "stock": rng.randint(3, 9),
+                             "size": rng.choice((14, 22, 35)),
+                             "count": rng.choice((4, 6, 10, 24)), "age": rng.choice((3, 5, 8)), "warranty": rng.choice((2, 3)),
+        "until": date(2027, 1, 4) + timedelta(days=rng.randrange(300)),
                              "was": math.ceil(price * 1.3) + 1, "material": rng.randrange(12), "colour": rng.randrange(5),
                              "rating": product["rating"] or rng.choice((4.2, 4.6, 4.8)), "reviews": product["reviews"] or rng.randint(30, 900),
                              "maker": product["maker"] or rng.choice(("清川", "云栖", "木趣", "拾光"))}
@@ -88,9 +96,11 @@ def record_of(product: dict[str, Any], language: str) -> tuple[dict[str, Any], d
     return record, _fillings(facts, record, price, language, rng) | {"name": product["name"]}
 
 
-_KEYS = {"en": ("name", "manufacturer", "price", "was_price", "delivery_days", "weight_g", "stock", "length_cm", "pieces", "age", "warranty", "offer_until", "material",
+_KEYS = {"en": ("name", "manufacturer", "price", "was_price", "delivery_days", "weight_g", "stock", "length_cm", "pieces", "age", "warranty",
+                "offer_until", "material",
                 "colour", "average_rating", "number_of_reviews"),
-         "zh": ("名称", "品牌", "价格", "原价", "送达天数", "重量(克)", "库存", "长度(厘米)", "件数", "适用年龄", "质保", "活动截止", "材质", "颜色", "评分", "评价数")}
+         "zh": ("名称", "品牌", "价格", "原价", "送达天数", "重量(克)", "库存", "长度(厘米)", "件数", "适用年龄", "质保", "活动截止", "材质", "颜色",
+                "评分", "评价数")}
 
 
 def _fillings(facts: dict[str, Any], record: dict[str, Any], price: float, language: str, rng: Random) -> dict[str, str]:
@@ -101,16 +111,23 @@ def _fillings(facts: dict[str, Any], record: dict[str, Any], price: float, langu
     false = {name: rng.choice([word for word in words[language] if word.lower() not in said]) for name, words in _WORDS.items()}
     material = [word for word in _MATERIALS[language] if not any(part in said for part in word.split()) and word[:2] not in said]
     until, other = facts["until"], facts["until"] + timedelta(days=40)
-    true = {"price": money(price), "was": money(facts["was"]), "saving": money(round(facts["was"] - price, 2)), "maker": facts["maker"], "days": str(facts["days"]),
-            "weight_g": str(facts["weight"]), "weight_kg": f"{facts['weight'] / 1000:g}", "stock": str(facts["stock"]), "rating": f"{facts['rating']:g}",
+    true = {"price": money(price), "was": money(facts["was"]), "saving": money(round(facts["was"] - price, 2)), "maker": facts["maker"],
+            "days": str(facts["days"]),
+            "weight_g": str(facts["weight"]), "weight_kg": f"{facts['weight'] / 1000:g}", "stock": str(facts["stock"]),
+            "rating": f"{facts['rating']:g}",
             "reviews": str(facts["reviews"]), "material": _MATERIALS[language][facts["material"]], "colour": _COLOURS[language][facts["colour"]],
-            "size_cm": str(facts["size"]), "size_mm": str(facts["size"] * 10), "warranty": str(facts["warranty"]), "count": str(facts["count"]), "age": str(facts["age"]),
+            "size_cm": str(facts["size"]), "size_mm": str(facts["size"] * 10), "warranty": str(facts["warranty"]), "count": str(facts["count"]),
+            "age": str(facts["age"]),
             "until_en": f"{until:%-d %B}", "until_zh": f"{until.month}月{until.day}日"}
-    lies = {"other_price": money(round(price * rng.choice((0.7, 0.83, 1.21)), 2)), "low_price": money(round(price * 0.61, 2)), "high_price": money(round(facts["was"] * 1.37, 2)),
-            "pct": str(rng.choice((12, 45, 60, 70))), "zhe": rng.choice(("六", "5.5", "九五", "三")), "cut": str(facts["was"] * 2 + 7), "year": str(rng.choice((1987, 2009, 2018, 2023))),
-            "other_days": str(facts["days"] + 6), "hours": rng.choice(("12", "6")), "other_count": str(facts["count"] + rng.choice((1, 9, 90))), "other_weight": str(facts["weight"] + 130),
+    lies = {"other_price": money(round(price * rng.choice((0.7, 0.83, 1.21)), 2)), "low_price": money(round(price * 0.61, 2)),
+            "high_price": money(round(facts["was"] * 1.37, 2)),
+            "pct": str(rng.choice((12, 45, 60, 70))), "zhe": rng.choice(("六", "5.5", "九五", "三")), "cut": str(facts["was"] * 2 + 7),
+            "year": str(rng.choice((1987, 2009, 2018, 2023))),
+            "other_days": str(facts["days"] + 6), "hours": rng.choice(("12", "6")), "other_count": str(facts["count"] + rng.choice((1, 9, 90))),
+            "other_weight": str(facts["weight"] + 130),
             "other_size": str(facts["size"] + 7), "day": f"{other.day} {other:%B}" if language == "en" else f"{other.month}月{other.day}日",
-            "month": f"{other:%B}" if language == "en" else f"{other.month}月", "other_rating": f"{min(5.0, facts['rating'] + 0.1):g}" if facts["rating"] < 4.9 else "4.1",
+            "month": f"{other:%B}" if language == "en" else f"{other.month}月",
+            "other_rating": f"{min(5.0, facts['rating'] + 0.1):g}" if facts["rating"] < 4.9 else "4.1",
             "big": rng.choice(("12,000", "30,000")) if language == "en" else rng.choice(("三万", "12000")), "false_material": rng.choice(material)}
     return true | lies | false
 

@@ -33,16 +33,19 @@ _MEASURES: tuple[tuple[str, str, dict[str, str]], ...] = (
                        "24": "day days d 天 日 working-day working-days business-day business-days 个工作日 工作日 night nights 晚 昼夜",
                        "168": "week weeks wk wks 周 星期 个星期 礼拜 个礼拜 fortnight"}),
     ("duration", "mo", {"1": "month months mth mths 个月 月", "12": "year years yr yrs 年 年份", "120": "decade decades"}),
-    ("length", "mm", {"1": "mm millimetre millimetres millimeter millimeters 毫米", "10": "cm cms centimetre centimetres centimeter centimeters 厘米 公分",
+    ("length", "mm", {"1": "mm millimetre millimetres millimeter millimeters 毫米",
+                      "10": "cm cms centimetre centimetres centimeter centimeters 厘米 公分",
                       "1000": "m metre metres meter meters 米", "1000000": "km kilometre kilometres kilometer kilometers 公里 千米",
                       "25.4": "inch inches \" ″ 英寸 寸", "304.8": "ft foot feet 英尺", "914.4": "yd yard yards 码", "1609344": "mile miles 英里"}),
     ("mass", "g", {"0.001": "mg milligram milligrams 毫克", "1": "g gr gram grams gramme grammes 克", "500": "斤 市斤", "50": "两",
                    "1000": "kg kgs kilo kilos kilogram kilograms 千克 公斤", "28.349523": "oz ounce ounces 盎司", "453.59237": "lb lbs 磅",
                    "1000000": "tonne tonnes 吨"}),
     ("volume", "ml", {"1": "ml mls millilitre millilitres milliliter milliliters cc 毫升", "10": "cl centilitre centilitres centiliter",
-                      "100": "dl", "1000": "l ltr litre litres liter liters 升 公升", "568.26125": "pint pints 品脱", "3785.41": "gallon gallons 加仑",
+                      "100": "dl", "1000": "l ltr litre litres liter liters 升 公升", "568.26125": "pint pints 品脱",
+                      "3785.41": "gallon gallons 加仑",
                       "29.5735": "fl-oz floz fluid-ounces"}),
-    ("area", "m2", {"1": "m² m2 sqm square-metres square-meters 平方米 平米 平 ㎡", "0.0001": "cm² cm2 平方厘米", "666.6667": "亩", "10000": "hectares hectare 公顷"}),
+    ("area", "m2", {"1": "m² m2 sqm square-metres square-meters 平方米 平米 平 ㎡", "0.0001": "cm² cm2 平方厘米", "666.6667": "亩",
+                    "10000": "hectares hectare 公顷"}),
     ("power", "W", {"1": "w watt watts 瓦", "1000": "kw kilowatt kilowatts 千瓦", "735.5": "hp horsepower 马力 匹"}),
     ("energy", "Wh", {"1": "wh 瓦时", "1000": "kwh 度电 千瓦时"}),
     ("calories", "kcal", {"1": "kcal calories calorie 大卡 千卡 卡路里", "0.2390057": "kj 千焦"}),
@@ -53,7 +56,8 @@ _MEASURES: tuple[tuple[str, str, dict[str, str]], ...] = (
     ("frequency", "Hz", {"1": "hz 赫兹", "1000": "khz", "1000000": "mhz", "1000000000": "ghz"}),
     ("sound", "dB", {"1": "db decibel decibels 分贝"}), ("light", "lm", {"1": "lm lumen lumens 流明"}), ("illuminance", "lx", {"1": "lux lx 勒克斯"}),
     ("turns", "rpm", {"1": "rpm 转 转每分"}), ("resolution", "px", {"1": "px pixels 像素", "1000000": "megapixel megapixels mp", "10000": "万像素"}),
-    ("weave", "gsm", {"1": "gsm g/m² g/m2"}), ("denier", "D", {"1": "denier 旦"}), ("pressure", "bar", {"1": "bar 巴", "0.001": "mbar", "0.01": "kpa", "10": "mpa"}),
+    ("weave", "gsm", {"1": "gsm g/m² g/m2"}), ("denier", "D", {"1": "denier 旦"}), ("pressure", "bar", {"1": "bar 巴", "0.001": "mbar", "0.01": "kpa",
+                                                                                                       "10": "mpa"}),
     ("speed", "km/h", {"1": "km/h kph 公里/小时 码时速", "1.609344": "mph"}),
 )
 UNITS = {name.replace("-", " "): (kind, base, Decimal(size.split("/")[0]) / Decimal(size.split("/")[1] if "/" in size else 1))
@@ -67,8 +71,8 @@ _ANY = rf"(?:{_HAN_NUMBER}|{_NUMBER}|\b{_SAID}\b|\b(?:one|a|an)\sand\sa\shalf\b|
 _JOIN = r"\s*(?:-|–|—|~|～|\bto\b|\band\b|\bor\b|至|到|或|x|×|\*|\bby\b|乘以?)\s*"
 _MONTH = (r"(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|"
           r"aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)")
-_MEASURE_WORD = ("(?:个|件|款|种|份|次|名|位|人|盒|套|倍|层|支|只|瓶|袋|包|张|片|代|项|道|大|多|余|成|店|家门店|%|块|枚|粒|颗|条|双|对|本|册|台|部|箱|罐"
-                 "|杯|泡|节|户|家|档|色|口|根|把|束|朵|页|期|轮|岁|周岁|星|(?<!十)分(?!钟)|场|座|辆|组|遍|抽|枝|辈|孔|格|门|尺)")
+_MEASURE_WORD = ("(?:个|件|款|种|份|次|名|位|人|盒|套|倍|层|支|只|瓶|袋|包|张|片|代|项|道|大|多|余|成|店|家门店|%|块|枚|粒|颗|条|双"
+                 "|对|本|册|台|部|箱|罐|杯|泡|节|户|家|档|色|口|根|把|束|朵|页|期|轮|岁|周岁|星|场|座|辆|组|遍|抽|枝|辈|孔|格|门|尺|(?<!十)分(?!钟))")
 
 
 @dataclass(frozen=True)
@@ -302,13 +306,18 @@ _READERS: tuple[tuple[str, re.Pattern[str], Callable[[re.Match[str]], Iterator[F
     (r"quarter", _compile(r"\b(?:a|one) quarter off\b"), lambda match: _figure(match, "percent", Decimal(25))),
     (_SIGNS, _compile(rf"(?P<sign>{_SIGNS})\s*(?:(?P<a>{_NUMBER})\s*(?:-|–|~|to)\s*(?:{_SIGNS})?\s*)?(?P<n>{_NUMBER})(?P<k>k\b)?"), _money),
     (_LATIN_MONEY, _compile(rf"{_PAIR}[ -]?(?P<sign>{_LATIN_MONEY})\b"), _money),
-    (_HAN_MONEY, _compile(rf"{_PAIR}\s*(?P<sign>{_HAN_MONEY})(?P<rest>[\d一二三四五六七八九](?![\d十百千万]))?"), _money),
-    (r"\dp\b", _compile(rf"(?<![\w.])(?P<n>\d+)(?P<sign>p)\b|(?P<x>\b{_SAID}\b)\s(?:pence)\b"), lambda match: _minor(match) if match["n"] else iter(())),
+    (_HAN_MONEY,
+     _compile(rf"{_PAIR}\s*(?P<sign>{_HAN_MONEY})(?:(?<!钱)(?<!币)(?P<rest>[\d一二三四五六七八九]"
+              r"(?![\d十百千万双件个只盒套支包袋瓶条片张块台本份斤])))?"), _money),
+    (r"\dp\b", _compile(rf"(?<![\w.])(?P<n>\d+)(?P<sign>p)\b|(?P<x>\b{_SAID}\b)\s(?:pence)\b"),
+     lambda match: _minor(match) if match["n"] else iter(())),
     (r"pence|cent|毛|分钱", _compile(rf"(?P<n>{_ANY})\s*(?P<sign>pence|cents?|分钱|毛钱|毛)(?![a-z])"), _minor),
     (r"个半", _compile(rf"(?P<n>{_ANY})\s*个半\s*(?P<unit>小时|月|星期|礼拜|钟头)"),
      lambda match: _figure(match, *_with_half(match))),
     (r"\d|[a-z]{3}", _compile(rf"{_TRIPLE}[\s-]?(?P<unit>{_LONG})(?![A-Za-z])"), _measure),
-    (r"\d\s?[a-z]", re.compile(rf"(?:(?P<z>{_NUMBER})\s*[x×*]\s*)?(?:(?P<a>{_NUMBER}){_JOIN})?(?P<n>{_NUMBER})\s?(?P<unit>{_SHORT}|{_SHORT.upper()})(?![A-Za-z])"), _measure),
+    (r"\d\s?[a-z]",
+     re.compile(rf"(?:(?P<z>{_NUMBER})\s*[x×*]\s*)?(?:(?P<a>{_NUMBER}){_JOIN})?(?P<n>{_NUMBER})\s?(?P<unit>{_SHORT}|{_SHORT.upper()})(?![A-Za-z])"),
+     _measure),
     (r"[\u4e00-\u9fff]", _compile(rf"{_TRIPLE}\s*(?P<unit>{_ZH_UNITS})(?P<half>半)?(?P<more>[一二三四五六七八九](?![十百千万个]))?"), _measure),
     (r"\d", _compile(rf"(?P<n>\d+(?:\.\d+)?\s?[万亿]|{_NUMBER})(?:k\b)?"), _count),
     (_WORD, _compile(rf"\b(?P<n>{_SAID})\b"), _count),

@@ -15,13 +15,16 @@ from brandloom.content.checks.figures import MONEY_SIGNS, UNITS, Figure, plain, 
 from brandloom.content.checks.normalise import fold
 from brandloom.content.checks.roles import role_at, roles_of_key
 
+_SHORT_UNITS = "glwvhm克升米天年"
+"""Units of one letter that the name of a field may end in."""
 MOST_FIELDS, MOST_DEPTH, LONGEST = 5000, 12, 20_000
 """Bounds on what is read of a record: fields, nesting, characters of one value."""
-_NO = frozenset(("", "no", "none", "false", "n/a", "na", "null", "nil", "-", "not", "0", "否", "无", "没有", "不", "不支持", "不含", "暂无", "不可", "不需要", "不能"))
+_NO = frozenset(("", "no", "none", "false", "n/a", "na", "null", "nil", "-", "not", "0", "否", "无", "没有", "不", "不支持", "不含", "暂无",
+                 "不可", "不需要", "不能"))
 _YES = frozenset(("yes", "true", "y", "ok", "included", "是", "有", "支持", "可", "可以", "含", "需要", "能", "✓", "√"))
-_NEGATION_EN = re.compile(r"(?:\b(?:no|not|without|never|non|zero|neither|nor|cannot|free (?:of|from)|does ?n[o']t|do ?n['o]t|is ?n['o]t|are ?n['o]t|won['’]t|don['’]t"
-                          r"|doesn['’]t|isn['’]t|aren['’]t|needn['’]t|can['’]t)\b)[\s-]*(?:[\w-]+[\s-]+){0,2}$", re.I)
-_NEGATION_ZH = re.compile(r"(?:不(?!仅|但|只|光|断|锈)|无(?!线)|没有?|非|免|未|零|不含|无需|不用|不必|不会|不需要|毋须)(?:[需用要含有易会添加任何]{0,3})$")
+_NEGATION_EN = re.compile(r"\b(?:no|not|without|never|non|zero|neither|nor|cannot|free (?:of|from)|(?:wo|do|does|is|are|need|ca)n?['’]t)\b"
+                          r"[\s-]*(?:[\w-]+[\s-]+){0,2}$", re.IGNORECASE)
+_NEGATION_ZH = re.compile("(?:不(?!仅|但|只|光|断|锈)|无(?!线)|没有?|非|免|未|零)[需用要含有易会必须添加任何]{0,4}$")
 
 
 @dataclass(frozen=True)
@@ -48,13 +51,22 @@ class Ground:
     """Every value and key, folded, in lower case."""
     fields: list[tuple[str, str]] = field(default_factory=list)
 
+    @property
+    def speaks_chinese(self) -> bool:
+        return re.search("[\u4e00-\u9fff]", self.text) is not None
+
+    @property
+    def speaks_english(self) -> bool:
+        return re.search("[a-z]{3,} ?[a-z]{2,}", "\n".join(value for _key, value in self.fields), re.IGNORECASE) is not None
+
     def quoted(self, text: str) -> list[tuple[int, int]]:
         """Places where a text repeats a value of the records letter for letter, a name above all."""
         low, found = text.lower(), []
         for _key, value in self.fields:
             value = value.strip().lower()
-            if len(value) >= (2 if not value.isascii() else 4) and value in low and re.search(r"[^\W\d]", value):
-                found += [match.span() for match in re.finditer(rf"(?<![a-z0-9]){re.escape(value)}(?![a-z0-9])" if value.isascii() else re.escape(value), low)]
+            if len(value) >= (2 if not value.isascii() else 4) and value in low and _is_wording(value):
+                whole = rf"(?<![a-z0-9]){re.escape(value)}(?![a-z0-9])" if value.isascii() else re.escape(value)
+                found += [match.span() for match in re.finditer(whole, low)]
         return found
 
     def says(self, kind: str, roles: Iterable[str] = ()) -> str:
@@ -69,8 +81,8 @@ class Ground:
         for concept in mention.concepts:
             if concept.is_bag:
                 used = self.entries.get(concept.name, set())
-                alike = {entry for entry in used if entry.isascii() == mention.entry.isascii()}
-                if mention.entry in used or (used and not alike):
+                other_script = bool(used) and all(entry.isascii() != mention.entry.isascii() for entry in used)
+                if mention.entry in used or (other_script and not (self.speaks_english if mention.entry.isascii() else self.speaks_chinese)):
                     return True
             elif concept.name in self.affirmed:
                 return True
@@ -102,7 +114,7 @@ def ground(records: object, *, currency: str = "") -> Ground:
 def negated(text: str, start: int, end: int) -> bool:
     """True when the words at a place are denied: 'no ...', '...-free', 不..."""
     before = re.split(r"[,.;!?，。；！？]", text[max(0, start - 40):start])[-1]
-    return bool(_NEGATION_EN.search(before) or _NEGATION_ZH.search(before) or re.match(r"[\s-]free\b", text[end:], re.I))
+    return bool(_NEGATION_EN.search(before) or _NEGATION_ZH.search(before) or re.match(r"[\s-]free\b", text[end:], re.IGNORECASE))
 
 
 @lru_cache(maxsize=50_000)
@@ -115,12 +127,21 @@ def stem(word: str) -> str:
     return word
 
 
+def _is_wording(value: str) -> bool:
+    """False for a value that is a figure and nothing else, which only its own field bears out."""
+    rest = list(value)
+    for figure in read_figures(value):
+        rest[figure.start:figure.end] = " " * (figure.end - figure.start)
+    return bool(re.search("[a-z]{3}|[\u4e00-\u9fff]{2}", "".join(rest)))
+
+
 def _fields(value: object, path: tuple[str, ...], around: dict[str, str], depth: int) -> Iterator[tuple[tuple[str, ...], object, str]]:
     """Path, scalar and currency of every field."""
     if depth > MOST_DEPTH:
         return
     if isinstance(value, dict):
-        sign = next((_currency(str(item)) for key, item in value.items() if re.search("currency|币种|货币", str(key), re.I) and isinstance(item, str)), "")
+        sign = next((_currency(item) for key, item in value.items()
+                     if isinstance(item, str) and re.search("currency|币种|货币", str(key), re.IGNORECASE)), "")
         around = {"currency": sign or around.get("currency", "")}
         for key, item in value.items():
             yield from _fields(item, (*path, str(key)), around, depth + 1)
@@ -183,6 +204,10 @@ def _read_concepts(out: Ground, key: str, text: str, value: object) -> None:
         _affirm(out, mention, negated(text, mention.start, mention.end))
     if "delivery" in roles_of_key(key) and re.search(r"\bfree\b|包邮|免", text, re.IGNORECASE):
         out.affirmed.add("free shipping")
+    if re.search("颜色|配色|色", key) and not text.isascii():
+        for part in re.findall("[\u4e00-\u9fff]+", text):
+            for mention in mentions(f"{part}色"):
+                _affirm(out, mention, denied=False)
     # 'delivery: free' says as much as 'free delivery'.
     if len(text) < 40:
         for mention in mentions(f"{text} {key}"):
@@ -234,7 +259,7 @@ def _typed(item: Figure, key: str, currency: str) -> list[Figure]:
         return [replace(item, kind="percent"), item]
     key = re.sub("(天|月|年|小时|分钟)[数限]$", lambda match: " " + match[1].replace("月", "个月"), key)
     tokens = key.lower().split()
-    unit = next((token for token in reversed(tokens) if token in UNITS and (len(token) > 1 or token in "glwvhm克升米天年") and token not in ("in", "s")), None)
+    unit = next((word for word in reversed(tokens) if word in UNITS and (len(word) > 1 or word in _SHORT_UNITS)), None)
     if unit:
         kind, base, size = UNITS[unit]
         return [replace(item, kind=kind, number=item.number * size, unit=base)]

@@ -62,7 +62,8 @@ def unborne(text: str, known: Ground) -> list[Claim]:
         else:
             found.append(hit)
     listed = [item for item in all_mentions(plain) if not _within(item.start, item.end, quoted)]
-    hidden = [*quoted, *((item.start, item.end) for item in borne), *((item.start, item.end) for item in listed if is_idiom(item) or known.holds(item))]
+    hidden = [*quoted, *((item.start, item.end) for item in borne), *((item.start,
+                                                                       item.end) for item in listed if is_idiom(item) or known.holds(item))]
     found += _listed([item for item in listed if not is_idiom(item)], plain, known, borne)
     found += [_Hit(item.kind, "evidence", "both", item.start, item.end, CLASSES[item.kind]) for item in phrases(plain, known, hidden)]
     return [_claim(hit, text, folded) for hit in _distinct(found)]
@@ -133,28 +134,30 @@ def _backed(mention: Mention, text: str, known: Ground, borne: list[Figure]) -> 
     if any(concept.kind == "discount" for concept in mention.concepts):
         return "discount" in known.affirmed and bool(near)
     if any(concept.name == "weekday+" for concept in mention.concepts):
-        return any(_weekday(item.figure.day) in mention.entry or _WEEKDAYS_ZH.get(_weekday(item.figure.day), "?") in mention.entry for item in known.stated
-                   if item.figure.kind == "date" and len(item.figure.day) == 10)
+        days = {_weekday(item.figure.day) for item in known.stated if item.figure.kind == "date"}
+        return any(day in mention.entry or mention.entry.endswith(_WEEKDAYS[day]) for day in days if day)
     return bool(near)
 
 
-_WEEKDAYS_ZH = {"monday": "一", "tuesday": "二", "wednesday": "三", "thursday": "四", "friday": "五", "saturday": "六", "sunday": "日"}
+_WEEKDAYS = {"monday": "一", "tuesday": "二", "wednesday": "三", "thursday": "四", "friday": "五", "saturday": "六", "sunday": "日"}
 
 
 def _weekday(day: str) -> str:
+    """The English name of a date's weekday; empty for a day without a year."""
     try:
-        return tuple(_WEEKDAYS_ZH)[date.fromisoformat(day).weekday()]
+        return tuple(_WEEKDAYS)[date.fromisoformat(day).weekday()] if len(day) == 10 else ""
     except ValueError:
-        return "\0"
+        return ""
 
 
-_OF_TEN = re.compile(r"(?:out of |/ ?|满分)(?:five|ten|5|10|100)\b", re.IGNORECASE)
+_OF_TEN = re.compile(r"(?:out of |/ ?|满分)$", re.IGNORECASE)
 _AT_LEAST = re.compile(r"(?:\bover|\bmore than|\babove|\bat least|超过|超|逾|至少|不少于|高于)\s*[£$€¥]?\s*$", re.IGNORECASE)
-_AT_MOST = re.compile(r"(?:\bunder|\bless than|\bbelow|\bfewer than|\bup to|\bno more than|\bwithin|不到|不足|低于|少于|不超过|最多)\s*[£$€¥]?\s*$", re.IGNORECASE)
+_AT_MOST = re.compile(r"(?:\bunder|\bless than|\bbelow|\bfewer than|\bup to|\bno more than|\bwithin|不到|不足|低于|少于|不超过|最多)\s*[£$€¥]?\s*$",
+                      re.IGNORECASE)
 _NEARLY = re.compile(r"(?:\bnearly|\balmost|\bclose to|将近|接近|近)\s*[£$€¥]?\s*$", re.IGNORECASE)
 _CLASS_OF = {"money": "price", "percent": "percent", "date": "date", "duration": "duration", "count": "quantity"}
-_CLASS_OF_ROLE = {"delivery": "delivery", "rating": "testimonial", "reviews": "testimonial", "sold": "testimonial", "stock": "stock", "saving": "discount",
-                  "was": "discount", "warranty": "guarantee", "returns": "guarantee", "founded": "date", "fee": "delivery"}
+_CLASS_OF_ROLE = {"delivery": "delivery", "rating": "testimonial", "reviews": "testimonial", "sold": "testimonial", "stock": "stock",
+                  "saving": "discount", "was": "discount", "warranty": "guarantee", "returns": "guarantee", "founded": "date", "fee": "delivery"}
 
 
 def _judge(figure: Figure, text: str, known: Ground) -> _Hit | None:
@@ -164,14 +167,12 @@ def _judge(figure: Figure, text: str, known: Ground) -> _Hit | None:
         roles = frozenset(("price",))
     if figure.casual and not (roles & {"delivery", "warranty", "returns", "battery", "shelf"} or figure.kind in ("mass", "volume")):
         return None
-    if figure.kind == "count" and _OF_TEN.search(text[max(0, figure.start - 8):figure.end]) and "rated" in known.affirmed and not re.search(r"\bout of$|/$", text[figure.end:figure.end + 8]):
-        before = text[max(0, figure.start - 8):figure.start]
-        if re.search(r"out of $|/ ?$|满分$", before):
-            return None
+    if figure.kind == "count" and "rated" in known.affirmed and _OF_TEN.search(text[max(0, figure.start - 8):figure.start]):
+        return None
     if bears(figure, roles, text, known):
         return None
     kind = next((_CLASS_OF_ROLE[role] for role in roles if role in _CLASS_OF_ROLE), "")
-    kind = kind or _CLASS_OF.get(figure.kind, "quantity")
+    kind = "discount" if "折" in figure.text else kind or _CLASS_OF.get(figure.kind, "quantity")
     said = known.says(figure.kind, roles)
     template = _("'{excerpt}' is a figure that no fact gives; what is stated: {said}.") if said else _("'{excerpt}' is a figure that no fact gives.")
     return _Hit(kind, "ban", "both", figure.start, figure.end, template, said, is_figure=True)
@@ -180,7 +181,9 @@ def _judge(figure: Figure, text: str, known: Ground) -> _Hit | None:
 def bears(figure: Figure, roles: frozenset[str], text: str, known: Ground) -> bool:
     """True when the records state the figure, in any unit, about the same thing."""
     before = text[max(0, figure.start - 20):figure.start]
-    same = [item for item in known.stated if _alike(item.figure, figure) and (not roles or not item.roles or roles & item.roles or _near_roles(roles, item.roles))]
+    if "price" in roles and re.search(r"deliver|shipp|postage|运|邮|配送", text[slice(*clause(text, figure.start, figure.end))], re.IGNORECASE):
+        roles = roles | {"fee"}
+    same = [item for item in known.stated if _alike(item.figure, figure) and _same_matter(roles, item.roles)]
     if any(_equal(item.figure, figure) for item in same):
         return True
     if figure.kind == "count":
@@ -189,7 +192,8 @@ def bears(figure: Figure, roles: frozenset[str], text: str, known: Ground) -> bo
         if not roles and any(figure.number in (item.figure.number, _written(item.figure)) for item in known.stated
                              if item.figure.kind != "date" and item.roles <= _LOOSE):
             return True
-        if roles & _PRICES and any(item.figure.kind == "money" and item.roles & roles and item.figure.number == figure.number for item in known.stated):
+        if roles & _PRICES and any(item.figure.kind == "money" and item.roles & roles and item.figure.number == figure.number
+                                   for item in known.stated):
             return True
     if "age" in roles and any("age" in item.roles and _years(item.figure) == _years(figure) for item in known.stated):
         return True
@@ -208,9 +212,12 @@ def _years(figure: Figure) -> Decimal:
     return figure.number / 12 if figure.unit == "mo" else figure.number
 
 
-def _near_roles(ours: frozenset[str], theirs: frozenset[str]) -> bool:
-    return any(ours & pair and theirs & pair for pair in ({"reviews", "sold"}, {"rating", "reviews"}, {"pieces", "sizes"}, {"price", "saving"}, {"start", "founded"})) \
-        and not (ours & {"price"} and theirs & {"saving"}) and not (ours & {"rating"} and theirs & {"reviews"} and False)
+def _same_matter(ours: frozenset[str], theirs: frozenset[str]) -> bool:
+    """True unless both say what they are about and it differs; sales and reviews, ratings and reviews stand for each other."""
+    return not ours or not theirs or bool(ours & theirs) or any(ours & pair and theirs & pair for pair in _PAIRS)
+
+
+_PAIRS = (frozenset(("reviews", "sold")), frozenset(("rating", "reviews")), frozenset(("pieces", "sizes")), frozenset(("start", "founded")))
 
 
 def _alike(ours: Figure, theirs: Figure) -> bool:
@@ -222,13 +229,16 @@ def _alike(ours: Figure, theirs: Figure) -> bool:
 
 def _equal(stated: Figure, said: Figure) -> bool:
     if said.kind == "date":
-        return stated.day == said.day or stated.day.endswith(f"-{said.day}") or stated.day.startswith(f"{said.day}-") or (
-            len(said.day) == 2 and re.fullmatch(rf"(?:\d{{4}}-)?{said.day}-\d\d", stated.day) is not None) or stated.day[5:7] == said.day
+        # '3 May' fits 2026-05-03, 'May 2026' and 'May' too; '3 May 2026' does not fit '3 May'.
+        return f"-{stated.day}-".find(f"-{said.day}-") >= 0 and (len(said.day) > 2 or stated.day[-5:-3] in ("", said.day) or stated.day == said.day)
     if stated.number == said.number:
         return True
     # Inches, pounds and pints have no round number of millimetres, grams and millilitres.
-    imperial = re.search(r"inch|foot|feet|ft|in\b|\"|寸|oz|ounce|lb|pound|pint|mile|yard|gallon|盎司|磅", stated.text + " " + said.text, re.IGNORECASE)
+    imperial = _IMPERIAL.search(f"{stated.text} {said.text}")
     return bool(imperial and stated.number and abs(stated.number - said.number) <= abs(stated.number) * Decimal("0.005"))
+
+
+_IMPERIAL = re.compile(r"inch|foot|feet|ft|\"|寸|oz|ounce|lb|pound|pint|mile|yard|gallon|盎司|磅", re.IGNORECASE)
 
 
 def _written(figure: Figure) -> Decimal | None:
@@ -249,6 +259,9 @@ def _bounded(figure: Figure, before: str, same: list[Stated], roles: frozenset[s
     return bool(_NEARLY.search(before)) and any(figure.number * Decimal("0.9") <= number <= figure.number for number in numbers)
 
 
+_EACH = re.compile(r"\bper\b|\beach\b|\bapiece\b|\ba (?:bag|cup|piece|sheet)\b|每|平均", re.IGNORECASE)
+
+
 def _derived(figure: Figure, roles: frozenset[str], text: str, known: Ground) -> bool:
     """What follows from stated figures: the saving between two prices, and so much per piece."""
     prices = [item.figure.number for item in known.stated if item.figure.kind == "money" and "price" in item.roles]
@@ -258,7 +271,7 @@ def _derived(figure: Figure, roles: frozenset[str], text: str, known: Ground) ->
         return any(old - new == figure.number for old, new in pairs)
     if figure.kind == "percent":
         return any(-Decimal("0.5") <= 100 * (old - new) / old - figure.number < 1 for old, new in pairs)
-    if re.search(r"\bper\b|\beach\b|\bapiece\b|\ba (?:bag|cup|piece|sheet)\b|每|平均", "".join(text[slice(*clause(text, figure.start, figure.end))]), re.IGNORECASE):
+    if _EACH.search(text[slice(*clause(text, figure.start, figure.end))]):
         wholes = [item.figure.number for item in known.stated if _alike(item.figure, figure)]
         counts = [item.figure.number for item in known.stated if item.figure.kind == "count" and item.figure.number > 1]
         return any(whole / count == figure.number for whole in wholes[:50] for count in counts[:50])

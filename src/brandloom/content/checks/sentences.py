@@ -10,7 +10,7 @@ from functools import cache
 from brandloom.content.checks.ground import Ground, stem
 from brandloom.content.checks.tables import read_table
 
-_NOT_THAN = r"(?:rath|oth|whenev|wheth|eith|neith|nev|ev|howev|togeth|furth|numb|consid|rememb|ov|und|aft|mann|pap|wat|pow|flow|show|summ|wint|lett|matt|corn|part|teach|cov|off|ord|deliv|discov|lat)er"
+_NOT_THAN = r"(?:rath|oth|wheth|eith|neith|nev|ev|numb|ov|und|aft|pap|wat|pow|flow|show|summ|wint|lett|matt|part|off|ord)er"
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,8 @@ def _excused(kind: str, match: re.Match[str], known: Ground) -> bool:
 
 def _telling(words: str) -> bool:
     """True when a phrase has words of its own, which records can bear out."""
-    return any(word.lower() not in _plain("english") for word in re.findall("[A-Za-z]{2,}", words)) or len(re.findall("[\u4e00-\u9fff]", _plain_chinese().sub("", words))) > 2
+    latin = re.findall("[A-Za-z]{2,}", words)
+    return any(word.lower() not in _plain("english") for word in latin) or len(re.findall("[\u4e00-\u9fff]", _plain_chinese().sub("", words))) > 2
 
 
 def _names(text: str, known: Ground, hidden: list[tuple[int, int]]) -> Iterator[Phrase]:
@@ -102,13 +103,16 @@ def _names(text: str, known: Ground, hidden: list[tuple[int, int]]) -> Iterator[
                 yield Phrase("brand", start, start + len(match.group()))
 
 
+_SPOKEN = re.compile(r"\b(?:I|my|me|love|best|great|amazing|recommend|favou?rite|ever|always)\b|我|太|真的?|喜欢|好用|推荐|买|值得|爱|棒")
+_SPEAKER = re.compile(r"—|--|–|\bsa(?:ys|id)\b|wrote|from|说|写道|来自|评价|反馈|留言")
+
+
 def _quotes(text: str, known: Ground) -> Iterator[Phrase]:
     """Words in quotation marks that somebody is made to say."""
     for match in re.finditer(r"[\"“”「『](?P<x>[^\"“”」』\n]{4,})[\"”“」』]", text):
         said = match["x"].strip(" .,!?。，！？…").lower()
         about = text[max(0, match.start() - 30):match.start()] + text[match.end():match.end() + 30]
-        spoken = re.search(r"\bI\b|\bmy\b|\bme\b|我|太|真的?|喜欢|好用|推荐|买|值得|爱|棒|love|best|great|amazing|recommend|favou?rite|ever|always", match["x"])
-        if said not in known.text and (spoken or re.search(r"—|--|–|\bsa(?:ys|id)\b|wrote|from|说|写道|来自|评价|反馈|留言", about)):
+        if said not in known.text and (_SPOKEN.search(match["x"]) or _SPEAKER.search(about)):
             yield Phrase("testimonial", *match.span())
 
 
