@@ -127,9 +127,13 @@ def text_statistics(text: str) -> list[float]:
 
 
 def script_of(text: str) -> str:
-    """The script most letters are in, as Unicode names it in lower case ('latin', 'cjk', 'cyrillic'); 'none' without letters."""
+    """The script that says most, as Unicode names it in lower case ('latin', 'cjk', 'cyrillic'); 'none' without letters.
+
+    A Chinese character counts as three letters: it is about half a word, and Chinese copy is full of Latin brand names.
+    """
     names = [unicodedata.name(char, "none").split()[0].lower() for char in text if char.isalpha()]
-    return max(set(names), key=lambda name: (names.count(name), name)) if names else "none"
+    counts = {name: names.count(name) * (3 if name == "cjk" else 1) for name in set(names)}
+    return max(counts, key=lambda name: (counts[name], name)) if counts else "none"
 
 
 def _vectoriser(**options: Any) -> TfidfVectorizer:
