@@ -151,8 +151,8 @@ def test_results_page_is_made_from_the_results() -> None:
 
 
 def test_results_page_says_what_was_not_run(tmp_path: Path) -> None:
-    made = module_at(ROOT / "benchmarks" / "page.py").page(tmp_path)
-    assert made.count("Not run.") == 5
+    page = module_at(ROOT / "benchmarks" / "page.py")
+    assert page.page(tmp_path).count("Not run.") == len(page.NAMES) > 0
 
 
 def written_report() -> dict[str, Any]:

@@ -208,6 +208,36 @@ def check_copy(file: Annotated[Path, typer.Argument(metavar="FILE", allow_dash=T
                   blocked=counts["block"]), highlight=False)
 
 
+@command(app, "write", _("Write copy in any format: several variants, each from another angle, each checked. Reads and writes JSON."),
+         "brandloom write brief.json -n 3")
+def write(file: Annotated[Path, typer.Argument(metavar="BRIEF", allow_dash=True, help=say(
+              "JSON with lang, format, products, and persona, voice, limits, must_say, must_not_say where wanted; - reads standard input."))],
+          model: Annotated[str | None, typer.Option(metavar="NAME", show_default=False, help=say(
+              "Model to write with, see `brandloom models list`; none puts the facts in order without one."))] = None,
+          variants: Annotated[int, typer.Option("-n", min=1, max=20, help=say("How many variants."))] = 3,
+          most_calls: Annotated[int | None, typer.Option("--max-calls", min=0, show_default=False, help=say(
+              "Call the model at most so often; plain copy stands in for the rest."))] = None,
+          target: Annotated[Path | None, typer.Option("--out", metavar="FILE", show_default=False, help=say(
+              "Write the result to this file instead of standard output."))] = None) -> None:
+    from brandloom import llm
+    from brandloom.content import studio
+    from brandloom.settings import read_settings
+    with _opened(file) as lines:
+        asked = studio.read_asked(lines.read(), source=say(_("standard input")) if str(file) == "-" else file.name)
+    settings = read_settings()
+    opened = None if model == "none" else llm.open_model(settings.model_copy(update={"model_name": model}) if model else settings)
+    with opened or nullcontext(), _bars() as progress:
+        written = studio.write_copy(opened, asked, variants=variants, most_calls=most_calls,
+                                    progress=lambda done, total: progress(_("Writing"), done / total))
+    text = json.dumps(written.to_dict(), ensure_ascii=False, indent=2) + "\n"
+    if target is None:
+        sys.stdout.write(text)
+    else:
+        target.write_text(text, encoding="utf-8")
+    if written.stopped:
+        raise ConfigError(_("The model stopped early; what was written until then is kept. {reason}"), reason=written.stopped)
+
+
 @command(models_app, "list", _("List the language models, their size, licence and quality."), "brandloom models list")
 def models_list(as_json: AsJson = False) -> None:
     from brandloom import llm

@@ -1,0 +1,191 @@
+"""What is asked of the studio: one JSON object, read strictly, its contradictions named before a model is called."""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from brandloom.content.checks.records import check_against
+from brandloom.content.facts import plain_text
+from brandloom.content.studio.formats import Form, form, limited
+from brandloom.errors import ConfigError, DataError
+from brandloom.i18n import LANGUAGES, _, say
+
+MOST_BYTES = 2_000_000
+MOST_PRODUCTS = 50
+SHOWN_FIELDS = 14
+"""Fields of a product that the model is shown; checks use all of them."""
+_FIRST = ("name", "title", "brand", "price", "category", "material", "colour", "color", "size", "capacity", "weight", "features", "style",
+          "名称", "商品名称", "标题", "品牌", "价格", "售价", "类目", "类型", "材质", "颜色", "尺寸", "规格", "容量", "重量", "功能", "卖点", "风格")
+_UNSAID = ("id", "sku", "uniq_id", "url", "link", "image", "stock", "number_available_in_stock", "reviews", "number_of_reviews", "rating",
+           "average_rating", "number_of_answered_questions", "编号", "图片", "库存", "评论数", "评分", "链接")
+"""Fields that copy seldom should speak of; the model is not shown them, a check may still rest on them."""
+
+Record = Mapping[str, Any]
+
+
+class Voice(BaseModel):
+    """How the brand speaks."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
+
+    tone: str = Field(default="", max_length=300)
+    use: tuple[str, ...] = Field(default=(), max_length=50)
+    """Words it likes."""
+    avoid: tuple[str, ...] = Field(default=(), max_length=500)
+    """Words it never says."""
+    examples: tuple[str, ...] = Field(default=(), max_length=20)
+    """Texts of its own; the model is shown the first."""
+    emoji: bool = True
+
+
+class Asked(BaseModel):
+    """One piece of copy to be written, in several variants."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True, populate_by_name=True)
+
+    lang: Literal["en", "zh"]
+    format: str = "product_description"
+    products: tuple[dict[str, Any], ...] = Field(default=(), max_length=MOST_PRODUCTS)
+    """Records as the catalogue has them, whatever their fields."""
+    facts: tuple[str, ...] = Field(default=(), max_length=100)
+    """What else is true and may be said: the offer, its dates, the shop."""
+    persona: str = Field(default="", max_length=300)
+    voice: Voice = Voice()
+    limits: dict[str, int | tuple[int, int]] = Field(default_factory=dict)
+    """Most characters per part of the format, or [least, most]; `all` for every part."""
+    must_say: tuple[str, ...] = Field(default=(), max_length=20)
+    must_not_say: tuple[str, ...] = Field(default=(), max_length=200)
+    sector: str | None = None
+    jurisdiction: str | None = None
+
+    @field_validator("products", mode="before")
+    @classmethod
+    def _one_or_many(cls, value: object) -> object:
+        return [value] if isinstance(value, Mapping) else value
+
+    @field_validator("facts", "must_say", "must_not_say", mode="before")
+    @classmethod
+    def _text_or_texts(cls, value: object) -> object:
+        return [value] if isinstance(value, str) else value
+
+    @field_validator("voice", mode="before")
+    @classmethod
+    def _tone_alone(cls, value: object) -> object:
+        return {"tone": value} if isinstance(value, str) else {"tone": ", ".join(value)} if isinstance(value, list) else value
+
+    @property
+    def form(self) -> Form:
+        """The format with the shop's own limits."""
+        return limited(form(self.format, self.lang), _plain_limits(self.limits))
+
+    @property
+    def records(self) -> list[Record]:
+        """Everything a claim may rest on."""
+        return [*self.products, *({"fact": fact} for fact in self.facts)]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What the products and brands are called."""
+        keys = ("name", "title", "product_name", "brand", "manufacturer", "名称", "商品名称", "标题", "品牌", "店铺", "shop")
+        return tuple(plain_text(str(product[key])) for product in self.products for key in keys if product.get(key))
+
+    def fact_lines(self) -> list[str]:
+        """One line per product and per fact, for the model: the fields that copy speaks of, first things first."""
+        return [*(_product_line(product, self.lang) for product in self.products[:5]), *(plain_text(fact) for fact in self.facts)]
+
+
+def read_asked(text: str, *, source: str) -> Asked:
+    """Read a brief for the studio.
+
+    Args:
+        text: one JSON object.
+        source: its name for messages.
+    Raises:
+        DataError: no JSON object, an unknown key, a wrong value.
+        ConfigError: it contradicts itself or the catalogue.
+    """
+    if len(text.encode()) > MOST_BYTES:
+        raise DataError(_("{file} is larger than {limit} MB; a brief holds the products of one text."), file=source, limit=MOST_BYTES // 1_000_000)
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise DataError(_("{file} is not JSON: {reason}."), file=source, reason=str(error)) from error
+    if not isinstance(found, dict):
+        raise DataError(_("{file} holds no JSON object. Write one with lang, format and products."), file=source)
+    try:
+        asked = Asked.model_validate(found)
+    except ValidationError as error:
+        raise DataError(_("{file}: {what}"), file=source, what=_first_fault(error)) from error
+    _refuse_contradictions(asked, source)
+    return asked
+
+
+def read_asked_file(path: Path) -> Asked:
+    """Read a brief for the studio from a file."""
+    try:
+        return read_asked(path.read_text("utf-8-sig"), source=path.name)
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(_("{file} cannot be read as UTF-8 text: {reason}."), file=path.name, reason=str(error)) from error
+
+
+def _refuse_contradictions(asked: Asked, source: str) -> None:
+    """A brief that cannot be met is refused with the two places that are at odds."""
+    parts = asked.form.parts
+    if not asked.products and not asked.facts:
+        raise ConfigError(_("{file}: nothing to write about. Give products, facts or both."), file=source)
+    room = sum(part.high * part.most for part in parts if part.unit != "sms") or 300
+    if sum(len(said) for said in asked.must_say) > room:
+        raise ConfigError(_("{file}: what must_say asks for is longer than the {room} characters of {form}."), file=source, room=room,
+                          form=asked.format)
+    for said in asked.must_say:
+        for banned in (*asked.must_not_say, *asked.voice.avoid):
+            if banned and banned.casefold() in said.casefold():
+                raise ConfigError(_("{file}: must_say '{said}' holds '{banned}', which must not be said. Take one of them out."),
+                                  file=source, said=said, banned=banned)
+        untrue = next((item for item in check_against(said, asked.records, language=asked.lang) if item.blocks), None)
+        if untrue is not None:
+            raise ConfigError(_("{file}: must_say '{said}' is at odds with the facts: {reason} Correct it, or add the fact."),
+                              file=source, said=said, reason=untrue.text())
+
+
+def _plain_limits(limits: Mapping[str, int | tuple[int, int]]) -> dict[str, int | tuple[int, int]]:
+    names = {"max_chars": "all", "max_length": "all", "body": "text", "content": "text"}
+    return {names.get(name, name): value for name, value in limits.items()}
+
+
+def _product_line(product: Record, language: str) -> str:
+    comma, colon = ("；", "：") if language == "zh" else ("; ", ": ")
+    known = [(key, value) for key, value in product.items() if value not in (None, "", [], {}) and key.lower() not in _UNSAID]
+    ranked = sorted(known, key=lambda item: (_FIRST.index(item[0].lower()) if item[0].lower() in _FIRST else len(_FIRST), len(str(item[1]))))
+    return comma.join(f"{plain_text(key)}{colon}{_value(value, language)}" for key, value in ranked[:SHOWN_FIELDS])
+
+
+def _value(value: object, language: str) -> str:
+    if isinstance(value, (list, tuple)):
+        return ("、" if language == "zh" else ", ").join(_value(item, language) for item in value)
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key} {_value(item, language)}" for key, item in value.items())
+    if isinstance(value, bool):
+        return {"en": ("no", "yes"), "zh": ("否", "是")}[language][value]
+    return plain_text(str(value))[:400]
+
+
+def _first_fault(error: ValidationError) -> str:
+    first = error.errors()[0]
+    place = ".".join(str(part) for part in first["loc"])
+    if first["type"] == "extra_forbidden":
+        known = list(Voice.model_fields) if place.startswith("voice.") else list(Asked.model_fields)
+        close = difflib.get_close_matches(place.rpartition(".")[2], known, n=1)
+        return say(_("unknown key '{key}'. {hint}"), key=place, hint=f"'{close[0]}'?" if close else ", ".join(known))
+    if place == "lang":
+        return say(_("lang must be one of {known}; the checks know no other language."), known=", ".join(LANGUAGES))
+    return f"{place}: {first['msg']}"
+
+
+__all__ = ["Asked", "Record", "Voice", "read_asked", "read_asked_file"]

@@ -1,0 +1,161 @@
+"""What a draft of the studio has to pass: form, words, truth, law. The same gate for a model's draft and a person's edit."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import cached_property
+
+from brandloom.content.checks import Finding
+from brandloom.content.checks.finding import finding
+from brandloom.content.checks.form import check_forbidden, check_language, check_slots
+from brandloom.content.checks.normalise import fold
+from brandloom.content.checks.packs import sector_of
+from brandloom.content.checks.records import check_against
+from brandloom.content.checks.review import check_law
+from brandloom.content.studio.asked import Asked
+from brandloom.content.studio.formats import Form, Part, length
+from brandloom.content.studio.prompts import example_marks
+from brandloom.content.studio.variety import similarity
+from brandloom.govern import visible_label
+from brandloom.i18n import _
+
+Copy = Mapping[str, str | Sequence[str]]
+"""Part -> its text, or its texts where the form has several."""
+
+TOO_ALIKE = 0.6
+"""Similarity from which a variant says the same as an earlier one."""
+_LABELLED = ("text", "caption")
+
+
+class Gate:
+    """All checks of one brief.
+
+    Args:
+        asked: the brief; its records are what claims may rest on.
+    """
+
+    def __init__(self, asked: Asked) -> None:
+        self.asked = asked
+        self.form: Form = asked.form
+        self.sectors = ("general",) if sector_of(asked.sector) == "general" else ("general", sector_of(asked.sector))
+        self.jurisdictions = (asked.jurisdiction,) if asked.jurisdiction else ("cn",) if asked.lang == "zh" else ("eu", "uk", "us")
+
+    def check(self, copy: object, *, earlier: Sequence[Copy] = ()) -> list[Finding]:
+        """Everything wrong with a draft, in order of place; `earlier` are variants it must differ from."""
+        texts, found = self._parts(copy)
+        for place, text in texts:
+            found += self.check_part(place, text)
+        found += self._together(texts)
+        if earlier and texts and isinstance(copy, Mapping):
+            found += self._alike(copy, earlier)
+        return found
+
+    def room(self, part: Part) -> int:
+        """The most characters the model may write in a part: what the channel takes less the label and what comes with a message."""
+        if part.unit == "sms":
+            alone = 160 if self.asked.lang == "en" else 70
+            return alone + (part.high - 1) * (153 if self.asked.lang == "en" else 67) - self._reserved(part)
+        return part.high - self._reserved(part)
+
+    def _reserved(self, part: Part) -> int:
+        if self.form.label != "mark" or part.name not in _LABELLED:
+            return 0
+        return length(" " + visible_label(self.asked.lang, producer="").mark, "chars" if part.unit == "sms" else part.unit)
+
+    def _parts(self, copy: object) -> tuple[list[tuple[str, str]], list[Finding]]:
+        """Places with their texts, and what is missing, unknown or of the wrong kind."""
+        wanted = ", ".join(part.name for part in self.form.parts)
+        if not isinstance(copy, Mapping):
+            return [], [finding("schema", "ban", "text", str(copy), _("The reply is not an object with the parts {parts}."), parts=wanted)]
+        texts: list[tuple[str, str]] = []
+        found = [finding("schema", "ban", "text", str(name), _("'{excerpt}' is no part of this channel; parts are {parts}."), parts=wanted)
+                 for name in copy if name not in {part.name for part in self.form.parts}]
+        for part in self.form.parts:
+            value = copy.get(part.name)
+            items = list(value) if isinstance(value, (list, tuple)) and part.many else [value]
+            if not items or not all(isinstance(item, str) and item.strip() for item in items):
+                found.append(finding("schema", "ban", part.name, "", _("The part '{place}' is missing or empty.")))
+                continue
+            if not part.least <= len(items) <= part.most:
+                found.append(finding("schema", "ban", part.name, "", _("The part '{place}' has {count} items; {low} to {high} fit."),
+                                     count=len(items), low=part.least, high=part.most))
+            texts += [(part.name, str(item)) for item in items]
+        return texts, found
+
+    def check_part(self, place: str, text: str) -> list[Finding]:
+        """What is wrong with one text by itself."""
+        part, lang = self.form.part(place), self.asked.lang
+        found = self._length(part, text) + check_forbidden(text, "body" if part.high > 100 else place) + check_slots(text, place, ())
+        found += check_language(text, place, lang, self._wording)
+        if part.calm and re.search("[!！]", text):
+            found.append(finding("form", "ban", place, "!", _("The {place} may hold no exclamation mark: the ad network refuses it.")))
+        if place == "hashtags" and re.search(r"[#\s]", text):
+            found.append(finding("form", "ban", place, text, _("'{excerpt}' is no tag: one word without '#'.")))
+        plain = fold(text).casefold()
+        for word in (*self.asked.must_not_say, *self.asked.voice.avoid):
+            if word and fold(word).casefold() in plain:
+                found.append(finding("brand", "ban", place, word, _("'{excerpt}' must not be said, says the brief.")))
+        for mark in self._foreign_marks:
+            if re.search(rf"\b{re.escape(mark)}\b" if mark.isascii() else re.escape(mark), plain):
+                found.append(finding("copied", "ban", place, mark, _("'{excerpt}' comes from the worked example, not from the facts.")))
+        if not self.asked.voice.emoji and re.search("[\u2600-\u27bf\U0001f300-\U0001faff]", text):
+            found.append(finding("brand", "ban", place, text, _("The brand uses no emoji.")))
+        found += check_against(text, self.asked.records, language=lang)
+        for jurisdiction in self.jurisdictions:
+            found += check_law(text, place, names=self.asked.names, sectors=self.sectors, jurisdiction=jurisdiction)
+        return [replace(item, place=place) for item in found]
+
+    def _length(self, part: Part, text: str) -> list[Finding]:
+        size, high = length(text, part.unit), part.high
+        if part.unit == "sms":
+            size, high = len(text), self.room(part)
+        elif part.hard or part.name in _LABELLED:
+            high = self.room(part)
+        low = 1 if part.unit == "sms" else part.low
+        if low <= size <= high:
+            return []
+        return [finding("length", "ban", part.name, text, _("The {place} has {length} characters; {low} to {high} fit."),
+                        length=size, low=low, high=high)]
+
+    def _together(self, texts: Sequence[tuple[str, str]]) -> list[Finding]:
+        """What the text as a whole lacks or says twice."""
+        whole = fold(" ".join(text for _place, text in texts)).casefold()
+        found = [finding("must-say", "ban", self.form.parts[0].name, said, _("'{excerpt}' must be said and is not there."))
+                 for said in self.asked.must_say if texts and fold(said).casefold() not in whole]
+        seen: dict[str, str] = {}
+        for place, text in texts:
+            words = "" if place == "hashtags" else re.sub(r"\W+", "", text).casefold()
+            if words and words in seen:
+                found.append(finding("repeat", "ban", place, text, _("The {place} says the same as the {other}."), other=seen[words]))
+            seen.setdefault(words, place)
+        return found
+
+    def _alike(self, copy: Copy, earlier: Sequence[Copy]) -> list[Finding]:
+        nearest = max(similarity(copy, other, ignore=self.asked.names) for other in earlier)
+        if nearest < TOO_ALIKE:
+            return []
+        return [finding("alike", "ban", self.form.parts[0].name, "", _("The text is {share} % the same as an earlier variant."),
+                        share=round(100 * nearest))]
+
+    @cached_property
+    def _wording(self) -> list[str]:
+        """Words of the records, which may stand in a text of another language."""
+        words = [str(value) for record in self.asked.records for value in _leaves(record)]
+        parts = [word for text in words for word in re.findall(r"[A-Za-z][A-Za-z0-9&.+-]*", text)]
+        return [*words, *parts, *self.asked.must_say, *self.asked.voice.use]
+
+    @cached_property
+    def _foreign_marks(self) -> list[str]:
+        """Words of the worked example that the facts do not hold."""
+        known = fold(" ".join(self._wording)).casefold()
+        return [mark for mark in example_marks(self.asked.lang) if mark.casefold() not in known]
+
+
+def _leaves(value: object) -> list[object]:
+    if isinstance(value, Mapping):
+        return [leaf for item in value.values() for leaf in _leaves(item)]
+    if isinstance(value, (list, tuple)):
+        return [leaf for item in value for leaf in _leaves(item)]
+    return [] if value is None else [value]

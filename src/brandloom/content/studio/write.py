@@ -1,0 +1,231 @@
+"""Writing: each variant takes an angle of its own, passes the gate or is written again, and the plain facts stand in."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import cycle, islice
+from typing import Any, Literal
+
+from brandloom.content.checks import Finding
+from brandloom.content.facts import plain_text
+from brandloom.content.studio.asked import Asked
+from brandloom.content.studio.formats import Form
+from brandloom.content.studio.gate import Copy, Gate
+from brandloom.content.studio.plain import plain_copy
+from brandloom.content.studio.prompts import angles, conversation, objections
+from brandloom.content.studio.variety import mean_similarity
+from brandloom.content.writer import read_reply
+from brandloom.errors import BrandloomError, ProviderError
+from brandloom.govern import visible_label
+from brandloom.llm import Completion, Message, TextModel
+
+TRIES = 3
+"""Times a model may try one variant: greedy, then twice warmer with what was wrong."""
+MOST_TOKENS = 900
+_FORM = ("length", "schema", "must-say", "repeat", "alike", "language", "form", "invisible", "slot", "markup")
+"""Rules whose objection is not mended by leaving the excerpt out."""
+
+Source = Literal["model", "repaired", "plain"]
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A variant that passed the gate, and how it came about."""
+
+    angle: str
+    copy: Copy
+    source: Source
+    """'model' at the first try, 'repaired' later, 'plain' where the facts themselves stand in."""
+    cautions: tuple[Finding, ...]
+    rejected: tuple[Finding, ...]
+    """What kept earlier drafts of this variant from being used."""
+    coverage: float | None
+    """Share of the values that the model was shown which the copy names; None without products."""
+    calls: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    seconds: float = 0.0
+
+    def to_dict(self, form: Form, language: str) -> dict[str, Any]:
+        found = [*self.cautions, *self.rejected]
+        return {"angle": self.angle, "parts": {name: list(value) if not isinstance(value, str) else value for name, value in self.copy.items()},
+                "text": published(self.copy, form, language, labelled=self.source != "plain"), "source": self.source, "coverage": self.coverage,
+                "checks": [{"rule": item.rule, "severity": item.severity, "place": item.place, "excerpt": item.excerpt, "source": item.article,
+                            "reason": item.text(language), "draft": "used" if item in self.cautions else "rejected"} for item in found],
+                "calls": self.calls, "prompt_tokens": self.prompt_tokens, "completion_tokens": self.completion_tokens,
+                "seconds": round(self.seconds, 2)}
+
+
+@dataclass(frozen=True)
+class Written:
+    """All variants of one brief, best first."""
+
+    asked: Asked
+    form: Form
+    drafts: tuple[Draft, ...]
+    model: str | None
+    stopped: str | None = None
+    """Why writing ended early, where the model failed; what was written until then is kept."""
+    similarity: float | None = field(default=None)
+    """Mean similarity of the variants to each other, 0 to 1."""
+
+    def to_dict(self) -> dict[str, Any]:
+        drafts = [draft.to_dict(self.form, self.asked.lang) for draft in self.drafts]
+        return {"lang": self.asked.lang, "format": self.form.name, "model": self.model, "variants": drafts, "similarity": self.similarity,
+                "calls": sum(draft.calls for draft in self.drafts), "prompt_tokens": sum(draft.prompt_tokens for draft in self.drafts),
+                "completion_tokens": sum(draft.completion_tokens for draft in self.drafts),
+                "seconds": round(sum(draft.seconds for draft in self.drafts), 2), "stopped": self.stopped}
+
+
+def write_copy(model: TextModel | None, asked: Asked, *, variants: int = 3, most_calls: int | None = None,
+               progress: Progress | None = None) -> Written:
+    """Write several variants of one piece of copy; every one returned has passed the gate.
+
+    Args:
+        model: any text model; None puts the facts in order without one.
+        variants: how many, each from another angle.
+        most_calls: stop asking the model after so many calls; the plain copy stands in for the rest.
+        progress: called with (done, all) after each variant.
+    Raises:
+        DataError: not even the bare facts pass the gate.
+        ProviderError, ConfigError: the model failed before it wrote anything.
+    """
+    gate, drafts, stopped = Gate(asked), list[Draft](), None
+    for number, angle in enumerate(islice(cycle(angles(asked.lang)), variants), start=1):
+        left = None if most_calls is None else most_calls - sum(draft.calls for draft in drafts)
+        try:
+            draft = _Attempt(model if stopped is None else None, gate, angle, [item.copy for item in drafts if item.source != "plain"], left).write()
+        except BrandloomError as error:
+            if not isinstance(error, ProviderError) or not any(item.calls for item in drafts):
+                raise
+            stopped = str(error)
+            draft = _Attempt(None, gate, angle, [], None).write()
+        if draft.source != "plain" or not any(item.source == "plain" for item in drafts):
+            drafts.append(draft)
+        elif drafts:
+            drafts = [*drafts[:-1], replace(drafts[-1], calls=drafts[-1].calls + draft.calls, seconds=drafts[-1].seconds + draft.seconds,
+                                            prompt_tokens=drafts[-1].prompt_tokens + draft.prompt_tokens,
+                                            completion_tokens=drafts[-1].completion_tokens + draft.completion_tokens)]
+        if progress is not None:
+            progress(number, variants)
+    ranked = sorted(drafts, key=lambda draft: (draft.source == "plain", len(draft.cautions), -(draft.coverage or 0.0)))
+    return Written(asked, gate.form, tuple(ranked), model.name if model else None, stopped,
+                   mean_similarity([draft.copy for draft in ranked if draft.source != "plain"], ignore=asked.names))
+
+
+def published(copy: Copy, form: Form, language: str, *, labelled: bool = True) -> str:
+    """The copy as one text the way it is handed to a channel, with the AI label its form carries where a model wrote it."""
+    lines = []
+    for part in form.parts:
+        value = copy[part.name]
+        lines.append(value if isinstance(value, str) else " ".join(f"#{tag}" for tag in value) if part.name == "hashtags" else "\n".join(value))
+    ending = visible_label(language, producer="").mark if labelled and form.label != "none" else ""
+    return "\n".join([*lines, *([ending] if ending else [])])
+
+
+@dataclass
+class _Attempt:
+    """One variant on its way."""
+
+    model: TextModel | None
+    gate: Gate
+    angle: str
+    earlier: list[Copy]
+    left: int | None
+    cost: Draft = field(init=False)
+
+    def write(self) -> Draft:
+        self.cost = Draft(self.angle, {}, "plain", (), (), None)
+        tries = 0 if self.model is None else TRIES if self.left is None else min(TRIES, self.left)
+        room = {part.name: self.gate.room(part) for part in self.gate.form.parts}
+        messages = conversation(self.gate.asked, self.gate.form, self.angle, room)
+        draft: object = None
+        wanted = [part.name for part in self.gate.form.parts]
+        for number in range(tries):
+            reply = self._ask(messages, wanted, warm=number > 0)
+            draft = _merged(draft, read_reply(reply.text, self.gate.asked.lang), wanted)
+            found = self.gate.check(draft, earlier=self.earlier)
+            blocking = [item for item in found if item.blocks]
+            if not blocking:
+                return self._done(draft, "repaired" if number else "model", found)
+            self.cost = replace(self.cost, rejected=(*self.cost.rejected, *blocking))
+            wanted = _faulty(draft, blocking, self.gate.form)
+            messages = [*messages[:4], Message("assistant", reply.text[:2000]), Message("user", _objection(self.gate.asked.lang, blocking, wanted))]
+        mended = self._with_plain_parts(draft) if tries else None
+        if mended is not None:
+            return self._done(mended, "repaired", self.gate.check(mended, earlier=self.earlier))
+        copy, found = plain_copy(self.gate)
+        return self._done(copy, "plain", found)
+
+    def _ask(self, messages: Sequence[Message], wanted: Sequence[str], *, warm: bool) -> Completion:
+        assert self.model is not None
+        form = self.gate.form
+        size = sum(min(self.gate.room(part), 400) * min(part.most, part.least + 2) for part in form.parts if part.name in wanted)
+        tokens = min(MOST_TOKENS, 60 + (size if self.gate.asked.lang == "zh" else size // 3))
+        reply = self.model.complete(messages, schema=_schema(form, wanted), max_tokens=tokens, temperature=0.7 if warm else 0.0,
+                                    seed=len(self.earlier) * TRIES + int(warm))
+        self.cost = replace(self.cost, calls=self.cost.calls + 1, prompt_tokens=self.cost.prompt_tokens + reply.prompt_tokens,
+                            completion_tokens=self.cost.completion_tokens + reply.completion_tokens, seconds=self.cost.seconds + reply.seconds)
+        return reply
+
+    def _with_plain_parts(self, draft: object) -> Copy | None:
+        """The draft with its faulty parts taken from the plain copy, as long as the longest part is the model's own."""
+        if not isinstance(draft, dict):
+            return None
+        faulty = _faulty(draft, [item for item in self.gate.check(draft, earlier=self.earlier) if item.blocks], self.gate.form)
+        longest = max(self.gate.form.parts, key=lambda part: part.high * part.most).name
+        if longest in faulty or len(self.gate.form.parts) == 1:
+            return None
+        merged = draft | {name: plain_copy(self.gate)[0][name] for name in faulty}
+        return None if any(item.blocks for item in self.gate.check(merged, earlier=self.earlier)) else merged
+
+    def _done(self, copy: object, source: Source, found: Sequence[Finding]) -> Draft:
+        assert isinstance(copy, Mapping)
+        cautions = tuple(item for item in found if not item.blocks)
+        return replace(self.cost, copy=dict(copy), source=source, cautions=cautions, coverage=coverage(copy, self.gate.asked))
+
+
+def coverage(copy: Copy, asked: Asked) -> float | None:
+    """Share of the products' values, as far as a model is shown them, that the copy holds word for word."""
+    text = re.sub(r"\s+", "", " ".join(value if isinstance(value, str) else " ".join(value) for value in copy.values())).casefold()
+    values = [plain_text(str(item)) for product in asked.products[:1] for value in product.values()
+              for item in (value if isinstance(value, (list, tuple)) else [value]) if item not in (None, "", {}) and not isinstance(item, dict)]
+    values = [value for value in values if len(value) <= 60]
+    return round(sum(re.sub(r"\s+", "", value).casefold() in text for value in values) / len(values), 3) if values else None
+
+
+def _schema(form: Form, wanted: Sequence[str]) -> dict[str, Any]:
+    text = {"type": "string", "pattern": "^[^{}<>]+$"}
+    properties = {part.name: text if not part.many else
+                  {"type": "array", "items": text, "minItems": part.least, "maxItems": min(part.most, part.least + 2)}
+                  for part in form.parts if part.name in wanted}
+    return {"type": "object", "properties": properties, "required": list(properties), "additionalProperties": False}
+
+
+def _merged(draft: object, fresh: object, wanted: Sequence[str]) -> object:
+    """The draft with the parts that were asked for put in place of the old ones."""
+    if not isinstance(fresh, dict):
+        return fresh if draft is None else draft
+    if not isinstance(draft, dict):
+        return fresh
+    return draft | {name: fresh[name] for name in wanted if name in fresh}
+
+
+def _faulty(draft: object, blocking: Sequence[Finding], form: Form) -> list[str]:
+    """Parts to write again: those with a fault, or all of them where the whole is at fault."""
+    names = [part.name for part in form.parts]
+    places = {item.place for item in blocking}
+    return names if not isinstance(draft, dict) or not places <= set(names) else [name for name in names if name in places]
+
+
+def _objection(language: str, blocking: Sequence[Finding], wanted: Sequence[str]) -> str:
+    words = list(dict.fromkeys(f'"{item.excerpt}"' for item in blocking if item.rule not in _FORM and item.excerpt))[:8]
+    reasons = [f"{item.place}: {item.text(language)}" for item in blocking if item.rule in _FORM or not item.excerpt]
+    reasons = list(dict.fromkeys(reasons))[:4]
+    return objections(language, words, reasons, wanted)
+
+
+__all__ = ["Draft", "Written", "coverage", "published", "write_copy"]
