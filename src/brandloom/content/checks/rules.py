@@ -20,7 +20,7 @@ from brandloom.content.checks.normalise import Reading
 
 _CONDITION = re.compile(r"(not )?(.+?)(<<|>>|<|>|~~|~|=|\*)(\d*)")
 _STOPS = re.compile(r"[。！？!?；;\n]|\.(?=\s|$)")
-_CLOSE, _FILLED = 4, 8
+_CLOSE, _FILLED = 6, 8
 """Up to this many characters two concepts stand in one clause; so many fillers may stand between them besides."""
 _LONGEST = 24
 """No word or pattern is longer."""
