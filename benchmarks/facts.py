@@ -177,9 +177,10 @@ def wilson(hits: int, count: int) -> dict[str, float]:
             "high": round((middle + wide) / (1 + z * z / count), 4)}
 
 
-def hand_cases() -> Iterator[tuple[str, str, str, dict[str, Any], str]]:
-    records = json.loads((CASES / "hand.json").read_text("utf-8"))
-    with (CASES / "hand.tsv").open(encoding="utf-8", newline="") as file:
+def hand_cases(name: str) -> Iterator[tuple[str, str, str, dict[str, Any], str]]:
+    """Sentences written by hand: 'hand' before the gate, 'late' after its last rebuilding."""
+    records = json.loads((CASES / f"{name}.json").read_text("utf-8"))
+    with (CASES / f"{name}.tsv").open(encoding="utf-8", newline="") as file:
         for row in csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE):
             yield row["lang"], row["verdict"], row["kind"], records[row["record"]], row["sentence"]
 
@@ -214,10 +215,10 @@ def speed(shared: Path) -> dict[str, float]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--shared", type=Path, default=ROOT.parent / "shared" / "data")
-    parser.add_argument("--show", choices=["development", "judging", "hand"], help="only list the sentences judged wrongly")
+    parser.add_argument("--show", choices=["development", "judging", "hand", "late"], help="only list the sentences judged wrongly")
     options = parser.parse_args()
     if options.show:
-        rows = hand_cases() if options.show == "hand" else cases(options.shared, options.show)
+        rows = hand_cases(options.show) if options.show in ("hand", "late") else cases(options.shared, options.show)
         judge(rows, show=True)
         return
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False).stdout.strip()
@@ -226,9 +227,9 @@ def main() -> None:
               "machine": {"cores": os.cpu_count(), "load_average": round(os.getloadavg()[0], 1), "platform": platform.platform(),
                           "python": platform.python_version()},
               "judging": judge(cases(options.shared, "judging")), "development": judge(cases(options.shared, "development")),
-              "hand": judge(hand_cases()), "references": references(options.shared), "speed": speed(options.shared)}
+              "hand": judge(hand_cases("hand")), "late": judge(hand_cases("late")), "references": references(options.shared), "speed": speed(options.shared)}
     (ROOT / "benchmarks" / "results" / "facts.json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
-    print(json.dumps({name: result[name] for name in ("judging", "hand", "references", "speed")}, indent=1, ensure_ascii=False))
+    print(json.dumps({name: result[name] for name in ("judging", "hand", "late", "references", "speed")}, indent=1, ensure_ascii=False))
 
 
 if __name__ == "__main__":

@@ -231,7 +231,7 @@ def _money(match: re.Match[str]) -> Iterator[Figure]:
         yield from _both(match, "mass", lambda number: number * Decimal("453.59237"), "g")
         return
     rest = groups.get("rest")
-    tail = Decimal(0)
+    tail = (value_of(groups["tail"]) or Decimal(0)) / 100 if groups.get("tail") else Decimal(0)
     if rest:
         digits = "".join(str(_DIGITS.get(c, c)) for c in rest)
         tail = Decimal(f"0.{digits}") if digits.isdigit() else Decimal(0)
@@ -291,6 +291,7 @@ _TRIPLE = rf"(?:(?P<z>{_ANY})\s*(?:[x×*]|\bby\b|乘以?)\s*)?{_PAIR}"
 
 _READERS: tuple[tuple[str, re.Pattern[str], Callable[[re.Match[str]], Iterator[Figure]]], ...] = (
     (r"\d{4}[-/.]\d", _compile(r"(?<!\d)(?P<y>\d{4})[-/.](?P<m>\d{1,2})[-/.](?P<d>\d{1,2})(?!\d)(?:t\d\d:\d\d\S*)?"), _day),
+    (r"\d{4}[-/.]\d", _compile(r"(?<![\d.-])(?P<y>(?:19|20)\d\d)[-/.](?P<m>0?[1-9]|1[0-2])(?![\d.-])"), _day),
     (r"\d/\d", _compile(r"(?<!\d)(?P<d>\d{1,2})/(?P<m>\d{1,2})/(?P<y>\d{4})(?!\d)"), _day),
     (r"月", _compile(rf"(?:(?P<y>\d{{4}}|[〇零一二三四五六七八九]{{4}})年)?"
               rf"(?<!个)(?P<m>\d{{1,2}}|{_HAN}{{1,2}})月(?:(?P<d>\d{{1,2}}|{_HAN}{{1,3}})[日号]?|[份底初末中])?(?!\d)"), _day),
@@ -303,9 +304,13 @@ _READERS: tuple[tuple[str, re.Pattern[str], Callable[[re.Match[str]], Iterator[F
     (r"折", _compile(r"(?P<n>半|\d{1,2}(?:\.\d+)?|[一二三四五六七八九](?:点?[一二三四五六七八九])?)\s*折(?![叠扣射返痕腰磨])"), _zhe),
     (r"half|半", _compile(r"\bhalf(?:[- ]price|[- ]off| the (?:usual |normal |regular )?price)\b|半价|一半的价格|便宜一半|便宜了一半"),
      lambda match: _figure(match, "percent", Decimal(50))),
+    (r"fiver|tenner", _compile(r"\b(?:a )?(?:fiver|tenner)\b"),
+     lambda match: _figure(match, "money", Decimal(5 if "fiver" in match.group().lower() else 10), "GBP")),
+    (r"half", _compile(r"\bhalf a dozen\b"), lambda match: _figure(match, "count", Decimal(6))),
+    (r"双", _compile("双(?=[支只瓶盒包袋件条人][装])"), lambda match: _figure(match, "count", Decimal(2))),
     (r"quarter", _compile(r"\b(?:a|one) quarter off\b"), lambda match: _figure(match, "percent", Decimal(25))),
     (_SIGNS, _compile(rf"(?P<sign>{_SIGNS})\s*(?:(?P<a>{_NUMBER})\s*(?:-|–|~|to)\s*(?:{_SIGNS})?\s*)?(?P<n>{_NUMBER})(?P<k>k\b)?"), _money),
-    (_LATIN_MONEY, _compile(rf"{_PAIR}[ -]?(?P<sign>{_LATIN_MONEY})\b"), _money),
+    (_LATIN_MONEY, _compile(rf"{_PAIR}[ -]?(?P<sign>{_LATIN_MONEY})\b(?:\s(?P<tail>\d\d|{_SAID})\b(?![\s-]\w+ off))?"), _money),
     (_HAN_MONEY,
      _compile(rf"{_PAIR}\s*(?P<sign>{_HAN_MONEY})(?:(?<!钱)(?<!币)(?P<rest>[\d一二三四五六七八九]"
               r"(?![\d十百千万双件个只盒套支包袋瓶条片张块台本份斤])))?"), _money),
@@ -332,7 +337,7 @@ def _with_half(match: re.Match[str]) -> tuple[str, Decimal | None, str]:
     return kind, None if number is None else (number + Decimal("0.5")) * size, base
 
 
-_ANY_FIGURE = _compile(rf"\d|[½¼¾]|{_HAN}|半|\b(?:{_WORD}|half|an?|one|quarter)\b|{_MONTH_AT}")
+_ANY_FIGURE = _compile(rf"\d|[½¼¾]|{_HAN}|[半双]|\b(?:{_WORD}|half|an?|one|quarter|fiver|tenner)\b|{_MONTH_AT}")
 
 
 @cache

@@ -65,7 +65,8 @@ def unborne(text: str, known: Ground) -> list[Claim]:
     hidden = [*quoted, *((item.start, item.end) for item in borne), *((item.start,
                                                                        item.end) for item in listed if is_idiom(item) or known.holds(item))]
     found += _listed([item for item in listed if not is_idiom(item)], plain, known, borne)
-    found += [_Hit(item.kind, "evidence", "both", item.start, item.end, CLASSES[item.kind]) for item in phrases(plain, known, hidden)]
+    found += [_Hit(item.kind, "evidence", "both", item.start, item.end, CLASSES[item.kind]) for item in phrases(plain, known, hidden)
+              if item.kind != "date" or not _on_a_stated_weekday(plain[item.start:item.end], known)]
     return [_claim(hit, text, folded) for hit in _distinct(found)]
 
 
@@ -134,12 +135,16 @@ def _backed(mention: Mention, text: str, known: Ground, borne: list[Figure]) -> 
     if any(concept.kind == "discount" for concept in mention.concepts):
         return "discount" in known.affirmed and bool(near)
     if any(concept.name == "weekday+" for concept in mention.concepts):
-        days = {_weekday(item.figure.day) for item in known.stated if item.figure.kind == "date"}
-        return any(day in mention.entry or mention.entry.endswith(_WEEKDAYS[day]) for day in days if day)
+        return _on_a_stated_weekday(mention.entry, known)
     return bool(near)
 
 
 _WEEKDAYS = {"monday": "一", "tuesday": "二", "wednesday": "三", "thursday": "四", "friday": "五", "saturday": "六", "sunday": "日"}
+
+
+def _on_a_stated_weekday(words: str, known: Ground) -> bool:
+    days = {_weekday(item.figure.day) for item in known.stated if item.figure.kind == "date"}
+    return any(day in words.lower() or re.search(f"(?:周|星期|礼拜){_WEEKDAYS[day]}", words) for day in days if day)
 
 
 def _weekday(day: str) -> str:
@@ -156,7 +161,8 @@ _AT_MOST = re.compile(r"(?:\bunder|\bless than|\bbelow|\bfewer than|\bup to|\bno
                       re.IGNORECASE)
 _NEARLY = re.compile(r"(?:\bnearly|\balmost|\bclose to|将近|接近|近)\s*[£$€¥]?\s*$", re.IGNORECASE)
 _CLASS_OF = {"money": "price", "percent": "percent", "date": "date", "duration": "duration", "count": "quantity"}
-_CLASS_OF_ROLE = {"delivery": "delivery", "rating": "testimonial", "reviews": "testimonial", "sold": "testimonial", "stock": "stock",
+_CLASS_OF_ROLE = {"delivery": "delivery", "dispatch": "delivery", "rating": "testimonial", "reviews": "testimonial", "sold": "testimonial",
+                  "stock": "stock",
                   "saving": "discount", "was": "discount", "warranty": "guarantee", "returns": "guarantee", "founded": "date", "fee": "delivery"}
 
 
@@ -165,7 +171,7 @@ def _judge(figure: Figure, text: str, known: Ground) -> _Hit | None:
     roles = role_at(text, figure.start, figure.end, figure.kind)
     if figure.kind == "money" and not roles:
         roles = frozenset(("price",))
-    if figure.casual and not (roles & {"delivery", "warranty", "returns", "battery", "shelf"} or figure.kind in ("mass", "volume")):
+    if figure.casual and not (roles & {"delivery", "dispatch", "warranty", "returns", "battery", "shelf"} or figure.kind in ("mass", "volume")):
         return None
     if figure.kind == "count" and "rated" in known.affirmed and _OF_TEN.search(text[max(0, figure.start - 8):figure.start]):
         return None
@@ -214,7 +220,9 @@ def _years(figure: Figure) -> Decimal:
 
 def _same_matter(ours: frozenset[str], theirs: frozenset[str]) -> bool:
     """True unless both say what they are about and it differs; sales and reviews, ratings and reviews stand for each other."""
-    return not ours or not theirs or bool(ours & theirs) or any(ours & pair and theirs & pair for pair in _PAIRS)
+    # What is delivered has been dispatched by then, and not the other way.
+    return (not ours or not theirs or bool(ours & theirs) or ("dispatch" in ours and "delivery" in theirs)
+            or any(ours & pair and theirs & pair for pair in _PAIRS))
 
 
 _PAIRS = (frozenset(("reviews", "sold")), frozenset(("rating", "reviews")), frozenset(("pieces", "sizes")), frozenset(("start", "founded")))

@@ -15,7 +15,7 @@ _REACH = 34.0
 @lru_cache(maxsize=20_000)
 def roles_of_key(key: str, kind: str | None = None) -> frozenset[str]:
     """The roles that a field's name gives to a figure of this kind, or to any."""
-    return frozenset(role for role, kinds, pattern in _roles() if (kind is None or kind in kinds) and pattern.search(key))
+    return frozenset(role for role, kinds, _side, pattern in _roles() if (kind is None or kind in kinds) and pattern.search(key))
 
 
 def role_at(text: str, start: int, end: int, kind: str) -> frozenset[str]:
@@ -24,9 +24,11 @@ def role_at(text: str, start: int, end: int, kind: str) -> frozenset[str]:
     best: tuple[float, str] | None = None
     if not _any_role().search(text, low, high):
         return frozenset()
-    for role, kinds, pattern in _roles():
+    for role, kinds, side, pattern in _roles():
         for match in pattern.finditer(text, low, high) if kind in kinds else ():
             gap = text[match.end():start] if match.end() <= start else text[end:match.start()] if match.start() >= end else ""
+            if side == "before" and match.start() >= end:
+                continue
             distance = sum(2.5 if "\u4e00" <= c <= "\u9fff" else 1.0 for c in gap)
             if distance <= _REACH and (best is None or distance < best[0]):
                 best = distance, role
@@ -41,11 +43,12 @@ def clause(text: str, start: int, end: int) -> tuple[int, int]:
 
 
 @cache
-def _roles() -> tuple[tuple[str, frozenset[str], re.Pattern[str]], ...]:
-    """Role, the kinds of figure it can be about, and the words that show it."""
-    return tuple((row["role"], frozenset(row["kinds"].split(";")), re.compile(row["regex"], re.IGNORECASE)) for row in read_table("roles.tsv"))
+def _roles() -> tuple[tuple[str, frozenset[str], str, re.Pattern[str]], ...]:
+    """Role, the kinds of figure it can be about, the side of the figure on which its words stand, and those words."""
+    return tuple((row["role"], frozenset(row["kinds"].split(";")), row["side"], re.compile(row["regex"], re.IGNORECASE))
+                 for row in read_table("roles.tsv"))
 
 
 @cache
 def _any_role() -> re.Pattern[str]:
-    return re.compile("|".join(pattern.pattern for _role, _kinds, pattern in _roles()), re.IGNORECASE)
+    return re.compile("|".join(pattern.pattern for _role, _kinds, _side, pattern in _roles()), re.IGNORECASE)

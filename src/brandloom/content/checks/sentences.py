@@ -94,15 +94,19 @@ def _names(text: str, known: Ground, hidden: list[tuple[int, int]]) -> Iterator[
                 yield Phrase("brand", *match.span())
         return
     for sentence in re.finditer(r"[^.!?\n]+(?:\.(?=\w)[^.!?\n]*)*", text):
-        words = re.findall(r"[A-Za-z][\w'’-]*", sentence.group())
-        if sum(word[0].isupper() for word in words) > 0.6 * len(words) and len(words) > 2:
+        words = re.findall(r"[A-Za-z][\w'’-]{3,}", sentence.group())
+        # A headline in capitals says nothing about which words are names.
+        if len(words) > 1 and all(word[0].isupper() for word in words):
             continue
-        for match in re.finditer(r"(?<=[a-z,;&'’] )[A-Z][a-z][\w'’-]*(?: (?:[A-Z][\w'’-]*|of (?=[A-Z])))*", sentence.group()):
+        for match in _NAME.finditer(sentence.group()):
             start = sentence.start() + match.start()
-            if not _inside(start, hidden) and not says_words(match.group(), known) and match.group().split()[0] not in _plain("capital"):
+            if not _inside(start, hidden) and not says_words(match.group(), known) and not set(match.group().split()) <= _plain("capital"):
                 yield Phrase("brand", start, start + len(match.group()))
 
 
+_NAME = re.compile(r"(?:(?<=[a-z,;&'’] )|"
+                   + "|".join(rf"(?<=\b{word} )" for word in ("A", "An", "The", "Our", "From", "By", "In", "As", "With", "Like", "For"))
+                   + r")[A-Z][a-z][\w'’-]*(?: (?:[A-Z][\w'’-]*|of (?=[A-Z])))*")
 _SPOKEN = re.compile(r"\b(?:I|my|me|love|best|great|amazing|recommend|favou?rite|ever|always)\b|我|太|真的?|喜欢|好用|推荐|买|值得|爱|棒")
 _SPEAKER = re.compile(r"—|--|–|\bsa(?:ys|id)\b|wrote|from|说|写道|来自|评价|反馈|留言")
 
