@@ -197,4 +197,7 @@ def test_the_command(tmp_path: Path) -> None:
     assert (first["id"], first["verdict"], second["verdict"]) == (1, "block", "pass")
     assert "art. 17" in first["findings"][0]["source"]
     assert "is not there" in refused("check-copy", tmp_path / "none.jsonl")
-    assert "--jurisdiction is 'mars'. Allowed: cn, eu, uk, us." in refused("check-copy", file, "--jurisdiction", "mars")
+    assert "Unknown jurisdiction 'mars'. Jurisdictions: cn, eu, uk, us." in refused("check-copy", file, "--jurisdiction", "mars")
+    assert "Unknown language 'fr'. Languages: zh, en." in refused("check-copy", file, "--language", "fr")
+    (tmp_path / "latin.jsonl").write_bytes(b'{"id": 1, "text": "caf\xe9"}')
+    assert "cannot be read as UTF-8 text" in refused("check-copy", tmp_path / "latin.jsonl")

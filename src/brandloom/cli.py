@@ -199,9 +199,7 @@ def check_copy(file: Annotated[Path, typer.Argument(metavar="FILE", allow_dash=T
     from brandloom import content
     counts: Counter[str] = Counter()
     with _opened(file) as lines, (target.open("w", encoding="utf-8") if target else nullcontext(sys.stdout)) as sink:
-        for row in content.check_copy(lines, language=_one_of("--lang", lang, ("zh", "en")), sector=sector,
-                                      jurisdiction=_one_of("--jurisdiction", jurisdiction, ("cn", "eu", "uk", "us")),
-                                      reasons_in=_one_of("--language", reasons, ("zh", "en"))):
+        for row in content.check_copy(lines, language=lang, sector=sector, jurisdiction=jurisdiction, reasons_in=reasons):
             sink.write(json.dumps(row, ensure_ascii=False) + "\n")
             counts[row["verdict"]] += 1
     err.print(say(_("{passed} passed, {proof} need proof, {blocked} blocked."), passed=counts["pass"], proof=counts["needs_proof"],
@@ -389,13 +387,10 @@ def _opened(file: Path) -> Iterator[TextIO]:
     if not file.is_file():
         raise ConfigError(_("{file} is not there. Check the name and the folder."), file=file)
     with file.open(encoding="utf-8-sig") as lines:
-        yield lines
-
-
-def _one_of(option: str, given: str | None, allowed: tuple[str, ...]) -> str | None:
-    if given is not None and given not in allowed:
-        raise ConfigError(_("{option} is '{given}'. Allowed: {allowed}."), option=option, given=given, allowed=", ".join(allowed))
-    return given
+        try:
+            yield lines
+        except UnicodeDecodeError as error:
+            raise ConfigError(_("{file} cannot be read as UTF-8 text: {reason}."), file=file, reason=error.reason) from error
 
 
 def _days(text: str) -> int:

@@ -41,9 +41,9 @@ def check_copy(lines: Iterable[str], *, language: str | None = None, sector: str
         reasons_in: language of the reasons, zh or en; that of each text when absent.
         workers: processes for a long file; as many as there are cores when absent.
     Raises:
-        DataError: a line that cannot be read, after the results of all lines before it were yielded.
+        DataError: an unknown language, sector or jurisdiction; a line that cannot be read, after the results of all before it.
     """
-    sector_of(sector)
+    review("", language=language, sector=sector, jurisdiction=jurisdiction, reasons_in=reasons_in)
     defaults = {"lang": language, "sector": sector, "jurisdiction": jurisdiction}
     rest, problem = iter(enumerate(lines, 1)), list[BrandloomError]()
     first, more = list(islice(_read(rest, defaults, reasons_in, problem), 2 * BATCH)), _read(rest, defaults, reasons_in, problem)

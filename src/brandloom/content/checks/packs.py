@@ -100,7 +100,8 @@ def open_pack(jurisdiction: str) -> Pack:
     everywhere = {c.name for group in [*exemptions.values(), *(rule.unless + rule.only for rule in rules)] for line in group for c in line
                   if c.where == "*"}
     used = [{name: group[name] for name in group if name in needed} for group in (words, patterns)]
-    return Pack(jurisdiction, str(data["version"]), data["reviewed"], tuple(rules), exemptions, Lexicon(used[0], used[1], needs), frozenset(everywhere))
+    lexicon = Lexicon(used[0], used[1], needs)
+    return Pack(jurisdiction, str(data["version"]), data["reviewed"], tuple(rules), exemptions, lexicon, frozenset(everywhere))
 
 
 @cache

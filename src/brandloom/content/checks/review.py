@@ -86,7 +86,7 @@ def review(text: str, *, language: str | None = None, sector: str | None = None,
     Raises:
         DataError: an unknown language, sector or jurisdiction.
     """
-    language = _language(text, language)
+    language, reasons_in = _language(text, language), reasons_in and _language(text, reasons_in)
     where = (jurisdiction,) if jurisdiction else ("cn",) if language == "zh" else ("eu", "uk", "us")
     kind = sector_of(sector)
     strings = list(strings_of(facts))

@@ -146,9 +146,11 @@ class Scene:
         """Whether one of the alternatives holds for a stretch of the text."""
         live = self._live.get(alternatives)
         if live is None:
-            live = self._live[alternatives] = [
-                group for group in alternatives if all(condition.negated or condition.name in self._elsewhere or self.tokens(condition.name) for condition in group)]
+            live = self._live[alternatives] = [group for group in alternatives if all(map(self._may_hold, group))]
         return any(all(self._holds(condition, start, end) != condition.negated for condition in group) for group in live)
+
+    def _may_hold(self, condition: Condition) -> bool:
+        return condition.negated or condition.name in self._elsewhere or bool(self.tokens(condition.name))
 
     def _holds(self, condition: Condition, start: int, end: int) -> bool:
         if condition.where == "*":
