@@ -26,13 +26,13 @@ from brandloom.measure import (
     from_json,
     hit_rate,
     holdout_readout,
-    render_report,
     report,
     simulate_response,
     text,
     to_json,
     words,
 )
+from brandloom.measure.html import render_report
 from brandloom.measure.reader import Reader
 from conftest import require
 from measure_sample import sample

@@ -25,7 +25,6 @@ from brandloom.govern import Audit, Vault
 from brandloom.i18n import _
 from brandloom.ledger import Ledger, open_ledger
 from brandloom.measure import Report
-from brandloom.measure.html import render_report
 from brandloom.settings import Settings, read_settings
 from brandloom.sources import Kind, LoadReport, load
 from brandloom.workspace import ShopConfig, Workspace, create_workspace, open_workspace
@@ -130,6 +129,7 @@ class Shop:
         """What the campaign is, did and brought; also as one HTML file that opens offline."""
         made = make_report(self, self._read(plan))
         if html is not None:
+            from brandloom.measure.html import render_report  # what it draws with takes a second to load
             Path(html).write_text(render_report(made, self.workspace.config.language), encoding="utf-8")
         return made
 

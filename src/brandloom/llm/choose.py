@@ -14,7 +14,6 @@ from brandloom.errors import ConfigError
 from brandloom.i18n import _
 from brandloom.llm.base import Completion, Message, TextModel
 from brandloom.llm.embedded import EmbeddedModel
-from brandloom.llm.endpoint import EndpointModel
 from brandloom.llm.fetch import fetch
 from brandloom.llm.weights import Progress, check_gguf, find_weights, registry
 from brandloom.settings import Settings
@@ -70,6 +69,7 @@ def open_model(settings: Settings) -> TextModel:
     """
     if settings.model_url:
         key = settings.model_key.get_secret_value() if settings.model_key else None
+        from brandloom.llm.endpoint import EndpointModel
         return EndpointModel(settings.model_url, key=key, model=settings.model_name)
     wanted = settings.model_name or _chosen(settings.cache)
     names = [wanted] if wanted else [name for name in registry() if find_weights(name, settings.cache)]

@@ -13,13 +13,15 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 from brandloom.errors import BrandloomError, ConfigError, ProviderError
 from brandloom.i18n import _
 from brandloom.llm.base import Completion, Message, Schema, TextModel
-from brandloom.llm.endpoint import EndpointModel
 from brandloom.llm.weights import check_gguf
+
+if TYPE_CHECKING:
+    from brandloom.llm.endpoint import EndpointModel
 
 _SERVER = Path(__file__).with_name("server.py")
 
@@ -101,6 +103,7 @@ class EmbeddedModel(TextModel):
         with self._lock:
             if self._endpoint is None:
                 self._child, url, key = self._launch(progress)
+                from brandloom.llm.endpoint import EndpointModel
                 self._endpoint = EndpointModel(url, key=key, model=self.name, timeout_s=self._timeout_s, retries=1)
             return self._endpoint
 

@@ -1,6 +1,7 @@
 """What happened and how sure we are: replays, experiments, intervals, and the report a person reads.
 
-`report.Report` is the whole structure that `campaigns` fills (see `brandloom.measure.report`); `render_report` draws it.
+`report.Report` is the whole structure that `campaigns` fills (see `brandloom.measure.report`); `html.render_report` draws it, and
+what it draws with takes a second to load.
 """
 
 from __future__ import annotations
@@ -16,7 +17,6 @@ from brandloom.measure.experiment import (
     power,
     simulate_response,
 )
-from brandloom.measure.html import render_report
 from brandloom.measure.intervals import (
     Estimate,
     anytime_difference,
@@ -34,6 +34,6 @@ from brandloom.measure.words import Both, Text, both, text, words
 __all__ = [
     "Arm", "Both", "Capture", "Estimate", "HitRates", "Meter", "Power", "Readout", "Report", "Stage", "Text", "Truth",
     "anytime_difference", "bootstrap", "bootstrap_ratio", "both", "capture", "fixed_difference", "from_json", "hit_rate",
-    "holdout_readout", "newcombe", "observe_outcomes", "power", "render_report", "report", "simulate_response", "text", "to_json",
+    "holdout_readout", "newcombe", "observe_outcomes", "power", "report", "simulate_response", "text", "to_json",
     "wilson", "words",
 ]

@@ -14,8 +14,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 from scipy.optimize import brentq
-from scipy.special import ndtri
-from scipy.stats import chi2
+from scipy.special import chdtrc, ndtri
 
 from brandloom.engine import Engine, read_sql, tables
 from brandloom.errors import DataError, StateError
@@ -234,7 +233,7 @@ def _split_p_value(n_sent: int, n_held: int, designed: float) -> float:
     """Chi-square with one degree of freedom for the designed split."""
     people = n_sent + n_held
     expected = people * designed
-    return float(chi2.sf((n_held - expected) ** 2 / expected + (n_held - expected) ** 2 / (people - expected), 1))
+    return float(chdtrc(1, (n_held - expected) ** 2 / expected + (n_held - expected) ** 2 / (people - expected)))
 
 
 def _verdict(anytime: Estimate, srm_p_value: float) -> Verdict:

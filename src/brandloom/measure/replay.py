@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
-from scipy.stats import hypergeom, norm
+from scipy.special import ndtri
 
 from brandloom.engine import Engine, read_sql
 from brandloom.errors import DataError, NotFittedError
@@ -216,9 +216,10 @@ def _random_choice(pool: _Pool, *, level: int = 95) -> Choice:
     """What a random choice of the same size holds: exact mean; hypergeometric for buyers, normal for the sum of revenue."""
     people, size, buyers = len(pool.chosen), int(pool.chosen.sum()), int(pool.bought.sum())
     share, tails = size / people, ((1 - level / 100) / 2, (1 + level / 100) / 2)
+    from scipy.stats import hypergeom  # loading it takes a second, which only this needs
     low, high = (float(hypergeom.ppf(tail, people, buyers, size)) / buyers for tail in tails)
     deviation = np.sqrt(size * (people - size) / people * pool.revenue.var(ddof=1 if people > 1 else 0)) / pool.revenue.sum()
-    half = float(norm.ppf(tails[1]) * deviation)
+    half = float(ndtri(tails[1]) * deviation)
     return Choice(Estimate(share, low, high, level), Estimate(share, share - half, share + half, level))
 
 

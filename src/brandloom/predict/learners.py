@@ -7,13 +7,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
-import lightgbm as lgb
 import numpy as np
-from sklearn.linear_model import LogisticRegression, Ridge
 
 from brandloom.predict.features import FEATURES, Floats
 from brandloom.predict.shapley import PatternTable, pattern_table, shapley_values
+
+if TYPE_CHECKING:
+    from lightgbm import Booster
+    from sklearn.linear_model import LogisticRegression, Ridge
 
 LOGGED_FOR_PURCHASE = ("frequency", "days_since_last", "T_days", "monetary_value", "recency_days", "orders_90d",
                        "purchase_days_per_month", "n_products", "active_months", "overdue_ratio", "visits_7d", "carts_30d")
@@ -71,11 +74,13 @@ class Trees:
 
 def fit_logistic(x: Floats, y: Floats, weight: Floats) -> Linear:
     """Log-odds of `y` (0/1, both present) from a dozen logarithms."""
+    from sklearn.linear_model import LogisticRegression  # loading it takes a second, which only learning needs
     return _fit_linear(LogisticRegression(C=1.0, solver="newton-cholesky"), LOGGED_FOR_PURCHASE, x, y, weight)
 
 
 def fit_log_money(x: Floats, spend: Floats, weight: Floats) -> Linear:
     """Log of the mean spend of people who buy (`spend` > 0): least squares on logs, then a level that restores the total."""
+    from sklearn.linear_model import Ridge
     fitted = _fit_linear(Ridge(alpha=10.0), LOGGED_FOR_SPEND, x, np.log(spend), weight)
     level = np.log(np.sum(weight * spend) / np.sum(weight * np.exp(fitted.raw(x))))
     return Linear(fitted.logged, fitted.center, fitted.scale, fitted.coefficients, fitted.intercept + float(level))
@@ -83,6 +88,7 @@ def fit_log_money(x: Floats, spend: Floats, weight: Floats) -> Linear:
 
 def fit_trees(x: Floats, y: Floats, weight: Floats, *, objective: str, seed: int, trees: int = N_TREES) -> Trees:
     """LightGBM on one thread, with settings chosen on cutoffs before those that any benchmark judges. `objective`: binary or gamma."""
+    import lightgbm as lgb
     data = lgb.Dataset(x, y, weight=weight, feature_name=list(FEATURES), params={"verbosity": -1})
     leaf = max(1, min(TREE_PARAMS["min_data_in_leaf"], len(y) // 20))
     params = {**TREE_PARAMS, "objective": objective, "seed": seed, "num_threads": 1, "min_data_in_leaf": leaf}
@@ -104,7 +110,8 @@ def _logs(x: Floats, names: tuple[str, ...]) -> Floats:
 
 
 @lru_cache(maxsize=64)
-def _booster(text: str) -> lgb.Booster:
+def _booster(text: str) -> Booster:
+    import lightgbm as lgb
     return lgb.Booster(model_str=text)
 
 

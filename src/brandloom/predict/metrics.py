@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import rankdata
 
 from brandloom.predict.features import Floats
 from brandloom.predict.scorers import Scores
@@ -51,6 +50,7 @@ def auc(y: Floats, score: Floats) -> float:
     n1, n0 = float(np.sum(y)), float(np.sum(1 - y))
     if not n1 or not n0:
         return float("nan")
+    from scipy.stats import rankdata  # loading it takes a second, which only judging needs
     return float((np.sum(rankdata(score)[y > 0]) - n1 * (n1 + 1) / 2) / (n1 * n0))
 
 
@@ -85,6 +85,7 @@ def captured(value: Floats, score: Floats, share: float = 0.1) -> float:
 
 def spearman(a: Floats, b: Floats) -> float:
     """Rank correlation; NaN when one side is constant."""
+    from scipy.stats import rankdata
     x, y = rankdata(a), rankdata(b)
     if np.ptp(x) == 0 or np.ptp(y) == 0:
         return float("nan")
