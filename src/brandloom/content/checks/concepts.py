@@ -91,6 +91,10 @@ class Lexicon:
                 found += _disguised(reading.text, reading.bare, low, _matches(name, pattern, reading.bare.text[low:high]))
         return found
 
+    def has_patterns(self, name: str) -> bool:
+        """Whether a concept is looked for by patterns, besides words."""
+        return name in self._patterns
+
     def _walk(self, text: str) -> Iterator[Token]:
         text = text.translate(_SPACES)
         size, words = len(text), self._words

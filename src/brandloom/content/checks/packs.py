@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import date
 from functools import cache
 from importlib.resources import files
+from operator import itemgetter
 from typing import Any, cast
 
 import yaml
@@ -15,7 +16,7 @@ import yaml
 from brandloom.content.checks.adlaw import listed_rules, listed_words
 from brandloom.content.checks.concepts import Lexicon
 from brandloom.content.checks.finding import Severity
-from brandloom.content.checks.rules import Condition, Rule, parse_condition, parse_match
+from brandloom.content.checks.rules import Condition, Line, Rule, parse_condition, parse_match
 from brandloom.errors import DataError
 from brandloom.i18n import _
 
@@ -39,9 +40,10 @@ class Pack:
     everywhere: frozenset[str]
     """Concepts that count wherever in a text they stand."""
 
-    def rules_for(self, sectors: tuple[str, ...]) -> tuple[Rule, ...]:
-        """The rules that apply to at least one of the sectors, the gravest first."""
-        return _applying(self, sectors)
+    def candidates(self, sectors: tuple[str, ...], words: Iterable[str]) -> list[tuple[int, Rule, Line]]:
+        """The lines that a text may match that holds words of these concepts, the gravest first."""
+        by_word, always = _index(self, sectors)
+        return sorted([*always, *(item for name in words for item in by_word.get(name, ()))], key=itemgetter(0))
 
 
 def sector_of(name: str | None) -> str:
@@ -105,9 +107,16 @@ def open_pack(jurisdiction: str) -> Pack:
 
 
 @cache
-def _applying(pack: Pack, sectors: tuple[str, ...]) -> tuple[Rule, ...]:
-    chosen = (rule for rule in pack.rules if any(rule.applies_to(sector) for sector in sectors))
-    return tuple(sorted(chosen, key=lambda rule: ("ban", "evidence", "caution").index(rule.severity)))
+def _index(pack: Pack, sectors: tuple[str, ...]) -> tuple[dict[str, list[tuple[int, Rule, Line]]], list[tuple[int, Rule, Line]]]:
+    """Lines of the rules that apply, by the concept asked for first where that has words only; the others are always tried."""
+    rules = sorted((rule for rule in pack.rules if any(rule.applies_to(sector) for sector in sectors)),
+                   key=lambda rule: ("ban", "evidence", "caution").index(rule.severity))
+    by_word: dict[str, list[tuple[int, Rule, Line]]] = {}
+    always: list[tuple[int, Rule, Line]] = []
+    for place, (rule, line) in enumerate((one, line) for one in rules for line in one.match):
+        first = line.names[0]
+        (always if pack.lexicon.has_patterns(first) else by_word.setdefault(first, [])).append((place, rule, line))
+    return by_word, always
 
 
 def _rule(row: Mapping[str, Any], laws: Mapping[str, Mapping[str, str]], patterns: Mapping[str, object]) -> Rule:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass
 from functools import cache, cached_property
@@ -113,11 +113,13 @@ class Scene:
         twin._elsewhere, twin._live = elsewhere, {}
         return twin
 
-    def spans(self, rule: Rule) -> Iterator[tuple[int, int]]:
-        """Places where a rule matches and nothing excuses it."""
-        for line in rule.match:
-            if not all(map(self.tokens, line.names)):
-                continue
+    def words(self) -> Iterable[str]:
+        """Concepts of which a word stands in the text."""
+        return self._words.keys()
+
+    def spans(self, rule: Rule, line: Line) -> Iterator[tuple[int, int]]:
+        """Places where a line of a rule matches and nothing excuses it."""
+        if all(map(self.tokens, line.names)):
             for token in self.tokens(line.steps[0].name):
                 for end in self._ends(token.end, line.steps[1:]):
                     if self._stands(token.start, end, rule):
