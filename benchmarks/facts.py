@@ -227,7 +227,8 @@ def main() -> None:
               "machine": {"cores": os.cpu_count(), "load_average": round(os.getloadavg()[0], 1), "platform": platform.platform(),
                           "python": platform.python_version()},
               "judging": judge(cases(options.shared, "judging")), "development": judge(cases(options.shared, "development")),
-              "hand": judge(hand_cases("hand")), "late": judge(hand_cases("late")), "references": references(options.shared), "speed": speed(options.shared)}
+              "hand": judge(hand_cases("hand")),
+              "late": judge(hand_cases("late")), "references": references(options.shared), "speed": speed(options.shared)}
     (ROOT / "benchmarks" / "results" / "facts.json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     print(json.dumps({name: result[name] for name in ("judging", "hand", "late", "references", "speed")}, indent=1, ensure_ascii=False))
 

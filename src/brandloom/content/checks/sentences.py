@@ -100,7 +100,8 @@ def _names(text: str, known: Ground, hidden: list[tuple[int, int]]) -> Iterator[
             continue
         for match in _NAME.finditer(sentence.group()):
             start = sentence.start() + match.start()
-            if not _inside(start, hidden) and not says_words(match.group(), known) and not set(match.group().split()) <= _plain("capital"):
+            whole = any(low <= start and start + len(match.group()) <= high for low, high in hidden)
+            if not whole and not says_words(match.group(), known) and not set(match.group().split()) <= _plain("capital"):
                 yield Phrase("brand", start, start + len(match.group()))
 
 
