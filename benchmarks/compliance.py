@@ -160,7 +160,7 @@ def main() -> None:
         "commit": commit, "at": datetime.now(UTC).isoformat(timespec="seconds"), "data": "our sentences in benchmarks/data",
         "machine": {"cores": os.cpu_count(), "load_average": load, "platform": platform.platform(), "python": platform.python_version()},
         "halves": found, "labelled": labelled(options.shared) if options.shared.exists() else None,
-        "speed": speed(texts, options.workers), "speed_no_sentence_twice": speed(unlike(texts), options.workers)}
+        "speed": speed(texts, options.workers), "speed_no_sentence_twice": speed(unlike(texts[:max(1, len(texts) // 10)]), options.workers)}
     print(report["labelled"], report["speed"], report["speed_no_sentence_twice"])
     options.out.parent.mkdir(parents=True, exist_ok=True)
     options.out.write_text(json.dumps(report, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -62,6 +62,7 @@ class Lexicon:
                 sound = plain.translate(_sounds())
                 self._sounds[sound[:2]].append(_Entry(plain, both, sound[2:], False))
         self._needs = {name: frozenset(characters) for name, characters in (needs or {}).items()}
+        self._worded = set(words)
         self._single = {word for word in self._words if len(word) == 1}
         self._patterns = {name: [re.compile(body, re.IGNORECASE) for body in bodies] for name, bodies in patterns.items()}
 
@@ -94,6 +95,10 @@ class Lexicon:
     def has_patterns(self, name: str) -> bool:
         """Whether a concept is looked for by patterns, besides words."""
         return name in self._patterns
+
+    def needed(self, name: str) -> frozenset[str] | None:
+        """Characters of which a text must hold one for the patterns of a concept; None when they, or its words, may always match."""
+        return None if name in self._worded else self._needs.get(name)
 
     def _walk(self, text: str) -> Iterator[Token]:
         text = text.translate(_SPACES)

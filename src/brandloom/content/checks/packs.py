@@ -23,6 +23,9 @@ from brandloom.i18n import _
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 JURISDICTIONS = ("cn", "eu", "uk", "us")
 
+_Tried = tuple[int, Rule, Line]
+"""A line of a rule and its place in the order of trying."""
+
 
 @dataclass(frozen=True, eq=False)
 class Pack:
@@ -40,10 +43,11 @@ class Pack:
     everywhere: frozenset[str]
     """Concepts that count wherever in a text they stand."""
 
-    def candidates(self, sectors: tuple[str, ...], words: Iterable[str]) -> list[tuple[int, Rule, Line]]:
-        """The lines that a text may match that holds words of these concepts, the gravest first."""
+    def candidates(self, sectors: tuple[str, ...], words: Iterable[str], characters: frozenset[str]) -> list[_Tried]:
+        """The lines that a text of these concepts and characters may match, the gravest first."""
         by_word, always = _index(self, sectors)
-        return sorted([*always, *(item for name in words for item in by_word.get(name, ()))], key=itemgetter(0))
+        open_lines = [item for needed, item in always if needed is None or not needed.isdisjoint(characters)]
+        return sorted([*open_lines, *(item for name in words for item in by_word.get(name, ()))], key=itemgetter(0))
 
 
 def sector_of(name: str | None) -> str:
@@ -107,15 +111,18 @@ def open_pack(jurisdiction: str) -> Pack:
 
 
 @cache
-def _index(pack: Pack, sectors: tuple[str, ...]) -> tuple[dict[str, list[tuple[int, Rule, Line]]], list[tuple[int, Rule, Line]]]:
-    """Lines of the rules that apply, by the concept asked for first where that has words only; the others are always tried."""
+def _index(pack: Pack, sectors: tuple[str, ...]) -> tuple[dict[str, list[_Tried]], list[tuple[frozenset[str] | None, _Tried]]]:
+    """Lines of the rules that apply, by the concept asked for first where that has words only; the others with what their patterns need."""
     rules = sorted((rule for rule in pack.rules if any(rule.applies_to(sector) for sector in sectors)),
                    key=lambda rule: ("ban", "evidence", "caution").index(rule.severity))
-    by_word: dict[str, list[tuple[int, Rule, Line]]] = {}
-    always: list[tuple[int, Rule, Line]] = []
+    by_word: dict[str, list[_Tried]] = {}
+    always: list[tuple[frozenset[str] | None, _Tried]] = []
     for place, (rule, line) in enumerate((one, line) for one in rules for line in one.match):
         first = line.names[0]
-        (always if pack.lexicon.has_patterns(first) else by_word.setdefault(first, [])).append((place, rule, line))
+        if pack.lexicon.has_patterns(first):
+            always.append((pack.lexicon.needed(first), (place, rule, line)))
+        else:
+            by_word.setdefault(first, []).append((place, rule, line))
     return by_word, always
 
 

@@ -150,7 +150,7 @@ def _piece_hits(piece: str, pack: Pack, sectors: tuple[str, ...], strings: tuple
     reading, alone = _scene(piece, pack)
     scene = alone.among(known)
     hits: dict[tuple[int, int, str], _Found] = {}
-    for _place, rule, line in pack.candidates(sectors, scene.words()):
+    for _place, rule, line in pack.candidates(sectors, scene.words(), reading.characters):
         for start, end in scene.spans(rule, line):
             hits.setdefault((start, end, rule.group), _Found(start, end, rule, rule.severity))
     if not hits:
