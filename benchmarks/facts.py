@@ -40,7 +40,7 @@ _MATERIALS = {"en": ("cotton", "beech wood", "stainless steel", "porcelain", "wo
                      "brass"),
               "zh": ("纯棉", "榉木", "不锈钢", "陶瓷", "羊毛", "毛毡", "塑料", "硅胶", "真皮", "玻璃", "竹子", "黄铜")}
 _COLOURS = {"en": ("red", "navy", "grey", "yellow", "cream"), "zh": ("红色", "藏青色", "灰色", "黄色", "米白色")}
-_WORDS = {
+_WORDS: dict[str, dict[str, tuple[str, ...]]] = {
     "award": {"en": ("Toy Oscar", "Golden Teddy Award", "Red Dot Award", "Parents' Choice prize", "Spielgut label"), "zh": ("红点奖", "金熊奖",
                                                                                                                             "年度设计大奖",
                                                                                                                             "优秀玩具奖",

@@ -137,12 +137,15 @@ def test_a_record_read_once_serves_many_texts() -> None:
 
 
 def hand_written() -> list[Any]:
-    records = json.loads((CASES / "hand.json").read_text("utf-8"))
-    with (CASES / "hand.tsv").open(encoding="utf-8", newline="") as file:
-        return [pytest.param(row["sentence"], records[row["record"]], row["verdict"], id=f"{row['lang']}-{row['verdict']}-{number}")
-                for number, row in enumerate(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))]
+    cases = []
+    for name in ("hand", "learned", "late"):
+        records = json.loads((CASES / f"{name}.json").read_text("utf-8"))
+        with (CASES / f"{name}.tsv").open(encoding="utf-8", newline="") as file:
+            cases += [pytest.param(row["sentence"], records[row["record"]], row["verdict"], id=f"{name}-{row['lang']}-{row['verdict']}-{number}")
+                      for number, row in enumerate(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))]
+    return cases
 
 
 @pytest.mark.parametrize(("sentence", "record", "verdict"), hand_written())
-def test_sentences_written_before_the_gate_was(sentence: str, record: dict[str, Any], verdict: str) -> None:
+def test_sentences_written_by_hand_are_judged_rightly(sentence: str, record: dict[str, Any], verdict: str) -> None:
     assert bool(check_against(sentence, record)) is (verdict == "false")

@@ -177,8 +177,20 @@ def _text(value: object) -> str:
     return str(value)
 
 
+@lru_cache(maxsize=20_000)
+def _mentions(text: str) -> tuple[Mention, ...]:
+    """Names and values of fields come back with every record of a shop."""
+    return tuple(mentions(text))
+
+
+@lru_cache(maxsize=20_000)
+def _figures(text: str) -> tuple[Figure, ...]:
+    return tuple(read_figures(text))
+
+
+@lru_cache(maxsize=20_000)
 def _spaced(key: str) -> str:
-    key = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", fold(key)[:200])
+    key = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", fold(key[:200]))
     return " ".join(re.sub(r"[_\-./()\[\]（）:：]+", " ", key).split())
 
 
@@ -190,7 +202,7 @@ def _read_words(out: Ground, key: str, text: str) -> None:
 def _read_concepts(out: Ground, key: str, text: str, value: object) -> None:
     bare = text.strip().lower()
     absent = bare in _NO
-    for mention in mentions(key):
+    for mention in _mentions(key):
         if any(concept.kind == "discount" for concept in mention.concepts) and roles_of_key(key) & {"price", "was"}:
             continue
         fee = roles_of_key(key) & {"fee"} or mention.entry.startswith(("运费", "邮费"))
@@ -200,7 +212,7 @@ def _read_concepts(out: Ground, key: str, text: str, value: object) -> None:
             _affirm(out, mention, negated(key, mention.start, mention.end))
     if absent or bare in _YES:
         return
-    for mention in mentions(text):
+    for mention in _mentions(text):
         _affirm(out, mention, negated(text, mention.start, mention.end))
     if "delivery" in roles_of_key(key) and re.search(r"\bfree\b|包邮|免", text, re.IGNORECASE):
         out.affirmed.add("free shipping")
@@ -232,7 +244,7 @@ def _read_figures(path: tuple[str, ...], text: str, value: object, currency: str
     key = _spaced(path[-1]) if path else ""
     said = f"{path[-1] if path else ''}: {text}"[:80].strip(": ")
     out = []
-    for item in read_figures(text):
+    for item in _figures(text):
         for one in _typed(item, key, currency):
             own = roles_of_key(key, one.kind) or (roles_of_key(_spaced(path[-2]), one.kind) if len(path) > 1 else frozenset())
             out.append(Stated(one, own or role_at(text, item.start, item.end, one.kind), said))
