@@ -93,8 +93,10 @@ class Scene:
         """Where a concept stands, in order of place; patterns are tried on the first question."""
         found = self._tokens.get(name)
         if found is None:
-            both = [*self._words.get(name, ()), *self._lexicon.find_pattern(name, self._reading)]
-            self._tokens[name] = found = sorted(both, key=lambda token: (token.start, token.end))
+            found = self._words.get(name, [])
+            if self._lexicon.has_patterns(name):
+                found = [*found, *self._lexicon.find_pattern(name, self._reading)]
+            self._tokens[name] = found = sorted(found, key=_by_place) if len(found) > 1 else found
         return found
 
     @cached_property
@@ -194,6 +196,10 @@ class Scene:
     @staticmethod
     def _apart(marks: list[int], low: int, high: int) -> bool:
         return low < high and bisect_left(marks, low) != bisect_right(marks, high - 1)
+
+
+def _by_place(token: Token) -> tuple[int, int]:
+    return token.start, token.end
 
 
 def parse_match(line: str, slow: Collection[str] = ()) -> Line:
