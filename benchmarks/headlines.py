@@ -1,6 +1,6 @@
 """Which headline wins, and how fast a campaign finds out: the response scorer and the bandit beside what people use today.
 
-    python -m benchmarks.headlines --data packages_half_a.parquet --cache FOLDER [--save FOLDER]
+    python -m benchmarks.headlines [--data packages_half_a.parquet] [--cache FOLDER] [--save FOLDER]
 
 Data: Upworthy Research Archive, exploratory set, half a (CC BY 4.0). Pairs are of one test and one picture with |z| > 1.96; every score is
 out of fold, folds are dealt over groups of tests that share a headline. `development` and `judging` are halves of these groups: settings of
@@ -41,6 +41,7 @@ from brandloom.content.response.process import within
 from brandloom.decide.bandit import Belief, believe, deal
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
+DATA = Path(__file__).resolve().parents[2] / "shared" / "data" / "upworthy_headlines" / "packages_half_a.parquet"
 SEED, FOLDS, DRAWS, REPEATS, WAVES, MOST_ARMS = 0, 5, 1000, 20, 50, 6
 HORIZONS = (500, 2000, 5000)
 EXPLORATIONS, WIDENINGS = (0.8, 1.2, 1.6), (1.3, 1.6, 2.0)
@@ -318,8 +319,8 @@ def judge_bandits(world: World, blended: World) -> dict[str, Any]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--cache", type=Path, required=True, help="folder for the encoder and its vectors")
+    parser.add_argument("--data", type=Path, default=DATA)
+    parser.add_argument("--cache", type=Path, default=Path.home() / ".cache" / "brandloom", help="folder for the encoder and its vectors")
     parser.add_argument("--save", type=Path, help="keep the scorer fitted on all tests in this folder")
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results" / "headlines.json")
     options = parser.parse_args()
