@@ -237,8 +237,9 @@ def facts(result: dict[str, Any]) -> list[str]:
             for name in ("hand", "late") for verdict in ("false", "true")]
     said, speed = result["references"], result["speed"]
     return [source(result),
-            "Share of sentences stopped, with Wilson intervals: false claims of ten kinds and true sentences about real products. Sentence families "
-            "and products of the judging half were held out until the gate stood and seen after its first run: it has met them since.", table(["stopped", *(f"{half}, {language}" for half in halves for language in ("en", "zh"))], rows),
+            "Share of sentences stopped, with Wilson intervals: false claims of ten kinds and true sentences about real products. Sentence "
+            "families and products of the judging half were held out until the gate stood and seen after its first run: it has met them since.",
+            table(["stopped", *(f"{half}, {language}" for half in halves for language in ("en", "zh"))], rows),
             "Sentences written by hand, `hand` before the gate and `late` near its end; both have since been used to mend it. At their first run "
             "the gate stopped fewer of the false ones and more of the true ones: see `facts_cases/README.md`.",
             table(["stopped", "en", "zh"], hand),
