@@ -238,15 +238,16 @@ def facts(result: dict[str, Any]) -> list[str]:
     said, speed = result["references"], result["speed"]
     return [source(result),
             "Share of sentences stopped, with Wilson intervals: false claims of ten kinds and true sentences about real products. Sentence "
-            "families and products of the judging half were held out until the gate stood and seen after its first run: it has met them since.",
+            "families and products of the judging half were held out until the gate stood and seen after its first run: it has met "
+            "them since.",
             table(["stopped", *(f"{half}, {language}" for half in halves for language in ("en", "zh"))], rows),
             "Sentences written by hand, `hand` before the gate and `late` near its end; both have since been used to mend it. At their first run "
             "the gate stopped fewer of the false ones and more of the true ones: see `facts_cases/README.md`.",
             table(["stopped", "en", "zh"], hand),
             f"Human-written references of advertisegen that the gate would stop, for saying more than their attributes: {_gate(said['stopped'])}; "
             f"most often for {', '.join(said['reasons'])}.",
-            f"Speed: {speed['sentences_per_s']} sentences with their records per second on one core; {speed['record_of_200_fields_ms']} ms for a record "
-            "of 200 worded fields read anew."]
+            f"Speed: {speed['sentences_per_s']} sentences with their records per second on one core; {speed['record_of_200_fields_ms']} ms for a "
+            "record of 200 worded fields read anew."]
 
 
 def _gate(one: dict[str, Any]) -> str:
