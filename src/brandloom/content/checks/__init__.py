@@ -102,4 +102,9 @@ def _check_law(text: str, place: str, language: str, names: Sequence[str], packs
     """The rules of every shop, and those of the sectors that packs name; slots keep their width so that places hold."""
     kinds = ("general", *(name for name in packs if name in sectors()))
     bare = SLOT.sub(lambda match: " " * len(match.group()), text)
-    return check_law(bare, place, names=names, sectors=kinds)
+    if language == "zh":
+        return check_law(bare, place, names=names, sectors=kinds)
+    # What needs proof is judged by the facts already; the law adds what no fact can excuse.
+    banned = [item for where in JURISDICTIONS[1:] for item in check_law(bare, place, names=names, sectors=kinds, jurisdiction=where)
+              if item.severity == "ban"]
+    return list({item.span: item for item in reversed(banned)}.values())
