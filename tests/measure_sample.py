@@ -91,7 +91,7 @@ def _content(copy: str) -> r.Content:
              r.VariantCard("asleep/candles/email/en", "Asleep", "Candles", "email", "en", "template", "Our candles are back",
                            "Hello {{ first_name }}, have a look.", "Open the shop", 31, (), (wrong, wrong)))
     return r.Content("Qwen2.5-Coder-1.5B-Instruct", cards, 1, 1, 1, 6, 48.0, 5200, 740,
-                     ("Written with the help of AI", "本文由人工智能辅助生成"), ("Every figure is in a fact", "No absolute terms"))
+                     ("Written with the help of AI", "本文由人工智能辅助生成"), ("Every figure is in a fact", "No absolute terms"), ((1, 0.42), (2, 0.7), (3, 0.81), (4, 0.86)))
 
 
 def _message(language: str, copy: str) -> r.SampleMessage:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from dataclasses import replace
 from datetime import datetime
 
@@ -15,7 +14,7 @@ from hypothesis import strategies as st
 
 from brandloom import i18n
 from brandloom.decide import Audience, DecisionSummary, Economics, Products, Variant, decide, incremental_value
-from brandloom.decide.variants import assign, keep_variants
+from brandloom.decide.variants import Reader, choose_variants, fit
 from brandloom.engine import DuckEngine, Engine, ensure_tables
 from brandloom.errors import ConfigError, NotFittedError
 
@@ -187,11 +186,18 @@ def test_rare_combinations_join_the_persons_next_best_group_or_the_general_text(
     assert (rows[-1]["variant"], rows[-1]["product_group"]) == ("regulars/general/email/en", "general")
 
 
-def test_personas_join_when_even_the_general_texts_are_too_many() -> None:
-    wanted = Counter({Variant("a", "x", "email", "en"): 5, Variant("b", "x", "email", "en"): 3, Variant("c", "y", "email", "zh"): 1})
-    kept = keep_variants(wanted, 2)
-    assert kept == {Variant("a", "general", "email", "en"), Variant("c", "general", "email", "zh")}
-    assert assign(Variant("b", "x", "email", "en"), ["x"], kept, wanted) == Variant("a", "general", "email", "en")
+def test_the_texts_that_keep_most_value_are_written() -> None:
+    rich, many = Reader("a", ("x", "y"), "email", "en"), Reader("b", ("y", "x"), "email", "en")
+    lone = Reader("c", ("z",), "email", "zh")
+    selection = choose_variants({rich: 90.0, many: 9.0, lone: 1.0}, 3)
+    assert selection.kept == (Variant("a", "x", "email", "en"), Variant("b", "y", "email", "en"), Variant("c", "z", "email", "zh"))
+    tight = choose_variants({rich: 90.0, many: 9.0, lone: 1.0}, 2)
+    assert set(tight.kept) == {Variant("a", "general", "email", "en"), Variant("c", "general", "email", "zh")}
+    assert tight.best_for(many) == Variant("a", "general", "email", "en")
+    four = {rich: 90.0, many: 9.0, lone: 1.0, rich._replace(groups=("q", "w")): 5.0, many._replace(groups=("v",)): 2.0}
+    assert choose_variants(four, 3).kept[2:] == (Variant("a", "x", "email", "en"),)  # the text on what the most valuable are shown
+    counts, shares = zip(*choose_variants(four, 3).shares, strict=True)
+    assert counts[0] == 2 and list(shares) == sorted(shares) and 0 < shares[0] < shares[-1] <= 1.0 + 1e-9
 
 
 def test_expected_buyers_have_an_interval_around_them() -> None:
@@ -288,12 +294,18 @@ def test_no_limit_is_ever_broken_and_order_changes_nothing(people: list[dict[str
     assert run(shuffled, **options) == (summary, rows)
 
 
-@given(st.dictionaries(st.builds(Variant, st.sampled_from("abcd"), st.sampled_from(["x", "y", "z", "general"]), st.just("email"),
-                                 st.sampled_from(["en", "zh"])), st.integers(1, 100), min_size=1), st.integers(2, 10))
-def test_variants_stay_within_the_limit_and_serve_everyone(sizes: dict[Variant, int], most: int) -> None:
-    kept = keep_variants(Counter(sizes), most)
-    assert len(kept) <= most
-    for variant in sizes:
-        assert assign(variant, [variant.group], kept, Counter(sizes))[2:] == variant[2:]
-    if len(sizes) <= most:
-        assert kept == set(sizes)
+READERS = st.builds(Reader, st.sampled_from("abcd"), st.lists(st.sampled_from(["x", "y", "z", "general"]), min_size=1, max_size=4, unique=True)
+                    .map(tuple), st.just("email"), st.sampled_from(["en", "zh"]))
+
+
+@given(st.dictionaries(READERS, st.floats(0, 100), min_size=1), st.integers(2, 10))
+def test_texts_stay_within_the_limit_and_serve_everyone(readers: dict[Reader, float], most: int) -> None:
+    selection = choose_variants(readers, most)
+    assert 1 <= len(selection.kept) <= most and len(set(selection.kept)) == len(selection.kept)
+    for reader in readers:
+        best = selection.best_for(reader)
+        assert fit(reader, best) == max(fit(reader, variant) for variant in selection.kept) > 0
+    if len({(reader.persona, reader.groups[0], reader[2:]) for reader in readers}) <= most:
+        assert all(fit(reader, selection.best_for(reader)) == 1 for reader in readers)
+    counts = [count for count, _share in selection.shares]
+    assert counts == list(range(counts[0], counts[0] + len(counts))) and selection.shares[-1][1] <= 1 + 1e-6

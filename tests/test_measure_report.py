@@ -119,7 +119,7 @@ def test_page_is_well_formed_with_headings_in_order_and_unique_names(drawn: str)
     assert {str(target)[1:] for target in targets} <= set(ids)
     assert all(attrs.get("aria-label") for tag, attrs in page.tags if tag == "svg")
     assert all(attrs.get("title") for tag, attrs in page.tags if tag == "iframe")
-    assert sum(tag == "svg" for tag, _ in page.tags) == 18
+    assert sum(tag == "svg" for tag, _ in page.tags) == 20
 
 
 def test_page_asks_nobody_for_anything(drawn: str) -> None:

@@ -207,7 +207,8 @@ def _content(engine: Engine, plan: Plan, shop: str) -> r.Content:
     return r.Content(plan.model, cards, origin["model"], origin["repaired"], origin["template"],
                      calls=sum(1 if one.source == "model" else 2 for one in plan.variants if one.model), seconds=plan.content_seconds,
                      prompt_tokens=sum(one.prompt_tokens for one in plan.variants),
-                     completion_tokens=sum(one.completion_tokens for one in plan.variants), ai_label=labels, checks=CHECKS)
+                     completion_tokens=sum(one.completion_tokens for one in plan.variants), ai_label=labels, checks=CHECKS,
+                     text_shares=tuple((int(texts), float(share)) for texts, share in plan.decision.get("text_shares", ())))
 
 
 def _card(variant: Variant, persona: str, group: str, people: int) -> r.VariantCard:

@@ -25,12 +25,12 @@ from brandloom.decide.policy import (
     permission,
     within_limits,
 )
-from brandloom.decide.variants import Variant, assign, keep_variants
+from brandloom.decide.variants import Reader, Variant, choose_variants
 from brandloom.engine import Engine, read_sql, tables
 from brandloom.errors import ConfigError, NotFittedError
 from brandloom.i18n import _
 
-POLICY = "incremental-value 1"  # name and version; raise the version when a choice could come out differently
+POLICY = "incremental-value 2"  # name and version; raise the version when a choice could come out differently
 MAX_VARIANTS = 16
 REASONS = {  # for people; those of eligibility come from `govern` and `deliver`
     "worth_it": _("Written to: the expected gain is above the cost."),
@@ -81,7 +81,8 @@ class DecisionSummary:
     actions: Mapping[str, int]
     reasons: Mapping[str, int]
     variants: Mapping[str, int]  # messages per variant key, largest first; each has to be written
-    remapped: int  # people whose own combination was too rare to be written for
+    remapped: int  # people whose text is not that of their persona and first product's group
+    text_shares: Sequence[Sequence[float]]  # pairs of number of texts and share kept of the value of one-to-one writing, see `variants`
     holdout_share: float  # of the target group, as drawn
     expected_value: float  # incremental margin of the messages sent, before cost
     cost: float
@@ -124,7 +125,7 @@ def decide(engine: Engine, *, plan: str, audience: Audience, discount: float, ec
         eligibility: customer, channel, eligible, reason; whoever is not listed counts as without consent.
         now: when this is decided, naive UTC.
         holdout_share: 0 up to, not including, 1.
-        max_variants: most distinct texts; rarer combinations join larger ones.
+        max_variants: most distinct texts; those that keep most of the expected value are chosen, see `choose_variants`.
     Raises:
         NotFittedError: `brandloom learn` has not run.
         ConfigError: a share, language, channel or limit that cannot be used.
@@ -137,9 +138,9 @@ def decide(engine: Engine, *, plan: str, audience: Audience, discount: float, ec
     choice.held = choice.targeted & (holdout_draw(plan, seed, choice.customers.tolist()) < holdout_share)
     choice.reason[choice.held] = HOLDOUT
     choice.language = _languages(people, languages, default_language)
-    remapped = _write_for(choice, max_variants)
+    remapped, shares = _write_for(choice, max_variants)
     _store(engine, plan, _rows(choice, plan, holdout_share, now))
-    return _summary(choice, plan, remapped)
+    return _summary(choice, plan, remapped, shares)
 
 
 def _check(engine: Engine, channels: Sequence[str], languages: Sequence[str], default_language: str, economics: Economics,
@@ -220,22 +221,31 @@ def _languages(people: pa.Table, languages: Sequence[str], default: str) -> Stri
     return np.array([by_head.get(code, default) for code in people["language"].to_pylist()], dtype=object)
 
 
-def _write_for(choice: _Choice, max_variants: int) -> int:
-    """Give every chosen person a variant that will be written, and put products of its group first; returns how many moved."""
-    targets = np.flatnonzero(choice.targeted)
-    shown = [(choice.people[f"product_{place}"].to_pylist(), choice.people[f"group_{place}"].to_pylist()) for place in _SHOWN]
-    persona = [p or "everyone" for p in choice.people["persona"].to_pylist()]
-    own = {i: Variant(persona[i], shown[0][1][i], choice.channel[i], choice.language[i]) for i in targets.tolist()}
-    sizes = Counter(own.values())
-    kept = keep_variants(sizes, max_variants)
+def _write_for(choice: _Choice, max_variants: int) -> tuple[int, Sequence[tuple[int, float]]]:
+    """Give every chosen person the text that fits best of those to be written, and put products of its group first.
+
+    Returns:
+        How many get another text than their own, and what more or fewer texts would keep of the value.
+    """
+    targets = np.flatnonzero(choice.targeted).tolist()
+    products = [choice.people[f"product_{place}"].to_pylist() for place in _SHOWN]
+    groups = [choice.people[f"group_{place}"].to_pylist() for place in _SHOWN]
+    persona = choice.people["persona"].to_pylist()
+    readers = {i: Reader(persona[i] or "everyone", tuple(column[i] for column in groups if column[i] is not None),
+                         choice.channel[i], choice.language[i]) for i in targets}
+    worth: dict[Reader, float] = {}
+    for i, reader in readers.items():
+        worth[reader] = worth.get(reader, 0.0) + float(choice.value[i])
+    selection = choose_variants(worth, max_variants)
+    best = {reader: selection.best_for(reader) for reader in worth}
     choice.variants = [None] * len(choice.customers)
     choice.products = [[] for _ in choice.customers]
-    for i, variant in own.items():
-        pairs = [(products[i], groups[i]) for products, groups in shown if products[i] is not None]
-        final = variant if variant in kept else assign(variant, [group for _, group in pairs], kept, sizes)
-        choice.variants[i] = final
-        choice.products[i] = [p for p, g in sorted(pairs, key=lambda pair: pair[1] != final.group)]
-    return sum(choice.variants[i] != variant for i, variant in own.items())
+    for i, reader in readers.items():
+        choice.variants[i] = best[reader]
+        pairs = [(column[i], group[i]) for column, group in zip(products, groups, strict=True) if column[i] is not None]
+        choice.products[i] = [product for product, _group in sorted(pairs, key=lambda pair: pair[1] != best[reader].group)]
+    moved = sum(best[reader][:2] != (reader.persona, reader.groups[0]) for reader in readers.values())
+    return moved, selection.shares
 
 
 def _rows(choice: _Choice, plan: str, holdout_share: float, now: datetime) -> pa.Table:
@@ -276,7 +286,7 @@ def _store(engine: Engine, plan: str, rows: pa.Table) -> None:
         engine.add("decisions", rows)
 
 
-def _summary(choice: _Choice, plan: str, remapped: int) -> DecisionSummary:
+def _summary(choice: _Choice, plan: str, remapped: int, shares: Sequence[tuple[int, float]]) -> DecisionSummary:
     sent = choice.targeted & ~choice.held
     written = Counter(v.key for v, is_sent in zip(choice.variants, sent.tolist(), strict=True) if v and is_sent)
     p, low, high = (_floats(choice.people, name)[sent] for name in ("p_purchase", "p_low", "p_high"))
@@ -285,6 +295,7 @@ def _summary(choice: _Choice, plan: str, remapped: int) -> DecisionSummary:
         plan=plan, policy=POLICY, customers=len(choice.customers), actions=actions,
         reasons=dict(sorted(Counter(choice.reason.tolist()).items())),
         variants=dict(sorted(written.items(), key=lambda item: (-item[1], item[0]))), remapped=remapped,
+        text_shares=[[texts, share] for texts, share in shares],
         holdout_share=actions[HOLDOUT] / max(int(choice.targeted.sum()), 1), expected_value=float(choice.value[sent].sum()),
         cost=float(choice.cost[sent].sum()), expected_buyers=float(p.sum()),
         buyers_low=max(0.0, float(low.sum() - _Z80 * np.sqrt((low * (1 - low)).sum()))),

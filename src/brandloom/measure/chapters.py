@@ -215,7 +215,19 @@ def _content(reader: Reader, facts: Content) -> Html:
     label = el("p", reader.say(_("AI label: ")), el("q", reader.say(_(" · ")).join(reader.words(x) for x in facts.ai_label)))
     refused = _refusals(reader, facts.variants)
     cards = el("div", *(_variant(reader, variant) for variant in facts.variants), class_="cards")
-    return join([lead, counts, label if facts.ai_label else None, checks if facts.checks else None, refused, cards])
+    return join([lead, counts, _trade(reader, facts), label if facts.ai_label else None, checks if facts.checks else None, refused, cards])
+
+
+def _trade(reader: Reader, facts: Content) -> Html | None:
+    """How much is lost against a text of its own for every reader."""
+    if len(facts.text_shares) < 2:
+        return None
+    written = len(facts.variants)
+    kept = max(share for texts, share in facts.text_shares if texts <= max(written, facts.text_shares[0][0]))
+    note = el("p", reader.say(_("{n} texts keep {share} of the expected value that a text for every single reader would have. A text on the first "
+                                "product shown counts in full, one on a later product or a general one by its place (DCG discount)."),
+                              n=reader.number(written), share=reader.percent(kept)))
+    return join([note, charts.trade(reader, facts.text_shares, written)])
 
 
 def _refusals(reader: Reader, variants: Sequence[VariantCard]) -> Html | None:

@@ -101,6 +101,20 @@ def funnel(reader: Reader, steps: Sequence[Step]) -> Html:
         caption=title, numbers=(1,)))
 
 
+def trade(reader: Reader, shares: Sequence[tuple[int, float]], written: int) -> Html:
+    """What more texts would keep of the value that one text per reader would have; the point is what was written."""
+    lines: Rows = [{"x": texts, "y": share} for texts, share in shares]
+    here = [line for line in lines if line["x"] == min(written, shares[-1][0])]
+    x = alt.X("x:Q", axis=_axis(format="d", tickMinStep=1, title=reader.say(_("Texts written"))))
+    y = alt.Y("y:Q", scale=alt.Scale(domain=[0, 1]), axis=_axis(format="%", title=reader.say(_("Expected value kept"))))
+    curve = _chart(lines).mark_line(strokeWidth=2, color=_FIRST).encode(x=x, y=y)
+    point = _chart(here).mark_point(filled=True, size=80, color=_INK, opacity=1).encode(x="x:Q", y="y:Q")
+    title = reader.say(_("What more texts would be worth"))
+    return _figure(reader, title, alt.layer(curve, point), 200, [], table(
+        [reader.say(_("Texts written")), reader.say(_("Expected value kept"))],
+        [[reader.number(texts), reader.percent(share)] for texts, share in shares], caption=title, numbers=(0, 1)))
+
+
 def gain(reader: Reader, capture: Capture) -> Html:
     """Share of later buyers held by the best x percent of the pool."""
     lines: Rows = [{"x": p.contacted, "y": y, "way": way} for p in capture.curve

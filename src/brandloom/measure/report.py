@@ -279,6 +279,8 @@ class Content:
     """The visible label in each language, and how the machine-readable one is carried."""
     checks: tuple[Words, ...] = ()
     """What every text was checked for."""
+    text_shares: tuple[tuple[int, float], ...] = ()
+    """Number of texts -> share kept of the value that a text per reader would have (`decide.choose_variants`)."""
 
 
 @dataclass(frozen=True)

@@ -114,7 +114,7 @@ def top(scores: Floats, k: int) -> tuple[Ints, Ints, Ints, Floats]:
     Scores are compared as whole millionths: sums that differ only by the order of adding are equal on every engine.
     """
     floor = np.maximum(_kth_at_least(scores, k) - 1e-6, 0.4e-6)[:, None]
-    person, code = np.divmod(np.flatnonzero(scores >= floor), scores.shape[1])  # a dozen or two of a thousand products, the best k certainly among them
+    person, code = np.divmod(np.flatnonzero(scores >= floor), scores.shape[1])  # a dozen or two, the best k among them
     whole = np.rint(scores[person, code] * 1e6).astype(np.int64)
     order = np.lexsort((code, -whole, person))
     person, code, whole = person[order], code[order], whole[order]
