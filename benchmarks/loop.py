@@ -141,8 +141,7 @@ def repeat_inside(shop: Shop, repeated: pa.Table) -> None:
     engine.append("events", f"""
         SELECT e.event + t.r * 1000000000000000 AS event, p.other AS customer,
                e.occurred_at - to_days(CAST(coalesce(p.days, t.r % {MOST_DAYS}) AS INTEGER)) AS occurred_at, e.kind, e.product,
-               e.quantity, e.amount, concat(t.r, '-', e.order_id) AS order_id, e.session, e.channel, e.campaign, e.variant,
-               e.properties, e.load
+               e.quantity, e.amount, concat(t.r, '-', e.order_id) AS order_id, e.session, e.channel, e.campaign, e.properties
         FROM events e CROSS JOIN range(1, {1 + max(repeated["round"].to_pylist())}) t(r)
         LEFT JOIN bench_people p ON p.customer = e.customer AND p.round = t.r
         WHERE e.kind <> 'sent'""")
