@@ -92,7 +92,7 @@ def listed_rules() -> list[Rule]:
                    *(["fortune_ok="] if row["pack"] == "superstition" else [])]
         level = cast(Severity, row["level"])
         rules.append(Rule(f"cn.list.{row['rule']}", level, "rank" if row["pack"] == "absolute" else "",
-                          {"en": english, "zh": row["basis"]}, _both(_LEVELS[level]), _both(_ADVICE[level]), (Line((Step(key, 0),), (key,)),),
+                          {"en": english, "zh": row["basis"]}, _both(_LEVELS[level]), _both(_ADVICE[level]), (Line((Step(key, 0),)),),
                           tuple(map(parse_condition, excuses)), (), frozenset(name for name in sectors if not name.startswith("-")),
                           frozenset(name[1:] for name in sectors if name.startswith("-"))))
     return rules

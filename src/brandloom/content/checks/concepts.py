@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import csv
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
+from operator import add
 from typing import NamedTuple
 
 from brandloom.content.checks.normalise import HAN, Folded, Reading
+from brandloom.content.checks.openings import openings
 
 _SPACES = str.maketrans({"-": " ", "\n": " ", "\t": " ", "\u2019": "'", "\u2010": " ", "\u2011": " "})
+_PINYIN = re.compile(rf"[a-z](?= ?[{HAN}])|(?<=[{HAN}])[a-z]")
+_STANDS = re.compile("[\ue000-\uefff]")
+"""Characters that stand for a sound."""
 
 
 class Token(NamedTuple):
@@ -28,27 +33,26 @@ class Token(NamedTuple):
 
 @dataclass(frozen=True)
 class _Entry:
-    """A word of the vocabulary; `rest` is what follows its first two characters."""
+    """A word of the vocabulary; `rest` is what follows the characters it is looked up by."""
 
     word: str
     names: tuple[str, ...]
     rest: str
-    is_open: bool
+    is_open: bool = False
+    is_latin: bool = False
 
 
 class Lexicon:
     """Concepts and the words and patterns that stand for them.
 
-    Words are looked up by their first two characters, so a text costs one look at each of its places however many there are.
+    Words and patterns are looked up by their first two characters, so a text costs one look at each of its places however many there are.
 
     Args:
         words: concept -> words, folded; an English word matches whole unless it ends in `*`.
-        patterns: concept -> regular expressions on folded text; they are tried only when somebody asks for the concept.
-        needs: concept -> characters of which one must be in a text for its patterns to match at all.
+        patterns: concept -> regular expressions on folded text.
     """
 
-    def __init__(self, words: Mapping[str, Iterable[str]], patterns: Mapping[str, Iterable[str]],
-                 needs: Mapping[str, str] | None = None) -> None:
+    def __init__(self, words: Mapping[str, Iterable[str]], patterns: Mapping[str, Iterable[str]]) -> None:
         named: dict[str, set[str]] = defaultdict(set)
         for name, group in words.items():
             for word in group:
@@ -57,74 +61,91 @@ class Lexicon:
         self._sounds: dict[str, list[_Entry]] = defaultdict(list)
         for word, names in named.items():
             plain, both = word.removesuffix("*"), tuple(sorted(names))
-            self._words[plain[:2]].append(_Entry(plain, both, plain[2:], word.endswith("*")))
+            self._words[plain[:2]].append(_Entry(plain, both, plain[2:], word.endswith("*"), _latin(plain[0]) or _latin(plain[-1])))
             if len(plain) > 1 and not plain.isascii():
+                # Swapped characters count in words of three and more, pinyin in words of two as well.
                 sound = plain.translate(_sounds())
-                self._sounds[sound[:2]].append(_Entry(plain, both, sound[2:], False))
-        self._needs = {name: frozenset(characters) for name, characters in (needs or {}).items()}
-        self._worded = set(words)
-        self._single = {word for word in self._words if len(word) == 1}
-        self._patterns = {name: [re.compile(body, re.IGNORECASE) for body in bodies] for name, bodies in patterns.items()}
+                self._sounds[sound[:3]].append(_Entry(plain, both, sound[3:]))
+        self._single = frozenset(word for word in self._words if len(word) == 1)
+        self._patterns = [(name, re.compile(body, re.IGNORECASE)) for name, bodies in patterns.items() for body in bodies]
+        self._openings: dict[str, list[int]] = defaultdict(list)
+        for number, (_name, pattern) in enumerate(self._patterns):
+            for opening in openings(pattern.pattern):
+                self._openings[opening].append(number)
+        self._initials = frozenset(opening for opening in self._openings if len(opening) == 1)
+        self._anywhere = self._openings.pop("", [])
+        self._weights = Counter(name for names in named.values() for name in names)
+        self._weights.update(self._patterns[number][0] for numbers in self._openings.values() for number in numbers)
 
     def find(self, reading: Reading) -> list[Token]:
-        """Every word and every pattern."""
-        return [*self.find_words(reading), *(token for name in self._patterns for token in self.find_pattern(name, reading))]
+        """Every word and every pattern in every spelling; places are those of `reading.text`."""
+        found = [*self.find_words(reading), *self._match(reading.text)]
+        for low, high in reading.changed:
+            found += _disguised(reading.text, reading.bare, low, self._match(reading.bare.text[low:high]))
+        return found
 
     def find_words(self, reading: Reading) -> list[Token]:
         """Every word in every spelling, shorter ones inside longer ones too; places are those of `reading.text`."""
         found = list(self._walk(reading.text))
-        bare = reading.bare
         for low, high in reading.changed:
-            found += _disguised(reading.text, bare, low, self._walk(bare.text[low:high]))
+            found += _disguised(reading.text, reading.bare, low, self._walk(reading.bare.text[low:high]))
         if not reading.text.isascii():
             found += self._by_sound(reading)
         return found
 
-    def find_pattern(self, name: str, reading: Reading) -> list[Token]:
-        """Where the patterns of one concept match; none when it has none."""
-        found: list[Token] = []
-        needed = self._needs.get(name)
-        if needed is not None and needed.isdisjoint(reading.characters):
-            return found
-        for pattern in self._patterns.get(name, ()):
-            found += _matches(name, pattern, reading.text)
-            for low, high in reading.changed:
-                found += _disguised(reading.text, reading.bare, low, _matches(name, pattern, reading.bare.text[low:high]))
-        return found
-
-    def has_patterns(self, name: str) -> bool:
-        """Whether a concept is looked for by patterns, besides words."""
-        return name in self._patterns
-
-    def needed(self, name: str) -> frozenset[str] | None:
-        """Characters of which a text must hold one for the patterns of a concept; None when they, or its words, may always match."""
-        return None if name in self._worded else self._needs.get(name)
+    def weight(self, name: str) -> int:
+        """How many ways there are to begin a concept: the fewer, the rarer it is in a text."""
+        return self._weights[name]
 
     def _walk(self, text: str) -> Iterator[Token]:
-        text = text.translate(_SPACES)
-        size, words = len(text), self._words
-        for start in range(size):
-            entries = words.get(text[start:start + 2])
-            if entries:
-                for entry in entries:
-                    end = start + len(entry.word)
-                    if text.startswith(entry.rest, start + 2) and _whole(text, start, end, entry.is_open):
-                        for name in entry.names:
-                            yield Token(name, start, end, entry.word)
+        text, words = text.translate(_SPACES), self._words
+        for start, pair in enumerate(map(add, text, text[1:])):
+            if pair in words:
+                for entry in words[pair]:
+                    if text.startswith(entry.rest, start + 2):
+                        end = start + len(entry.word)
+                        if not entry.is_latin or _whole(text, start, end, entry.is_open):
+                            for name in entry.names:
+                                yield Token(name, start, end, entry.word)
         for character in self._single.intersection(text):
+            entry = words[character][0]
             for match in re.finditer(re.escape(character), text):
-                for name in words[character][0].names:
-                    yield Token(name, match.start(), match.end(), character)
+                if not entry.is_latin or _whole(text, match.start(), match.end(), entry.is_open):
+                    for name in entry.names:
+                        yield Token(name, match.start(), match.end(), character)
+
+    def _match(self, text: str) -> Iterator[Token]:
+        """Where patterns match: each is tried where its first two characters stand, and goes on behind its last match."""
+        places: dict[int, list[int]] = {number: list(range(len(text))) for number in self._anywhere}
+        index = self._openings
+        for start, pair in enumerate(map(add, text, text[1:])):
+            if pair in index:
+                for number in index[pair]:
+                    places.setdefault(number, []).append(start)
+        for character in self._initials.intersection(text):
+            for match in re.finditer(re.escape(character), text):
+                for number in index[character]:
+                    places.setdefault(number, []).append(match.start())
+        for number, starts in places.items():
+            name, pattern = self._patterns[number]
+            last = 0
+            for start in sorted(starts):
+                if start >= last and (found := pattern.match(text, start)) and found.end() > start:
+                    yield Token(name, start, last := found.end(), found.group())
 
     def _by_sound(self, reading: Reading) -> Iterator[Token]:
         """Words of which some characters were swapped for others, or for pinyin, of the same sound."""
-        bare = reading.bare
+        bare, index = reading.bare, self._sounds
         heard = _spell_out(bare.text)
         sounds = heard.text.translate(_sounds())
-        for start in range(len(sounds) - 1):
-            for entry in self._sounds.get(sounds[start:start + 2], ()):
+        looks = [(start, key) for start, key in enumerate(map(add, map(add, sounds, sounds[1:]), sounds[2:])) if key in index]
+        if heard.text != bare.text:
+            looks += [(start, sounds[start:start + 2]) for match in _STANDS.finditer(heard.text) for start in (match.start() - 1, match.start())
+                      if start >= 0 and sounds[start:start + 2] in index]
+        for start, key in looks:
+            for entry in index[key]:
                 end = start + len(entry.word)
-                if heard.text[start:end] != entry.word and sounds.startswith(entry.rest, start + 2) and _genuine(entry.word, start, heard, bare.text):
+                if sounds.startswith(entry.rest, start + 3) and heard.text[start:end] != entry.word and _genuine(entry.word, start, heard, bare.text):
                     low, high = heard.source_span(start, end)
                     first, last = bare.source_span(low, _syllable_end(bare.text, high - 1))
                     for name in entry.names:
@@ -145,10 +166,6 @@ def _latin(character: str) -> bool:
     return character.isascii() and character.isalnum()
 
 
-def _matches(name: str, pattern: re.Pattern[str], text: str) -> list[Token]:
-    return [Token(name, match.start(), match.end(), match.group()) for match in pattern.finditer(text) if match.end() > match.start()]
-
-
 def _disguised(text: str, bare: Folded, offset: int, tokens: Iterable[Token]) -> Iterator[Token]:
     """Those of the tokens of a stretch of the bare text that the text itself does not show."""
     for token in tokens:
@@ -159,6 +176,8 @@ def _disguised(text: str, bare: Folded, offset: int, tokens: Iterable[Token]) ->
 
 def _spell_out(text: str) -> Folded:
     """Pinyin syllables beside Chinese characters as one character each, which stands for their sound."""
+    if not _PINYIN.search(text):
+        return Folded(text, range(len(text)))
     pieces: list[str] = []
     origin: list[int] = []
     last = 0

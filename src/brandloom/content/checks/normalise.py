@@ -16,7 +16,8 @@ _INVISIBLE = re.compile("[\u00ad\u180e\u200b-\u200f\u2028-\u202e\u2060-\u2064\uf
 _KEYCAP = "\u20e3"
 HAN = r"\u3400-\u4dbf\u4e00-\u9fff"
 _FILL = r"[\s.·•・‧∙⋅_*~|/\\^+=#&\-—–'\"“”‘’`()\[\]{}<>【】「」『』《》\u2190-\u21ff\u25a0-\u27bf\u2b00-\u2bff♥❤]|[\U0001f000-\U0001faff]"
-_FILLERS = re.compile(rf"(?:(?<=[{HAN}])(?:{_FILL})+(?=[{HAN}a-z0-9○])|(?<=[a-z0-9])(?:{_FILL})+(?=[{HAN}]))")
+_FILLERS = re.compile(rf"(?:{_FILL})+")
+_BEFORE, _AFTER, _LETTER = re.compile(f"[{HAN}]"), re.compile(f"[{HAN}a-z0-9○]"), re.compile("[a-z0-9]")
 _PICKETS = re.compile(rf"(?:[{HAN}][。，、,;:!.]){{2,}}[{HAN}]")
 _SPELLED = re.compile(r"(?<![a-z0-9])[a-z0-9@$!](?:[\s.\-_*]{1,3}[a-z0-9@$!](?![a-z0-9])){1,}")
 _LEET = re.compile(r"[a-z0-9@$!|]*(?:[a-z][0-9@$!|]|[0-9@$!|][a-z])[a-z0-9@$!|]*")
@@ -49,11 +50,6 @@ class Reading:
     def bare(self) -> Folded:
         """Without fillers inside words, look-alikes and letters written as figures; places are those of `text`."""
         return unmask(self.text)
-
-    @cached_property
-    def characters(self) -> frozenset[str]:
-        """Every character of the text, with and without disguise."""
-        return frozenset(self.text) if self.bare.text == self.text else frozenset(self.text + self.bare.text)
 
     @cached_property
     def changed(self) -> list[tuple[int, int]]:
@@ -114,13 +110,22 @@ def unmask(text: str) -> Folded:
     letters, origin = _replace(text, range(len(text)), _SPELLED, lambda match: [
         place for place in range(match.start(), match.end()) if not text[place].isspace() and text[place] not in ".-_*"])
     letters, origin = _replace(letters, origin, _PICKETS, lambda match: range(match.start(), match.end(), 2))
-    letters, origin = _replace(letters, origin, _FILLERS, lambda _match: ())
-    pattern, plain = _variants()
-    letters, origin = _respell(letters, origin, pattern, plain)
+    letters, origin = _replace(letters, origin, _FILLERS, _unless_filling)
+    patterns, plain = _variants()
+    for pattern in patterns:
+        letters, origin = _respell(letters, origin, pattern, plain)
     if not letters.isascii():
         letters = letters.translate(_LOOKALIKES)
     # Figures stand for letters one for one, so places stay.
     return Folded(_LEET.sub(lambda match: match.group().translate(_FIGURES), letters), origin)
+
+
+def _unless_filling(match: re.Match[str]) -> Sequence[int]:
+    """The places of what stands between words; none of what fills a word with a Chinese character beside it."""
+    text, start, end = match.string, match.start(), match.end()
+    before, after = text[start - 1:start], text[end:end + 1]
+    fills = bool(_BEFORE.match(before) and _AFTER.match(after)) or bool(_LETTER.match(before) and _BEFORE.match(after))
+    return () if fills else range(start, end)
 
 
 def _replace(letters: str, origin: Sequence[int], pattern: re.Pattern[str],
@@ -158,21 +163,19 @@ def _respell(letters: str, origin: Sequence[int], pattern: re.Pattern[str], plai
 
 
 @cache
-def _variants() -> tuple[re.Pattern[str], dict[str, str]]:
-    """Disguises, longest first."""
+def _variants() -> tuple[list[re.Pattern[str]], dict[str, str]]:
+    """Disguises, longest first; those in pinyin apart, because a pattern that looks around is slow to search for."""
     rows = csv.DictReader(files("brandloom.content").joinpath("data", "ad_variants.zh.tsv").read_text("utf-8").splitlines(),
                           delimiter="\t", quoting=csv.QUOTE_NONE)
     plain = {row["disguise"]: row["plain"] for row in rows}
     words = sorted(plain, key=lambda word: -len(word))
-    return re.compile("|".join(map(_spelled, words))), plain
+    pinyin = [word for word in words if word.isascii() and word.isalpha()]
+    return [re.compile("|".join(re.escape(word) for word in words if word not in pinyin)), re.compile("|".join(map(_spelled, pinyin)))], plain
 
 
 def _spelled(disguise: str) -> str:
     """A pinyin syllable counts only as a whole and beside a Chinese character."""
-    word = re.escape(disguise)
-    if not (disguise.isascii() and disguise.isalpha()):
-        return word
-    return rf"(?<![a-z0-9]){word}(?=[{HAN}])|(?<=[{HAN}]){word}(?![a-z0-9])"
+    return rf"(?<![a-z0-9]){disguise}(?=[{HAN}])|(?<=[{HAN}]){disguise}(?![a-z0-9])"
 
 
 @cache

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass
 from datetime import date
 from functools import cache
@@ -40,14 +40,11 @@ class Pack:
     rules: tuple[Rule, ...]
     exemptions: Mapping[str, tuple[tuple[Condition, ...], ...]]
     lexicon: Lexicon
-    everywhere: frozenset[str]
-    """Concepts that count wherever in a text they stand."""
 
-    def candidates(self, sectors: tuple[str, ...], words: Iterable[str], characters: frozenset[str]) -> list[_Tried]:
-        """The lines that a text of these concepts and characters may match, the gravest first."""
-        by_word, always = _index(self, sectors)
-        open_lines = [item for needed, item in always if needed is None or not needed.isdisjoint(characters)]
-        return sorted([*open_lines, *(item for name in words for item in by_word.get(name, ()))], key=itemgetter(0))
+    def candidates(self, sectors: tuple[str, ...], concepts: Set[str]) -> list[_Tried]:
+        """The lines that a text of these concepts may match, the gravest first."""
+        by_rarest = _index(self, sectors)
+        return sorted((item for name in concepts for item in by_rarest.get(name, ()) if item[2].names <= concepts), key=itemgetter(0))
 
 
 def sector_of(name: str | None) -> str:
@@ -82,7 +79,6 @@ def open_pack(jurisdiction: str) -> Pack:
         raise DataError(_("Unknown jurisdiction '{name}'. Jurisdictions: {known}."), name=jurisdiction, known=", ".join(JURISDICTIONS))
     data = _read(f"{jurisdiction}.yaml")
     words: dict[str, list[str]] = {}
-    needs: dict[str, str] = {}
     patterns: dict[str, list[str]] = {}
     for file in data["words"]:
         part = _read(file)
@@ -90,8 +86,7 @@ def open_pack(jurisdiction: str) -> Pack:
             words.setdefault(name, []).extend(_split(str(line)))
         for name, line in (part.get("patterns") or {}).items():
             patterns.setdefault(name, []).append(str(line))
-        needs |= part.get("needs") or {}
-    rules = [_rule(row, data["laws"], patterns) for row in data["rules"]]
+    rules = [_rule(row, data["laws"]) for row in data["rules"]]
     exemptions = {article: tuple(parse_condition(line) for line in lines) for article, lines in (data.get("exempt") or {}).items()}
     if data.get("listed"):
         rules += listed_rules()
@@ -103,33 +98,25 @@ def open_pack(jurisdiction: str) -> Pack:
         if name.isascii():
             raise ValueError(f"{jurisdiction}: no words for {name}")
         words[name] = [name]
-    everywhere = {c.name for group in [*exemptions.values(), *(rule.unless + rule.only for rule in rules)] for line in group for c in line
-                  if c.where == "*"}
     used = [{name: group[name] for name in group if name in needed} for group in (words, patterns)]
-    lexicon = Lexicon(used[0], used[1], needs)
-    return Pack(jurisdiction, str(data["version"]), data["reviewed"], tuple(rules), exemptions, lexicon, frozenset(everywhere))
+    return Pack(jurisdiction, str(data["version"]), data["reviewed"], tuple(rules), exemptions, Lexicon(*used))
 
 
 @cache
-def _index(pack: Pack, sectors: tuple[str, ...]) -> tuple[dict[str, list[_Tried]], list[tuple[frozenset[str] | None, _Tried]]]:
-    """Lines of the rules that apply, by the concept asked for first where that has words only; the others with what their patterns need."""
+def _index(pack: Pack, sectors: tuple[str, ...]) -> dict[str, list[_Tried]]:
+    """Lines of the rules that apply, by the rarest of their concepts."""
     rules = sorted((rule for rule in pack.rules if any(rule.applies_to(sector) for sector in sectors)),
                    key=lambda rule: ("ban", "evidence", "caution").index(rule.severity))
-    by_word: dict[str, list[_Tried]] = {}
-    always: list[tuple[frozenset[str] | None, _Tried]] = []
+    found: dict[str, list[_Tried]] = {}
     for place, (rule, line) in enumerate((one, line) for one in rules for line in one.match):
-        first = line.names[0]
-        if pack.lexicon.has_patterns(first):
-            always.append((pack.lexicon.needed(first), (place, rule, line)))
-        else:
-            by_word.setdefault(first, []).append((place, rule, line))
-    return by_word, always
+        found.setdefault(min(sorted(line.names), key=pack.lexicon.weight), []).append((place, rule, line))
+    return found
 
 
-def _rule(row: Mapping[str, Any], laws: Mapping[str, Mapping[str, str]], patterns: Mapping[str, object]) -> Rule:
+def _rule(row: Mapping[str, Any], laws: Mapping[str, Mapping[str, str]]) -> Rule:
     named = [str(name) for name in row.get("sectors", ())]
     return Rule(row["id"], cast(Severity, row["level"]), row.get("group", ""), _source(laws[row["law"]], str(row["article"])), row["reason"],
-                row["suggest"], tuple(parse_match(line, patterns) for line in row["match"]), _conditions(row.get("unless", ())),
+                row["suggest"], tuple(parse_match(line) for line in row["match"]), _conditions(row.get("unless", ())),
                 _conditions(row.get("only", ())), frozenset(name for name in named if not name.startswith("-")),
                 frozenset(name[1:] for name in named if name.startswith("-")))
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from typing import Any, Literal
 
 from brandloom import i18n
 from brandloom.content.checks.finding import Finding, Severity
-from brandloom.content.checks.normalise import Reading, read
+from brandloom.content.checks.normalise import read
 from brandloom.content.checks.packs import Pack, open_pack, sector_of
 from brandloom.content.checks.rules import Rule, Scene
 from brandloom.errors import DataError
@@ -20,8 +19,6 @@ Verdict = Literal["pass", "needs_proof", "block"]
 LANGUAGES = ("zh", "en")
 _HAN = re.compile("[\u3400-\u4dbf\u4e00-\u9fff]")
 _NAMES = re.compile("name|brand|model|trademark|series|title|品名|名称|品牌|型号|商标|系列|书名", re.IGNORECASE)
-_SENTENCE = re.compile(r"[^。！？；\n]+[。！？；\n]*")
-_PICKET = re.compile(r"[^\W\d_][。！？；][^\W\d_][。！？；]")
 _QUOTES = "[“”\"'「」『』《》 ]?"
 """A name may be quoted in part: “极品”蚝油."""
 _ORDER: dict[Severity, int] = {"ban": 0, "evidence": 1, "caution": 2}
@@ -117,49 +114,19 @@ def check_law(text: str, place: str, *, names: Sequence[str] = (), sectors: Sequ
 
 def _hits(text: str, pack: Pack, sectors: tuple[str, ...], strings: Sequence[tuple[str, str]]) -> list[_Found]:
     """What a pack finds in a text after exemptions and records: places are those of the text, none overlap."""
-    pieces = _pieces(text)
-    present = [_present(piece, pack) for _start, piece in pieces]
-    known = frozenset[str]().union(*present)
-    records = tuple(strings)
-    return [replace(item, start=start + item.start, end=start + item.end)
-            for start, piece in pieces for item in _piece_hits(piece, pack, sectors, records, known)]
-
-
-def _pieces(text: str) -> list[tuple[int, str]]:
-    """Sentences with their places; messages of one campaign share most of theirs. A text spelled with stops is left whole."""
-    if _PICKET.search(text):
-        return [(0, text)]
-    return [(match.start(), match.group()) for match in _SENTENCE.finditer(text)]
-
-
-@lru_cache(maxsize=4096)
-def _scene(piece: str, pack: Pack) -> tuple[Reading, Scene]:
-    reading = read(piece)
-    return reading, Scene(reading, pack.lexicon)
-
-
-@lru_cache(maxsize=16384)
-def _present(piece: str, pack: Pack) -> frozenset[str]:
-    """Which of the concepts that count anywhere stand in a sentence."""
-    _reading, scene = _scene(piece, pack)
-    return frozenset(name for name in pack.everywhere if scene.tokens(name))
-
-
-@lru_cache(maxsize=16384)
-def _piece_hits(piece: str, pack: Pack, sectors: tuple[str, ...], strings: tuple[tuple[str, str], ...], known: frozenset[str]) -> tuple[_Found, ...]:
-    reading, alone = _scene(piece, pack)
-    scene = alone.among(known)
+    reading = read(text)
+    scene = Scene(reading, pack.lexicon)
     hits: dict[tuple[int, int, str], _Found] = {}
-    for _place, rule, line in pack.candidates(sectors, scene.words(), reading.characters):
+    for _place, rule, line in pack.candidates(sectors, scene.concepts):
         for start, end in scene.spans(rule, line):
             hits.setdefault((start, end, rule.group), _Found(start, end, rule, rule.severity))
     if not hits:
-        return ()
+        return []
     named = [match.span() for key, value in strings if _NAMES.search(key) and value.strip()
              for match in re.finditer(_QUOTES.join(map(re.escape, read(value).text)), scene.text)]
     proofs = [read(value).text for _key, value in strings]
     kept = _outer([_judge(item, scene, pack, named, proofs) for item in hits.values()])
-    return tuple(replace(item, start=start, end=end) for item in kept for start, end in [reading.source_span(item.start, item.end)])
+    return [replace(item, start=start, end=end) for item in kept for start, end in [reading.source_span(item.start, item.end)]]
 
 
 def _judge(item: _Found, scene: Scene, pack: Pack, named: Sequence[tuple[int, int]], proofs: Sequence[str]) -> _Found:

@@ -9,8 +9,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from copy import copy
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from functools import cache, cached_property
 
@@ -47,10 +46,13 @@ class Step:
 
 @dataclass(frozen=True)
 class Line:
-    """One way to break a rule: concepts in order, and their names in the order in which to ask for them."""
+    """One way to break a rule: concepts in order."""
 
     steps: tuple[Step, ...]
-    names: tuple[str, ...]
+
+    @cached_property
+    def names(self) -> frozenset[str]:
+        return frozenset(step.name for step in self.steps)
 
 
 @dataclass(frozen=True)
@@ -75,29 +77,25 @@ class Rule:
 
 
 class Scene:
-    """The concepts found in one sentence, or in a text taken whole, and where its clauses end."""
+    """The concepts found in a text, and where its sentences and clauses end."""
 
     def __init__(self, reading: Reading, lexicon: Lexicon) -> None:
         self.text = reading.text
-        self._reading, self._lexicon = reading, lexicon
-        self._words: dict[str, list[Token]] = defaultdict(list)
-        for token in lexicon.find_words(reading):
-            self._words[token.name].append(token)
-        self._tokens: dict[str, list[Token]] = {}
+        self._tokens: dict[str, list[Token]] = defaultdict(list)
+        for token in lexicon.find(reading):
+            self._tokens[token.name].append(token)
         self._starts: dict[str, list[int]] = {}
-        self._elsewhere: frozenset[str] = frozenset()
+        for name, tokens in self._tokens.items():
+            if len(tokens) > 1:
+                tokens.sort(key=_by_place)
+            self._starts[name] = [token.start for token in tokens]
         self._live: dict[tuple[tuple[Condition, ...], ...], list[tuple[Condition, ...]]] = {}
         self._known: dict[tuple[Condition, int, int], bool] = {}
 
-    def tokens(self, name: str) -> list[Token]:
-        """Where a concept stands, in order of place; patterns are tried on the first question."""
-        found = self._tokens.get(name)
-        if found is None:
-            found = self._words.get(name, [])
-            if self._lexicon.has_patterns(name):
-                found = [*found, *self._lexicon.find_pattern(name, self._reading)]
-            self._tokens[name] = found = sorted(found, key=_by_place) if len(found) > 1 else found
-        return found
+    @property
+    def concepts(self) -> Set[str]:
+        """The concepts that stand in the text."""
+        return self._starts.keys()
 
     @cached_property
     def _stops(self) -> list[int]:
@@ -107,25 +105,12 @@ class Scene:
     def _commas(self) -> list[int]:
         return [match.start() for match in _COMMAS.finditer(self.text)]
 
-    def among(self, elsewhere: frozenset[str]) -> Scene:
-        """The same sentence in a text that holds these concepts elsewhere."""
-        if elsewhere == self._elsewhere:
-            return self
-        twin = copy(self)
-        twin._elsewhere, twin._live = elsewhere, {}
-        return twin
-
-    def words(self) -> Iterable[str]:
-        """Concepts of which a word stands in the text."""
-        return self._words.keys()
-
     def spans(self, rule: Rule, line: Line) -> Iterator[tuple[int, int]]:
-        """Places where a line of a rule matches and nothing excuses it."""
-        if all(map(self.tokens, line.names)):
-            for token in self.tokens(line.steps[0].name):
-                for end in self._ends(token.end, line.steps[1:]):
-                    if self._stands(token.start, end, rule):
-                        yield token.start, end
+        """Places where a line of a rule matches and nothing excuses it; every concept of the line must stand in the text."""
+        for token in self._tokens[line.steps[0].name]:
+            for end in self._ends(token.end, line.steps[1:]):
+                if self._stands(token.start, end, rule):
+                    yield token.start, end
 
     def _stands(self, start: int, end: int, rule: Rule) -> bool:
         return ((not rule.only or self.any_of(rule.only, start, end))
@@ -135,9 +120,8 @@ class Scene:
         if not steps:
             yield end
             return
-        for token in self.tokens(steps[0].name):
-            if token.start < end:
-                continue
+        name = steps[0].name
+        for token in self._tokens[name][bisect_left(self._starts[name], end):]:
             # Words that belong together stand in one clause; only a wide gap may hold a comma.
             marks = self._commas if steps[0].gap <= _CLOSE else self._stops
             if token.start - end > steps[0].gap + _FILLED or self._apart(marks, end, token.start):
@@ -154,11 +138,11 @@ class Scene:
         return any(all(self._holds(condition, start, end) != condition.negated for condition in group) for group in live)
 
     def _may_hold(self, condition: Condition) -> bool:
-        return condition.negated or condition.name in self._elsewhere or bool(self.tokens(condition.name))
+        return condition.negated or condition.name in self._starts
 
     def _holds(self, condition: Condition, start: int, end: int) -> bool:
         if condition.where == "*":
-            return condition.name in self._elsewhere or bool(self.tokens(condition.name))
+            return condition.name in self._starts
         # Rules share their conditions and often their places.
         known = self._known.get((condition, start, end))
         if known is None:
@@ -166,8 +150,7 @@ class Scene:
         return known
 
     def _look(self, condition: Condition, start: int, end: int) -> bool:
-        tokens = self.tokens(condition.name)
-        if not tokens:
+        if condition.name not in self._starts:
             return False
         where, reach = condition.where[0], condition.reach
         low, high = self._segment(start, end, self._stops if len(condition.where) == 2 else self._commas)
@@ -182,10 +165,8 @@ class Scene:
 
     def _between(self, name: str, low: int, high: int) -> list[Token]:
         """Tokens of a concept that begin at `low` to `high`."""
-        starts = self._starts.get(name)
-        if starts is None:
-            starts = self._starts[name] = [token.start for token in self.tokens(name)]
-        return self.tokens(name)[bisect_left(starts, low):bisect_right(starts, high)]
+        starts = self._starts[name]
+        return self._tokens[name][bisect_left(starts, low):bisect_right(starts, high)]
 
     @staticmethod
     def _segment(start: int, end: int, marks: list[int]) -> tuple[int, int]:
@@ -202,8 +183,8 @@ def _by_place(token: Token) -> tuple[int, int]:
     return token.start, token.end
 
 
-def parse_match(line: str, slow: Collection[str] = ()) -> Line:
-    """'treat ..8 disease' as steps; concepts named in `slow`, those with patterns, are asked for last."""
+def parse_match(line: str) -> Line:
+    """'treat ..8 disease' as steps."""
     steps: list[Step] = []
     gap = 0
     for part in line.split():
@@ -212,7 +193,7 @@ def parse_match(line: str, slow: Collection[str] = ()) -> Line:
         else:
             steps.append(Step(part, gap))
             gap = 0
-    return Line(tuple(steps), tuple(sorted(dict.fromkeys(step.name for step in steps), key=lambda name: name in slow)))
+    return Line(tuple(steps))
 
 
 @cache
