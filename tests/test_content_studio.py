@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from random import Random
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from brandloom.content import studio
+from brandloom.content.response import fit_response
 from brandloom.content.studio import Gate, form_names, length, read_asked, segments, write_copy
 from brandloom.errors import ConfigError, DataError, ProviderError
 from brandloom.llm import Message, ScriptedTextModel
@@ -199,3 +202,23 @@ def test_a_model_that_obeys_every_instruction_gets_nothing_out(attack: str, plac
     for draft in drafts:
         text = str(draft.copy)
         assert not any(word in text for word in ("<script", "evil.example", "{{", "{%", "javascript:", "13800138000", "全国第一"))
+
+
+def test_variants_are_ranked_by_the_response_a_scorer_expects() -> None:
+    """A shop whose tests always won with a question sees its questions first; of a language never tested it is told nothing."""
+    rng = Random(3)
+    things = ("kettle", "teapot", "mug", "lamp", "chair", "table", "blanket", "basket", "mirror", "vase")
+    rows = []
+    for number in range(120):
+        thing, other = rng.choice(things), rng.choice(things)
+        for text, rate in ((f"Do you need a {thing} for your {other}?", 0.06), (f"The {thing} that stands beside the {other}.", 0.02)):
+            rows.append({"test": str(number), "text": text, "impressions": 4000, "clicks": sum(rng.random() < rate for _ in range(4000)), "language": "en"})
+    scorer = fit_response(pa.Table.from_pylist(rows))
+    flat, question = "The kettle that stands beside the mug.", "Do you need a kettle for your mug?"
+    asked_en = read_asked(json.dumps({"lang": "en", "format": "push", "products": [KETTLE]}), source="b")
+    bodies = "Aurora Kettle: steel, 1.2 l. Have a look.", "Matte black, in steel. Come and see."
+    model = ScriptedTextModel([json.dumps({"title": title, "text": body}) for title, body in zip((flat, question), bodies, strict=True)])
+    written = write_copy(model, asked_en, variants=2, scorer=scorer)
+    assert [draft.copy["title"] for draft in written.drafts] == [question, flat] and written.unscored is None
+    assert written.drafts[0].predicted is not None and written.drafts[1].predicted is not None
+    assert write_copy(says(GOOD_ZH), asked(), variants=1, scorer=scorer).unscored == "unknown_language"

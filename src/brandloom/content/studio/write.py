@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from brandloom.content.checks import Finding
 from brandloom.content.facts import plain_text
+from brandloom.content.response import ResponseModel
 from brandloom.content.studio.asked import Asked
 from brandloom.content.studio.formats import Form
 from brandloom.content.studio.gate import Copy, Gate
@@ -44,6 +45,8 @@ class Draft:
     """What kept earlier drafts of this variant from being used."""
     coverage: float | None
     """Share of the values that the model was shown which the copy names; None without products."""
+    predicted: tuple[float, float] | None = None
+    """Log-odds of a click against an average text of the shop's tests, and their deviation; None where the scorer knows nothing."""
     calls: int = 0
     prompt_tokens: int = 0
     completion_tokens: int = 0
@@ -53,6 +56,7 @@ class Draft:
         found = [*self.cautions, *self.rejected]
         return {"angle": self.angle, "parts": {name: list(value) if not isinstance(value, str) else value for name, value in self.copy.items()},
                 "text": published(self.copy, form, language, labelled=self.source != "plain"), "source": self.source, "coverage": self.coverage,
+                "predicted": None if self.predicted is None else {"mean": round(self.predicted[0], 3), "deviation": round(self.predicted[1], 3)},
                 "checks": [{"rule": item.rule, "severity": item.severity, "place": item.place, "excerpt": item.excerpt, "source": item.article,
                             "reason": item.text(language), "draft": "used" if item in self.cautions else "rejected"} for item in found],
                 "calls": self.calls, "prompt_tokens": self.prompt_tokens, "completion_tokens": self.completion_tokens,
@@ -69,25 +73,29 @@ class Written:
     model: str | None
     stopped: str | None = None
     """Why writing ended early, where the model failed; what was written until then is kept."""
-    similarity: float | None = field(default=None)
+    similarity: float | None = None
     """Mean similarity of the variants to each other, 0 to 1."""
+    unscored: str | None = None
+    """Why the scorer says nothing of these variants: a key of `content.response.REASONS`."""
 
     def to_dict(self) -> dict[str, Any]:
         drafts = [draft.to_dict(self.form, self.asked.lang) for draft in self.drafts]
         return {"lang": self.asked.lang, "format": self.form.name, "model": self.model, "variants": drafts, "similarity": self.similarity,
+                "unscored": self.unscored,
                 "calls": sum(draft.calls for draft in self.drafts), "prompt_tokens": sum(draft.prompt_tokens for draft in self.drafts),
                 "completion_tokens": sum(draft.completion_tokens for draft in self.drafts),
                 "seconds": round(sum(draft.seconds for draft in self.drafts), 2), "stopped": self.stopped}
 
 
 def write_copy(model: TextModel | None, asked: Asked, *, variants: int = 3, most_calls: int | None = None,
-               progress: Progress | None = None) -> Written:
+               scorer: ResponseModel | None = None, progress: Progress | None = None) -> Written:
     """Write several variants of one piece of copy; every one returned has passed the gate.
 
     Args:
         model: any text model; None puts the facts in order without one.
         variants: how many, each from another angle.
         most_calls: stop asking the model after so many calls; the plain copy stands in for the rest.
+        scorer: learned from the shop's own tests; variants are then ranked by their predicted response.
         progress: called with (done, all) after each variant.
     Raises:
         DataError: not even the bare facts pass the gate.
@@ -111,9 +119,28 @@ def write_copy(model: TextModel | None, asked: Asked, *, variants: int = 3, most
                                             completion_tokens=drafts[-1].completion_tokens + draft.completion_tokens)]
         if progress is not None:
             progress(number, variants)
-    ranked = sorted(drafts, key=lambda draft: (draft.source == "plain", len(draft.cautions), -(draft.coverage or 0.0)))
+    ranked, unscored = _ranked(drafts, asked, scorer)
     return Written(asked, gate.form, tuple(ranked), model.name if model else None, stopped,
-                   mean_similarity([draft.copy for draft in ranked if draft.source != "plain"], ignore=asked.names))
+                   mean_similarity([draft.copy for draft in ranked if draft.source != "plain"], ignore=asked.names), unscored)
+
+
+def _ranked(drafts: Sequence[Draft], asked: Asked, scorer: ResponseModel | None) -> tuple[list[Draft], str | None]:
+    """Best first: by predicted response where a scorer knows all texts, else fewer cautions and more of the facts; plain copy last."""
+    unscored = None
+    if scorer is not None:
+        scores = scorer.score([_lead(draft.copy) for draft in drafts], language=asked.lang)
+        unscored = next((reason for reason in scores.reason if reason), None)
+        if unscored is None:
+            drafts = [replace(draft, predicted=(float(mean), float(deviation)))
+                      for draft, mean, deviation in zip(drafts, scores.mean, scores.deviation, strict=True)]
+    return sorted(drafts, key=lambda draft: (draft.source == "plain", -draft.predicted[0] if draft.predicted else 0.0, len(draft.cautions),
+                                             -(draft.coverage or 0.0))), unscored
+
+
+def _lead(copy: Copy) -> str:
+    """What a reader sees first, which is what tests of headlines and subjects are about."""
+    value = next((copy[name] for name in ("subject", "headline", "title", "headlines", "text") if name in copy), next(iter(copy.values())))
+    return value if isinstance(value, str) else value[0]
 
 
 def published(copy: Copy, form: Form, language: str, *, labelled: bool = True) -> str:
