@@ -16,7 +16,8 @@ from brandloom.content.checks.normalise import HAN, Folded, Reading
 from brandloom.content.checks.openings import openings
 
 _SPACES = str.maketrans({"-": " ", "\n": " ", "\t": " ", "\u2019": "'", "\u2010": " ", "\u2011": " "})
-_PINYIN = re.compile(rf"[a-z](?= ?[{HAN}])|(?<=[{HAN}])[a-z]")
+_SPACED = re.compile("[-\n\t\u2019\u2010\u2011]")
+_LATIN = re.compile("[a-z]+")
 _STANDS = re.compile("[\ue000-\uefff]")
 """Characters that stand for a sound."""
 
@@ -33,13 +34,13 @@ class Token(NamedTuple):
 
 @dataclass(frozen=True)
 class _Entry:
-    """A word of the vocabulary; `rest` is what follows the characters it is looked up by."""
+    """A word of the vocabulary and its concepts; `is_latin` when a letter stands at one of its ends, which then must end a word."""
 
     word: str
     names: tuple[str, ...]
-    rest: str
     is_open: bool = False
     is_latin: bool = False
+    sound: str = ""
 
 
 class Lexicon:
@@ -57,15 +58,19 @@ class Lexicon:
         for name, group in words.items():
             for word in group:
                 named[word].add(name)
-        self._words: dict[str, list[_Entry]] = defaultdict(list)
+        self._words: dict[str, _Entry] = {}
         self._sounds: dict[str, list[_Entry]] = defaultdict(list)
+        lengths: dict[str, set[int]] = defaultdict(set)
         for word, names in named.items():
-            plain, both = word.removesuffix("*"), tuple(sorted(names))
-            self._words[plain[:2]].append(_Entry(plain, both, plain[2:], word.endswith("*"), _latin(plain[0]) or _latin(plain[-1])))
+            plain = word.removesuffix("*")
+            both = (*(self._words[plain].names if plain in self._words else ()), *sorted(names))
+            self._words[plain] = _Entry(plain, both, word.endswith("*"), _latin(plain[0]) or _latin(plain[-1]))
+            lengths[plain[:2]].add(len(plain))
             if len(plain) > 1 and not plain.isascii():
                 # Swapped characters count in words of three and more, pinyin in words of two as well.
                 sound = plain.translate(_sounds())
-                self._sounds[sound[:3]].append(_Entry(plain, both, sound[3:]))
+                self._sounds[sound[:3]].append(_Entry(plain, both, sound=sound))
+        self._lengths = {pair: tuple(sorted(found)) for pair, found in lengths.items() if len(pair) == 2}
         self._single = frozenset(word for word in self._words if len(word) == 1)
         self._patterns = [(name, re.compile(body, re.IGNORECASE)) for name, bodies in patterns.items() for body in bodies]
         self._openings: dict[str, list[int]] = defaultdict(list)
@@ -79,10 +84,16 @@ class Lexicon:
 
     def find(self, reading: Reading) -> list[Token]:
         """Every word and every pattern in every spelling; places are those of `reading.text`."""
-        found = [*self.find_words(reading), *self._match(reading.text)]
-        for low, high in reading.changed:
-            found += _disguised(reading.text, reading.bare, low, self._match(reading.bare.text[low:high]))
+        found = self.find_words(reading)
+        if self._patterns:
+            found += self._match(reading.text)
+            for low, high in reading.changed:
+                found += _disguised(reading.text, reading.bare, low, self._match(reading.bare.text[low:high]))
         return found
+
+    def find_plain(self, reading: Reading) -> list[Token]:
+        """Every word and every pattern as it is written."""
+        return [*self._walk(reading.text), *self._match(reading.text)]
 
     def find_words(self, reading: Reading) -> list[Token]:
         """Every word in every spelling, shorter ones inside longer ones too; places are those of `reading.text`."""
@@ -98,21 +109,15 @@ class Lexicon:
         return self._weights[name]
 
     def _walk(self, text: str) -> Iterator[Token]:
-        text, words = text.translate(_SPACES), self._words
-        for start, pair in enumerate(map(add, text, text[1:])):
-            if pair in words:
-                for entry in words[pair]:
-                    if text.startswith(entry.rest, start + 2):
-                        end = start + len(entry.word)
-                        if not entry.is_latin or _whole(text, start, end, entry.is_open):
-                            for name in entry.names:
-                                yield Token(name, start, end, entry.word)
-        for character in self._single.intersection(text):
-            entry = words[character][0]
-            for match in re.finditer(re.escape(character), text):
-                if not entry.is_latin or _whole(text, match.start(), match.end(), entry.is_open):
-                    for name in entry.names:
-                        yield Token(name, match.start(), match.end(), character)
+        text = text.translate(_SPACES) if _SPACED.search(text) else text
+        words, lengths, size = self._words, self._lengths, len(text)
+        spots = [(start, start + length) for start, pair in enumerate(map(add, text, text[1:])) if pair in lengths for length in lengths[pair]]
+        spots += [match.span() for character in self._single.intersection(text) for match in re.finditer(re.escape(character), text)]
+        for start, end in spots:
+            entry = words.get(text[start:end])
+            if entry is not None and end <= size and (not entry.is_latin or _whole(text, start, end, entry.is_open)):
+                for name in entry.names:
+                    yield Token(name, start, end, entry.word)
 
     def _match(self, text: str) -> Iterator[Token]:
         """Where patterns match: each is tried where its first two characters stand, and goes on behind its last match."""
@@ -145,7 +150,7 @@ class Lexicon:
         for start, key in looks:
             for entry in index[key]:
                 end = start + len(entry.word)
-                if sounds.startswith(entry.rest, start + 3) and heard.text[start:end] != entry.word and _genuine(entry.word, start, heard, bare.text):
+                if heard.text[start:end] != entry.word and sounds[start:end] == entry.sound and _genuine(entry.word, start, heard, bare.text):
                     low, high = heard.source_span(start, end)
                     first, last = bare.source_span(low, _syllable_end(bare.text, high - 1))
                     for name in entry.names:
@@ -176,12 +181,13 @@ def _disguised(text: str, bare: Folded, offset: int, tokens: Iterable[Token]) ->
 
 def _spell_out(text: str) -> Folded:
     """Pinyin syllables beside Chinese characters as one character each, which stands for their sound."""
-    if not _PINYIN.search(text):
-        return Folded(text, range(len(text)))
     pieces: list[str] = []
     origin: list[int] = []
     last = 0
-    for run in _runs().finditer(text):
+    for word in _LATIN.finditer(text):
+        run = _runs().match(text, word.start()) if word.start() >= last else None
+        if run is None:
+            continue
         parts = _syllables().findall(run.group())
         if "".join(parts) != run.group().replace(" ", ""):
             continue

@@ -24,6 +24,7 @@ _LEET = re.compile(r"[a-z0-9@$!|]*(?:[a-z][0-9@$!|]|[0-9@$!|][a-z])[a-z0-9@$!|]*
 _FIGURES = str.maketrans("0134578@$!|", "oieastbasii")
 _LOOKALIKES = str.maketrans("аеорсухкмтнвіјѕԁɡοανρτικυεαϲ", "aeopcyxkmthbijsdgoavptikueac")
 
+_LETTERS = 3
 _REACH = 24
 """Characters looked at on each side of a disguise: as long as listed words and patterns are."""
 
@@ -54,19 +55,25 @@ class Reading:
     @cached_property
     def changed(self) -> list[tuple[int, int]]:
         """Stretches of the bare text around the places where it differs from `text`."""
-        bare, last, stretches = self.bare, -1, list[tuple[int, int]]()
-        if bare.text == self.text:
+        bare, text = self.bare, self.text
+        stretches: list[tuple[int, int]] = []
+        if bare.text == text:
             return stretches
-        for place, at in enumerate(bare.origin):
-            if at != last + 1 or self.text[at] != bare.text[place]:
-                low, high = max(0, place - _REACH), min(len(bare.text), place + _REACH)
-                joined = bool(stretches) and low <= stretches[-1][1]
-                stretches[-1 if joined else len(stretches):] = [(stretches[-1][0] if joined else low, high)]
-            last = at
+        if isinstance(bare.origin, range):
+            places = [place for place, (old, new) in enumerate(zip(text, bare.text, strict=True)) if old != new]
+        else:
+            places = [place for place, (last, at) in enumerate(zip([-1, *bare.origin], bare.origin, strict=False))
+                      if at != last + 1 or text[at] != bare.text[place]]
+        for place in places:
+            low, high = max(0, place - _REACH), min(len(bare.text), place + _REACH)
+            joined = bool(stretches) and low <= stretches[-1][1]
+            stretches[-1 if joined else len(stretches):] = [(stretches[-1][0] if joined else low, high)]
         return stretches
 
     @cached_property
-    def _origin(self) -> list[int]:
+    def _origin(self) -> Sequence[int]:
+        if len(self.source) == len(self.text) and all(len(_TABLE[ord(character)]) == 1 for character in set(self.source)):
+            return range(len(self.text))
         return [place for place, character in enumerate(self.source) for _copy in _TABLE[ord(character)]]
 
     def source_span(self, start: int, end: int) -> tuple[int, int]:
@@ -117,7 +124,13 @@ def unmask(text: str) -> Folded:
     if not letters.isascii():
         letters = letters.translate(_LOOKALIKES)
     # Figures stand for letters one for one, so places stay.
-    return Folded(_LEET.sub(lambda match: match.group().translate(_FIGURES), letters), origin)
+    return Folded(_LEET.sub(_letters, letters), origin)
+
+
+def _letters(match: re.Match[str]) -> str:
+    """A word with figures for letters spelled out; a measure such as 30cm is none."""
+    word = match.group()
+    return word.translate(_FIGURES) if word[0].isalpha() or sum(map(str.isalpha, word)) >= _LETTERS else word
 
 
 def _unless_filling(match: re.Match[str]) -> Sequence[int]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import date
 from functools import cache
@@ -39,7 +39,12 @@ class Pack:
     reviewed: date
     rules: tuple[Rule, ...]
     exemptions: Mapping[str, tuple[tuple[Condition, ...], ...]]
-    lexicon: Lexicon
+    words: Mapping[str, Sequence[str]]
+    patterns: Mapping[str, Sequence[str]]
+
+    def lexicons(self, sectors: tuple[str, ...]) -> tuple[Lexicon, Lexicon]:
+        """What the rules for these sectors look for, and what else their conditions ask about once something is found."""
+        return _lexicons(self, sectors)
 
     def candidates(self, sectors: tuple[str, ...], concepts: Set[str]) -> list[_Tried]:
         """The lines that a text of these concepts may match, the gravest first."""
@@ -98,8 +103,20 @@ def open_pack(jurisdiction: str) -> Pack:
         if name.isascii():
             raise ValueError(f"{jurisdiction}: no words for {name}")
         words[name] = [name]
-    used = [{name: group[name] for name in group if name in needed} for group in (words, patterns)]
-    return Pack(jurisdiction, str(data["version"]), data["reviewed"], tuple(rules), exemptions, Lexicon(*used))
+    return Pack(jurisdiction, str(data["version"]), data["reviewed"], tuple(rules), exemptions, words, patterns)
+
+
+@cache
+def _lexicons(pack: Pack, sectors: tuple[str, ...]) -> tuple[Lexicon, Lexicon]:
+    rules = [rule for rule in pack.rules if any(rule.applies_to(sector) for sector in sectors)]
+    sought = {name for rule in rules for line in rule.match for name in line.names}
+    asked = {c.name for rule in rules for group in rule.unless + rule.only for c in group}
+    asked |= {c.name for group in pack.exemptions.values() for line in group for c in line}
+    return _lexicon(pack, sought), _lexicon(pack, asked - sought)
+
+
+def _lexicon(pack: Pack, names: Set[str]) -> Lexicon:
+    return Lexicon(*({name: group[name] for name in group if name in names} for group in (pack.words, pack.patterns)))
 
 
 @cache
@@ -109,7 +126,7 @@ def _index(pack: Pack, sectors: tuple[str, ...]) -> dict[str, list[_Tried]]:
                    key=lambda rule: ("ban", "evidence", "caution").index(rule.severity))
     found: dict[str, list[_Tried]] = {}
     for place, (rule, line) in enumerate((one, line) for one in rules for line in one.match):
-        found.setdefault(min(sorted(line.names), key=pack.lexicon.weight), []).append((place, rule, line))
+        found.setdefault(min(sorted(line.names), key=_lexicons(pack, sectors)[0].weight), []).append((place, rule, line))
     return found
 
 

@@ -115,7 +115,7 @@ def check_law(text: str, place: str, *, names: Sequence[str] = (), sectors: Sequ
 def _hits(text: str, pack: Pack, sectors: tuple[str, ...], strings: Sequence[tuple[str, str]]) -> list[_Found]:
     """What a pack finds in a text after exemptions and records: places are those of the text, none overlap."""
     reading = read(text)
-    scene = Scene(reading, pack.lexicon)
+    scene = Scene(reading, *pack.lexicons(sectors))
     hits: dict[tuple[int, int, str], _Found] = {}
     for _place, rule, line in pack.candidates(sectors, scene.concepts):
         for start, end in scene.spans(rule, line):

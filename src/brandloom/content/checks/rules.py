@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left, bisect_right
-from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 
@@ -79,23 +78,29 @@ class Rule:
 class Scene:
     """The concepts found in a text, and where its sentences and clauses end."""
 
-    def __init__(self, reading: Reading, lexicon: Lexicon) -> None:
+    def __init__(self, reading: Reading, sought: Lexicon, asked: Lexicon) -> None:
         self.text = reading.text
-        self._tokens: dict[str, list[Token]] = defaultdict(list)
-        for token in lexicon.find(reading):
-            self._tokens[token.name].append(token)
+        self._reading, self._asked = reading, asked
+        self._tokens: dict[str, list[Token]] = {}
         self._starts: dict[str, list[int]] = {}
-        for name, tokens in self._tokens.items():
-            if len(tokens) > 1:
-                tokens.sort(key=_by_place)
-            self._starts[name] = [token.start for token in tokens]
+        self._keep(sought.find(reading))
+        self.concepts = frozenset(self._starts)
+        """The concepts that rules look for and that stand in the text."""
         self._live: dict[tuple[tuple[Condition, ...], ...], list[tuple[Condition, ...]]] = {}
         self._known: dict[tuple[Condition, int, int], bool] = {}
 
-    @property
-    def concepts(self) -> Set[str]:
-        """The concepts that stand in the text."""
-        return self._starts.keys()
+    def _keep(self, tokens: Sequence[Token]) -> None:
+        for token in tokens:
+            self._tokens.setdefault(token.name, []).append(token)
+        for name in {token.name for token in tokens}:
+            self._tokens[name].sort(key=_by_place)
+            self._starts[name] = [token.start for token in self._tokens[name]]
+
+    @cached_property
+    def _all(self) -> Mapping[str, list[int]]:
+        """Where concepts begin, those that only conditions ask about too."""
+        self._keep(self._asked.find_plain(self._reading))
+        return self._starts
 
     @cached_property
     def _stops(self) -> list[int]:
@@ -138,11 +143,11 @@ class Scene:
         return any(all(self._holds(condition, start, end) != condition.negated for condition in group) for group in live)
 
     def _may_hold(self, condition: Condition) -> bool:
-        return condition.negated or condition.name in self._starts
+        return condition.negated or condition.name in self._all
 
     def _holds(self, condition: Condition, start: int, end: int) -> bool:
         if condition.where == "*":
-            return condition.name in self._starts
+            return condition.name in self._all
         # Rules share their conditions and often their places.
         known = self._known.get((condition, start, end))
         if known is None:
@@ -150,7 +155,7 @@ class Scene:
         return known
 
     def _look(self, condition: Condition, start: int, end: int) -> bool:
-        if condition.name not in self._starts:
+        if condition.name not in self._all:
             return False
         where, reach = condition.where[0], condition.reach
         low, high = self._segment(start, end, self._stops if len(condition.where) == 2 else self._commas)
