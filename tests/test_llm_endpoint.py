@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-import threading
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -15,83 +12,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from brandloom.errors import BrandloomError, ConfigError, ProviderError
-from brandloom.llm import EndpointModel, Message
+from brandloom.llm import EndpointModel, SpentError
 from brandloom.llm.reply import extract_json
+from llm_world import HELLO, KEY, Answer, Endpoint, failed, said, serving, streamed
 
-KEY = "sk-Secret4711secret"
-HELLO = [Message("system", "Be short."), Message("user", "Hello PROMPTWORD")]
 SCHEMA = {"type": "object", "properties": {"subject": {"type": "string"}}, "required": ["subject"], "additionalProperties": False}
-
-Answer = tuple[int, dict[str, str], bytes] | None
-"""Status, headers, body; None answers nothing until the test ends."""
-
-
-@dataclass
-class Endpoint:
-    """A server whose answers a test scripts; the last one repeats."""
-
-    url: str = ""
-    script: list[Answer | Callable[[dict[str, Any]], Answer]] = field(default_factory=list)
-    asked: list[dict[str, Any]] = field(default_factory=list)
-    headers: list[dict[str, str]] = field(default_factory=list)
-    over: threading.Event = field(default_factory=threading.Event)
-
-    def answer(self, body: dict[str, Any]) -> Answer:
-        self.asked.append(body)
-        step = self.script.pop(0) if len(self.script) > 1 else self.script[0]
-        return step(body) if callable(step) else step
-
-    def model(self, **options: Any) -> EndpointModel:
-        return EndpointModel(self.url, **{"key": KEY, "model": "m1", "timeout_s": 5, **options})
-
 
 @pytest.fixture
 def endpoint() -> Iterator[Endpoint]:
-    state = Endpoint()
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            state.headers.append({name.lower(): value for name, value in self.headers.items()})
-            self._send(state.answer(json.loads(self.rfile.read(int(self.headers["Content-Length"])))))
-
-        def do_GET(self) -> None:
-            self._send(state.answer({}))
-
-        def _send(self, answer: Answer) -> None:
-            if answer is None:
-                state.over.wait()
-                self.close_connection = True
-                return
-            status, headers, body = answer
-            self.send_response(status)
-            for name, value in {"Content-Type": "application/json", "Content-Length": str(len(body)), **headers}.items():
-                self.send_header(name, value)
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, format: str, *args: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-    thread.start()
-    state.url = f"http://127.0.0.1:{server.server_port}/v1"
-    yield state
-    state.over.set()
-    server.shutdown()
-    server.server_close()
-    thread.join()
-
-
-def said(content: object, *, finish: str | None = "stop", message: dict[str, Any] | None = None) -> Answer:
-    body = {"model": "m1-2026", "choices": [{"index": 0, "finish_reason": finish,
-                                             "message": {"role": "assistant", "content": content, **(message or {})}}],
-            "usage": {"prompt_tokens": 7, "completion_tokens": 3}}
-    return 200, {}, json.dumps(body).encode()
-
-
-def failed(status: int, message: str, **headers: str) -> Answer:
-    return status, {name.replace("_", "-"): value for name, value in headers.items()}, json.dumps({"error": {"message": message}}).encode()
+    with serving() as state:
+        yield state
 
 
 def test_a_good_answer(endpoint: Endpoint) -> None:
@@ -253,6 +183,89 @@ def test_ways_to_answer(answer: Answer, text: str, reason: str, endpoint: Endpoi
     with endpoint.model() as model:
         done = model.complete(HELLO, max_tokens=9)
     assert (done.text, done.finish_reason, done.cut) == (text, reason, reason == "length")
+
+
+@pytest.mark.parametrize("answer", [None, failed(504, "upstream lost patience"), (200, {"Content-Length": "999"}, b'{"choices": ['),
+                                    (200, {}, b'{"choices": ['), (200, {}, b'{"choices": [], "usage": {"prompt_tokens": 7}}')])
+def test_what_may_have_to_be_paid_is_not_tried_again_here(answer: Answer, endpoint: Endpoint) -> None:
+    error = error_of(endpoint, answer, retries=2, timeout_s=0.2)
+    assert isinstance(error, SpentError)
+    assert error.retryable
+    assert len(endpoint.asked) == 1
+
+
+def test_what_costs_nothing_is_no_spent_error(endpoint: Endpoint) -> None:
+    errors = [error_of(endpoint, failed(status, "no", retry_after="0"), retries=1) for status in (429, 500, 503, 418)]
+    assert not any(isinstance(error, SpentError) for error in errors)
+    assert len(endpoint.asked) == 2 + 2 + 2 + 1
+
+
+def test_a_pause_too_long_is_left_to_the_caller(endpoint: Endpoint) -> None:
+    error = error_of(endpoint, failed(429, "come back tomorrow", retry_after="86400"))
+    assert isinstance(error, ProviderError)
+    assert (error.retry_after_s, len(endpoint.asked)) == (86400, 1)
+
+
+def drip(endpoint: Endpoint, piece: bytes) -> Iterator[bytes]:
+    while not endpoint.over.wait(0.005):
+        yield piece
+
+
+def test_a_body_without_end_is_left_in_time(endpoint: Endpoint) -> None:
+    error = error_of(endpoint, (200, {}, drip(endpoint, b" ")), longest_s=0.2)
+    assert isinstance(error, SpentError)
+    assert "broke off in the middle of its answer: not whole after 0.2 s. Try again" in str(error)
+
+
+def test_a_body_without_end_is_left_at_its_size(endpoint: Endpoint) -> None:
+    assert "more than 1066576 bytes" in str(error_of(endpoint, (200, {}, drip(endpoint, b" " * (1 << 20)))))
+
+
+# --- streams ---
+
+def test_a_stream_tells_its_pieces_and_ends_as_a_whole_answer(endpoint: Endpoint) -> None:
+    endpoint.script = [streamed(["Hel", "lo", " 你好"])]
+    pieces: list[str] = []
+    with endpoint.model(on_text=pieces.append) as model:
+        done = model.complete(HELLO, max_tokens=9)
+    assert pieces == ["Hel", "lo", " 你好"]
+    assert (done.text, done.model, done.prompt_tokens, done.completion_tokens, done.finish_reason) == ("Hello 你好", "m1-2026", 7, 3, "stop")
+    assert (endpoint.asked[0]["stream"], endpoint.asked[0]["stream_options"]) == (True, {"include_usage": True})
+
+
+def test_an_endpoint_without_streams_answers_as_a_whole(endpoint: Endpoint) -> None:
+    refusal = failed(400, "Unknown field: stream_options")
+    endpoint.script = [refusal, failed(400, "'stream' is not supported"), said("Hi."), said("Hi.")]
+    with endpoint.model(on_text=lambda _piece: None) as model:
+        assert [model.complete(HELLO, max_tokens=9).text for _ in range(2)] == ["Hi.", "Hi."]
+    assert [("stream" in body, "stream_options" in body) for body in endpoint.asked] == [(True, True), (True, False), (False, False), (False, False)]
+
+
+@pytest.mark.parametrize(("end", "reason"), [((), "the stream ended too early"), (("error",), "overloaded"), (("{half",), "an event is not JSON")])
+def test_a_stream_that_dies_in_the_middle(end: tuple[str, ...], reason: str, endpoint: Endpoint) -> None:
+    error = error_of(endpoint, streamed(["Hello ", "wor"], end=end), on_text=lambda _piece: None)
+    assert isinstance(error, SpentError)
+    assert (error.retryable, error.prompt_tokens, error.completion_tokens) == (True, None, 2)
+    assert f"broke off in the middle of its answer: {reason}. Try again; what it wrote counts as spent." in str(error)
+
+
+@pytest.mark.parametrize("end", [("finish",), ("[DONE]",)])
+def test_ways_to_end_a_stream(end: tuple[str, ...], endpoint: Endpoint) -> None:
+    endpoint.script = [streamed(["Hi."], end=end)]
+    with endpoint.model(on_text=lambda _piece: None) as model:
+        assert model.complete(HELLO, max_tokens=9).text == "Hi."
+
+
+def test_a_stream_without_end_is_cut_at_its_length(endpoint: Endpoint) -> None:
+    def forever() -> Iterator[str]:
+        while not endpoint.over.is_set():
+            yield "again and "
+
+    endpoint.script = [streamed(forever())]
+    with endpoint.model(on_text=lambda _piece: None) as model:
+        done = model.complete(HELLO, max_tokens=9)
+    assert done.cut
+    assert len(done.text) < 200
 
 
 def test_model_left_open_is_the_only_one_offered(endpoint: Endpoint) -> None:

@@ -6,6 +6,7 @@ What belongs to a shop (its name, sender, caps) is in its workspace's `brandloom
 from __future__ import annotations
 
 import os
+from decimal import Decimal
 from pathlib import Path
 
 from pydantic import Field, SecretStr, ValidationError
@@ -23,7 +24,7 @@ class Settings(BaseSettings):
     language: str | None = None
     """Language of messages, 'en' or 'zh'; the system's locale when unset."""
     cache: Path = Field(default_factory=lambda: Path.home() / ".cache" / "brandloom")
-    """Folder for fetched model weights, shared by all workspaces."""
+    """Folder for model weights, kept answers and the book of costs, shared by all workspaces."""
     ledger_url: SecretStr | None = None
     """SQLAlchemy URL of the ledger; a SQLite file in the workspace when unset."""
     model_url: str | None = None
@@ -32,6 +33,20 @@ class Settings(BaseSettings):
     """API key of that endpoint."""
     model_name: str | None = None
     """Model asked for at that endpoint, or the embedded model's name, or a path to a GGUF file."""
+    model_price_in: Decimal | None = Field(default=None, ge=0)
+    """Price of a million prompt tokens at that endpoint; unknown when unset."""
+    model_price_out: Decimal | None = Field(default=None, ge=0)
+    """Price of a million tokens written there."""
+    model_currency: str = Field(default="USD", pattern=r"^[A-Z]{3}$")
+    """ISO code of the money that models and their budget are counted in."""
+    model_budget_tokens: int | None = Field(default=None, ge=0)
+    """Most tokens that all models together may use in a day (UTC), prompts included; no limit when unset."""
+    model_budget_money: Decimal | None = Field(default=None, ge=0)
+    """Most money that all models together may cost in a day (UTC); no limit when unset."""
+    model_cache_mb: int = Field(default=100, ge=0)
+    """Room for answers that are kept to be given again at no cost, in megabytes; 0 asks anew every time."""
+    models: Path | None = None
+    """File that names several models, their prices and tasks; `models.toml` in the cache folder, if there, when unset."""
     smtp_url: SecretStr | None = None
     """Carrier for e-mail, smtp://user:password@host:port or smtps://; nothing is sent when unset."""
     memory_limit_gb: float = Field(default_factory=lambda: _memory_share(), gt=0)
@@ -58,3 +73,9 @@ def read_settings() -> Settings:
         name = "BRANDLOOM_" + "_".join(str(part) for part in first["loc"]).upper()
         raise ConfigError(_("{name} in the environment cannot be used: {reason}. Correct or unset it."),
                           name=name, reason=first["msg"]) from error
+
+
+def read_secret(variable: str) -> SecretStr | None:
+    """A secret from a variable that another file names; None when it is not set or empty."""
+    value = os.environ.get(variable)
+    return SecretStr(value) if value else None

@@ -1,23 +1,31 @@
-"""Language models: one protocol, an endpoint by URL or an embedded model served on loopback, and the weights they need."""
+"""Language models: one protocol; endpoints by URL and embedded models served on loopback; routes, budget and cache around them; weights."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from brandloom.llm.base import Completion, Message, Schema, ScriptedCall, ScriptedTextModel, TextModel
-from brandloom.llm.choose import ModelInfo, ModelTest, list_models, open_model, test_model, use
+from brandloom.llm.base import Completion, Message, Schema, ScriptedCall, ScriptedTextModel, SpentError, TextModel
+from brandloom.llm.cached import AnswerStore, CachedModel
+from brandloom.llm.choose import ModelInfo, ModelTest, list_models, open_model, open_models, spent_since, test_model, use
 from brandloom.llm.embedded import EmbeddedModel
+from brandloom.llm.fallback import FallbackModel
 from brandloom.llm.fetch import fetch
+from brandloom.llm.metered import MeteredModel
+from brandloom.llm.opened import Models, OpenedModel
+from brandloom.llm.prices import Estimate, Price, estimate
 from brandloom.llm.pull import pull
+from brandloom.llm.routes import TASKS, Routes, Task, read_routes
+from brandloom.llm.spend import Budget, BudgetError, SpendBook, SpendLine
 from brandloom.llm.weights import Progress, Weights, default_name, registry
 
 if TYPE_CHECKING:
     from brandloom.llm.endpoint import EndpointModel
 
 __all__ = [
-    "Completion", "EmbeddedModel", "EndpointModel", "Message", "ModelInfo", "ModelTest", "Progress", "Schema", "ScriptedCall",
-    "ScriptedTextModel", "TextModel", "Weights", "default_name", "fetch", "list_models", "open_model", "pull", "registry",
-    "test_model", "use",
+    "TASKS", "AnswerStore", "Budget", "BudgetError", "CachedModel", "Completion", "EmbeddedModel", "EndpointModel", "Estimate",
+    "FallbackModel", "Message", "MeteredModel", "ModelInfo", "ModelTest", "Models", "OpenedModel", "Price", "Progress", "Routes", "Schema",
+    "ScriptedCall", "ScriptedTextModel", "SpendBook", "SpendLine", "SpentError", "Task", "TextModel", "Weights", "default_name", "estimate",
+    "fetch", "list_models", "open_model", "open_models", "pull", "read_routes", "registry", "spent_since", "test_model", "use",
 ]
 
 

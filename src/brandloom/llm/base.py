@@ -38,11 +38,24 @@ class Completion:
     """Wall time from the request to the whole answer, retries included."""
     finish_reason: str = "stop"
     """'stop', 'length' (cut at `max_tokens`), 'content_filter', or what the endpoint says."""
+    cached: bool = False
+    """True when the answer was kept from an earlier request; it then cost no tokens."""
 
     @property
     def cut(self) -> bool:
         """True when the answer ended because `max_tokens` was reached."""
         return self.finish_reason == "length"
+
+
+class SpentError(ProviderError):
+    """The request reached the model and then failed, so it may have to be paid. Whoever tries it again may pay twice."""
+
+    def __init__(self, template: str, /, *, prompt_tokens: int | None = None, completion_tokens: int | None = None,
+                 retryable: bool = True, retry_after_s: float | None = None, **values: object) -> None:
+        """Tokens are those used until it failed; None where nobody knows."""
+        super().__init__(template, retryable=retryable, retry_after_s=retry_after_s, **values)
+        self.prompt_tokens = prompt_tokens
+        self.completion_tokens = completion_tokens
 
 
 class TextModel(Protocol):

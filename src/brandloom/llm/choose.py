@@ -1,22 +1,37 @@
 """Which model this machine uses, and how well it does there.
 
 The choice made with `use` is one line in `chosen-model.txt` of the cache folder, beside the weights: it belongs to the
-machine, not to a shop, so every workspace on the machine follows it. An address or name in the settings goes before it.
+machine, not to a shop, so every workspace on the machine follows it. An address or name in the settings goes before it, and so
+does a file of models.
 """
 
 from __future__ import annotations
 
 import json
+import secrets
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
+from decimal import Decimal
 from pathlib import Path
 
 from brandloom.errors import ConfigError
 from brandloom.i18n import _
 from brandloom.llm.base import Completion, Message, TextModel
+from brandloom.llm.cached import FILE as ANSWERS_FILE
+from brandloom.llm.cached import AnswerStore
 from brandloom.llm.embedded import EmbeddedModel
 from brandloom.llm.fetch import fetch
+from brandloom.llm.opened import Models, OpenedModel, Source
+from brandloom.llm.prices import Price
+from brandloom.llm.routes import FILE as ROUTES_FILE
+from brandloom.llm.routes import TASKS, ModelEntry, Task, read_routes
+from brandloom.llm.spend import FILE as SPEND_FILE
+from brandloom.llm.spend import Budget, SpendBook, SpendLine
 from brandloom.llm.weights import Progress, check_gguf, find_weights, registry
-from brandloom.settings import Settings
+from brandloom.settings import Settings, read_secret
+
+OnText = Callable[[str], None] | None
 
 _CHOICE = "chosen-model.txt"
 _SCHEMA = {"type": "object", "properties": {"text": {"type": "string"}}, "required": ["text"],
@@ -58,26 +73,103 @@ class ModelTest:
     """Tokens written per second of waiting, reading the prompt included."""
 
 
-def open_model(settings: Settings) -> TextModel:
-    """Open the model to write with. Nothing is loaded before its first request.
+def open_model(settings: Settings, task: Task = "draft", *, on_text: OnText = None) -> OpenedModel:
+    """Open the model for a task, with the budget and the cache of the settings; see `open_models`."""
+    models = open_models(settings, on_text=on_text)
+    try:
+        return OpenedModel(models, task)
+    except BaseException:
+        models.close()
+        raise
 
-    In order: the endpoint in the settings; the name or path in the settings; what `use` chose; the first pinned model
-    that has been pulled.
 
+def open_models(settings: Settings, *, on_text: OnText = None) -> Models:
+    """Open what the settings name, for all tasks. No weights are loaded before the first request.
+
+    In order: the entry of the file of models that `model_name` names; the endpoint in the settings; the name or path in the
+    settings; all of the file of models, task by task; what `use` chose; the first pinned model that has been pulled.
+
+    Args:
+        on_text: told each piece of an answer as it comes; see `EndpointModel`.
     Raises:
-        ConfigError: none of these is there, or the one asked for is not; names the command that mends it.
+        ConfigError: none of these is there, or the one asked for is not; names the command or variable that mends it.
     """
+    sources, routes = _sources(settings, on_text)
+    book = SpendBook(settings.cache / SPEND_FILE)
+    store = AnswerStore(settings.cache / ANSWERS_FILE, max_bytes=settings.model_cache_mb * 1_000_000) if settings.model_cache_mb else None
+    budget = Budget(settings.model_budget_tokens, settings.model_budget_money, settings.model_currency)
+    return Models(sources, routes, book, store=store, budget=budget)
+
+
+def spent_since(cache: Path, day: datetime) -> list[SpendLine]:
+    """What the models of this machine have cost from a day (aware, UTC) on, the latest day first."""
+    book = SpendBook(cache / SPEND_FILE)
+    try:
+        return book.lines(day)
+    finally:
+        book.close()
+
+
+def _sources(settings: Settings, on_text: OnText) -> tuple[Mapping[str, Source], Mapping[Task, Sequence[str]]]:
+    """What can be opened, and the order for each task."""
+    file = settings.models or settings.cache / ROUTES_FILE
+    routes = read_routes(file) if settings.models or file.is_file() else None
+    name = settings.model_name
+    if routes is not None and name is not None and name in routes.models:
+        return {name: _entry_source(settings, routes.models[name], file, on_text)}, dict.fromkeys(TASKS, (name,))
+    if routes is not None and not settings.model_url and not name:
+        return ({each: _entry_source(settings, entry, file, on_text) for each, entry in routes.models.items()},
+                {task: routes.route(task, settings.model_currency) for task in TASKS})
     if settings.model_url:
-        key = settings.model_key.get_secret_value() if settings.model_key else None
+        model, source = _endpoint_source(settings, settings.model_url, on_text)
+    else:
+        model, source = _embedded_source(settings, name or _default(settings.cache), on_text)
+    return {model.name: source}, dict.fromkeys(TASKS, (model.name,))
+
+
+def _entry_source(settings: Settings, entry: ModelEntry, file: Path, on_text: OnText) -> Source:
+    def opened() -> TextModel:
+        if entry.url is None:
+            return _embedded(settings, entry.model, on_text)
+        key = read_secret(entry.key_variable) if entry.key_variable else None
+        if entry.key_variable and key is None:
+            raise ConfigError(_("{variable} is not set; {path} names it as the key of model '{model}'. Set it, or take `key_variable` out."),
+                              variable=entry.key_variable, path=file, model=entry.model)
         from brandloom.llm.endpoint import EndpointModel
-        return EndpointModel(settings.model_url, key=key, model=settings.model_name)
-    wanted = settings.model_name or _chosen(settings.cache)
-    names = [wanted] if wanted else [name for name in registry() if find_weights(name, settings.cache)]
+        return EndpointModel(entry.url, key=key.get_secret_value() if key else None, model=entry.model, on_text=on_text)
+    return Source(opened, entry.price(settings.model_currency), f"{entry.url or ''} {entry.model}")
+
+
+def _endpoint_source(settings: Settings, url: str, on_text: OnText) -> tuple[TextModel, Source]:
+    key = settings.model_key.get_secret_value() if settings.model_key else None
+    from brandloom.llm.endpoint import EndpointModel
+    if (settings.model_price_in is None) != (settings.model_price_out is None):
+        raise ConfigError(_("BRANDLOOM_MODEL_PRICE_IN and BRANDLOOM_MODEL_PRICE_OUT go together. Set both, or unset both."))
+    price = None
+    if settings.model_price_in is not None and settings.model_price_out is not None:
+        price = Price(settings.model_price_in, settings.model_price_out, settings.model_currency)
+    model = EndpointModel(url, key=key, model=settings.model_name, on_text=on_text)
+    return model, Source(lambda: model, price, f"{url} {model.name}")
+
+
+def _embedded_source(settings: Settings, name: str, on_text: OnText) -> tuple[TextModel, Source]:
+    """A model on this machine; its answers are counted and cost nothing."""
+    model = _embedded(settings, name, on_text)
+    return model, Source(lambda: model, Price(Decimal(0), Decimal(0), settings.model_currency), str(model.path))
+
+
+def _embedded(settings: Settings, name: str, on_text: OnText) -> EmbeddedModel:
+    return EmbeddedModel(_resolve(name, settings.cache), threads=settings.threads, name=name if name in registry() else None,
+                         on_text=on_text)
+
+
+def _default(cache: Path) -> str:
+    """What `use` chose, or the first pinned model that is there."""
+    names = [chosen] if (chosen := _chosen(cache)) else [name for name in registry() if find_weights(name, cache)]
     if not names:
         raise ConfigError(_("No language model is installed. Fetch one with `brandloom models pull` (1.1 GB), or set "
                             "BRANDLOOM_MODEL_URL to an OpenAI-compatible endpoint."))
-    return EmbeddedModel(_resolve(names[0], settings.cache), threads=settings.threads,
-                         name=names[0] if names[0] in registry() else None)
+    return names[0]
 
 
 def list_models(cache: Path) -> list[ModelInfo]:
@@ -120,7 +212,7 @@ def use(model: str, cache: Path, *, sha256: str | None = None, progress: Progres
 
 
 def test_model(model: TextModel) -> ModelTest:
-    """Let a model write one short sentence in English and one in Chinese from facts, under a JSON schema.
+    """Let a model write one short sentence in English and one in Chinese from facts, under a JSON schema; never from the cache.
 
     Raises:
         ProviderError, ConfigError: as `TextModel.complete` does.
@@ -135,7 +227,7 @@ def test_model(model: TextModel) -> ModelTest:
 def _try(model: TextModel, language: str) -> Completion:
     order, example, answer, facts = _TASKS[language]
     messages = [Message("system", order), Message("user", example), Message("assistant", answer), Message("user", facts)]
-    return model.complete(messages, schema=_SCHEMA, max_tokens=80)
+    return model.complete(messages, schema=_SCHEMA, max_tokens=80, seed=secrets.randbelow(1 << 31))
 
 
 def _text(answer: Completion) -> str:

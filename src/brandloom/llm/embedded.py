@@ -41,12 +41,14 @@ class EmbeddedModel(TextModel):
         load_timeout_s: longest wait for the weights to load.
         timeout_s: longest wait for one answer; generous, since cores may be shared.
         repack: keep a second, faster copy of the weights in memory.
+        on_text: told each piece of an answer as it comes.
     Raises:
         ConfigError: there is no such file, it is not GGUF, or the runtime is not installed.
     """
 
     def __init__(self, path: Path, *, threads: int | None = None, context: int = 4096, slots: int = 2, name: str | None = None,
-                 load_timeout_s: float = 180.0, timeout_s: float = 600.0, batch: int = 512, repack: bool = False) -> None:
+                 load_timeout_s: float = 180.0, timeout_s: float = 600.0, batch: int = 512, repack: bool = False,
+                 on_text: Callable[[str], None] | None = None) -> None:
         if importlib.util.find_spec("xllamacpp") is None:
             raise ConfigError(_("This machine has no runtime for embedded models. Run `pip install xllamacpp` (Linux and macOS), "
                                 "or set BRANDLOOM_MODEL_URL to an OpenAI-compatible endpoint."))
@@ -55,7 +57,7 @@ class EmbeddedModel(TextModel):
         self.slots = slots
         self._arguments = ["--weights", str(self.path), "--name", self.name, "--threads", str(threads or _cores()),
                            "--context", str(context), "--slots", str(slots), "--batch", str(batch), *(["--repack"] * repack)]
-        self._load_timeout_s, self._timeout_s = load_timeout_s, timeout_s
+        self._load_timeout_s, self._timeout_s, self._on_text = load_timeout_s, timeout_s, on_text
         self._child: subprocess.Popen[bytes] | None = None
         self._endpoint: EndpointModel | None = None
         self._peak_bytes: int | None = None
@@ -104,7 +106,8 @@ class EmbeddedModel(TextModel):
             if self._endpoint is None:
                 self._child, url, key = self._launch(progress)
                 from brandloom.llm.endpoint import EndpointModel
-                self._endpoint = EndpointModel(url, key=key, model=self.name, timeout_s=self._timeout_s, retries=1)
+                self._endpoint = EndpointModel(url, key=key, model=self.name, timeout_s=self._timeout_s,
+                                               longest_s=self._timeout_s, retries=1, on_text=self._on_text)
             return self._endpoint
 
     def _launch(self, progress: Callable[[float], None] | None) -> tuple[subprocess.Popen[bytes], str, str]:

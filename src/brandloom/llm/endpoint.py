@@ -6,21 +6,29 @@ import json
 import re
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, cast
 from urllib.parse import urlsplit
 
+import httpx2
 import openai
 
 from brandloom.errors import BrandloomError, ConfigError, ProviderError
 from brandloom.i18n import _
-from brandloom.llm.base import Completion, Message, Schema, TextModel
-from brandloom.llm.reply import extract_json, read_reply
+from brandloom.llm.base import Completion, Message, Schema, SpentError, TextModel
+from brandloom.llm.body import Body, BrokenOffError, Limits, NotJsonError
+from brandloom.llm.prices import count_tokens
+from brandloom.llm.reply import extract_json, read_reply, read_usage
 
 _FORMATS = ("strict", "json_schema", "json_object", "text")
 _ORDER = "Answer with one JSON value only, without any other text. It must obey this JSON schema: "
 _CONTEXT = re.compile(r"context[ _](length|window|size)|maximum context|too many tokens|prompt is too long", re.IGNORECASE)
+_DROPPABLE = ("seed", "temperature", "stream_options", "stream")
+_UNPAID = frozenset({409, 425, 429, 500, 503, 529})
+"""Statuses that say the request was not worked on, or its work thrown away by the provider itself. Others that trying again can
+mend (a gateway that lost patience) come while the model may be writing on."""
+_LONGEST_PAUSE_S = 60.0
 _NO_MODEL = re.compile(r"model[ _'\"`].*(not[ _]found|not exist|unknown|unsupported)|(unknown|invalid) model", re.IGNORECASE)
 
 
@@ -32,8 +40,10 @@ class _Dialect:
     limit: str = "max_tokens"
     dropped: frozenset[str] = frozenset()
 
-    def body(self, schema: Schema | None, max_tokens: int, temperature: float, seed: int) -> dict[str, Any]:
+    def body(self, schema: Schema | None, max_tokens: int, temperature: float, seed: int, *, stream: bool) -> dict[str, Any]:
         body: dict[str, Any] = {self.limit: max_tokens, "temperature": temperature, "seed": seed}
+        if stream and "stream" not in self.dropped:
+            body |= {"stream": True, "stream_options": {"include_usage": True}}
         if schema is not None and self.format in ("strict", "json_schema"):
             wanted = {"name": "answer", "schema": dict(schema)} | ({"strict": True} if self.format == "strict" else {})
             body["response_format"] = {"type": "json_schema", "json_schema": wanted}
@@ -45,7 +55,7 @@ class _Dialect:
         """The next thing to try after a refusal that gave this reason; None when nothing is left."""
         if self.limit == "max_tokens" and "max_completion_tokens" in reason:
             return replace(self, limit="max_completion_tokens")
-        for name in ("seed", "temperature"):
+        for name in _DROPPABLE:
             if name not in self.dropped and re.search(rf"\b{name}\b", reason):
                 return replace(self, dropped=self.dropped | {name})
         if schema is not None and self.format != _FORMATS[-1]:
@@ -56,27 +66,32 @@ class _Dialect:
 class EndpointModel(TextModel):
     """A model behind an OpenAI-compatible address.
 
-    Busy answers (429), server errors and time-outs are tried again with growing pauses, or after the pause the endpoint
-    asks for, up to `retries` times. An endpoint that refuses JSON schemas is asked for a JSON object, then in words.
+    What surely costs nothing is tried again here, up to `retries` times, with growing pauses or after the pause the endpoint asks
+    for: busy answers (429), server errors, no connection. A request that may have to be paid (`SpentError`: no answer in time, one
+    that broke off) is not, so that whoever tries again knows that it may cost twice. An endpoint that refuses JSON schemas is asked
+    for a JSON object, then in words.
 
     Args:
         url: base address, usually ending in /v1.
         key: API key; None for endpoints without one. It is never shown, logged or put into a message.
         model: model to ask for; None takes the only one the endpoint offers.
         timeout_s: longest silence of the endpoint, per try, in seconds.
+        longest_s: longest wait for one whole answer, in seconds; an endpoint that never ends one is left then.
         retries: tries after the first.
+        on_text: asks for answers as a stream and is told each piece as it comes, to show that something happens. Streams differ
+            in nothing else; where the endpoint knows none, the answer comes as a whole.
     Raises:
         ConfigError: the address is not http or https, or `model` is None and the endpoint offers several.
     """
 
     def __init__(self, url: str, *, key: str | None = None, model: str | None = None, timeout_s: float = 120.0,
-                 retries: int = 2) -> None:
+                 longest_s: float = 600.0, retries: int = 2, on_text: Callable[[str], None] | None = None) -> None:
         self._shown = shown_address(url)
         self._key = key
-        self._timeout_s = timeout_s
+        self._timeout_s, self._longest_s, self._retries, self._on_text = timeout_s, longest_s, retries, on_text
         # Proxies are for other machines: a request to this one must not leave it.
         local = urlsplit(url).hostname in ("127.0.0.1", "localhost", "::1")
-        self._client = openai.OpenAI(base_url=url, api_key=key or "none", timeout=timeout_s, max_retries=retries,
+        self._client = openai.OpenAI(base_url=url, api_key=key or "none", timeout=timeout_s, max_retries=0,
                                      http_client=openai.DefaultHttpxClient(trust_env=not local))
         # The client fills these from variables meant for another provider.
         self._client.organization = self._client.project = None
@@ -90,10 +105,10 @@ class EndpointModel(TextModel):
         began = time.perf_counter()
         dialect, refusal = self._dialect, None
         while True:
-            body = dialect.body(schema, max_tokens, temperature, seed)
+            body = dialect.body(schema, max_tokens, temperature, seed, stream=self._on_text is not None)
             asked = _with_order(messages, schema) if schema is not None and "json_schema" not in str(body) else messages
             try:
-                answer = self._post(asked, body)
+                answer = self._post(asked, body, max_tokens)
             except (openai.BadRequestError, openai.UnprocessableEntityError) as error:
                 reason = self._reason(error)
                 refusal = refusal or self._refused(reason)
@@ -109,24 +124,40 @@ class EndpointModel(TextModel):
     def close(self) -> None:
         self._client.close()
 
-    def _post(self, messages: Sequence[Message], body: Mapping[str, Any]) -> object:
+    def _post(self, messages: Sequence[Message], body: Mapping[str, Any], max_tokens: int) -> object:
+        for tried in range(self._retries + 1):
+            try:
+                return self._send(messages, body, max_tokens)
+            except (openai.BadRequestError, openai.UnprocessableEntityError):
+                raise
+            except openai.OpenAIError as error:
+                pause = _pause(error, tried)
+                if pause is None or tried == self._retries:
+                    raise self._translated(error) from None
+            time.sleep(pause)
+        raise AssertionError("the last try returns or raises")
+
+    def _send(self, messages: Sequence[Message], body: Mapping[str, Any], max_tokens: int) -> object:
         turns = cast(Any, [{"role": message.role, "content": message.content} for message in messages])
-        try:
-            raw = self._client.chat.completions.with_raw_response.create(model=self.name, messages=turns, extra_body=dict(body))
-            return raw.http_response.json()
-        except (openai.BadRequestError, openai.UnprocessableEntityError):
-            raise
-        except openai.OpenAIError as error:
-            raise self._translated(error) from None
-        except ValueError:
-            raise ProviderError(_("{url} answered with something that is not JSON. Check that it is an OpenAI-compatible "
-                                  "address; most end in /v1."), retryable=True, url=self._shown) from None
+        reader = Body(Limits.of(max_tokens, self._longest_s), self._on_text)
+        # The client's own reading knows no end of a body that never ends.
+        with self._client.chat.completions.with_streaming_response.create(model=self.name, messages=turns, extra_body=dict(body)) as response:
+            try:
+                events = "text/event-stream" in response.headers.get("content-type", "")
+                return reader.read_events(response.iter_bytes()) if events else reader.read_json(response.iter_bytes())
+            except NotJsonError:
+                raise self._not_json() from None
+            except BrokenOffError as error:
+                written = None if error.written is None else count_tokens(error.written)
+                raise SpentError(_("{url} broke off in the middle of its answer: {reason}. Try again; what it wrote counts as spent."),
+                                 completion_tokens=written, url=self._shown, reason=self._hidden(error.reason)) from None
 
     def _completion(self, answer: object, schema: Schema | None, seconds: float) -> Completion:
         reply = read_reply(answer)
         if reply is None:
-            raise ProviderError(_("{url} answered without any text. Try again, or choose another model than '{model}'."),
-                                retryable=True, url=self._shown, model=self.name)
+            prompt_tokens, completion_tokens = read_usage(answer)
+            raise SpentError(_("{url} answered without any text. Try again, or choose another model than '{model}'."),
+                             prompt_tokens=prompt_tokens, completion_tokens=completion_tokens, url=self._shown, model=self.name)
         return Completion(text=reply.text if schema is None else extract_json(reply.text), model=reply.model or self.name,
                           prompt_tokens=reply.prompt_tokens, completion_tokens=reply.completion_tokens, seconds=seconds,
                           finish_reason=reply.finish_reason)
@@ -156,22 +187,25 @@ class EndpointModel(TextModel):
 
     def _translated(self, error: openai.OpenAIError) -> BrandloomError:
         """The one line a person reads for a failure that stayed after all retries."""
+        failure = ProviderError if _unpaid(error) else SpentError
         if isinstance(error, openai.APITimeoutError):
-            return ProviderError(_("{url} gave no answer within {seconds:g} s. Try again, or use a smaller model."),
-                                 retryable=True, url=self._shown, seconds=self._timeout_s)
+            return failure(_("{url} gave no answer within {seconds:g} s. Try again, or use a smaller model."),
+                           retryable=True, url=self._shown, seconds=self._timeout_s)
         if isinstance(error, openai.APIConnectionError):
-            return ProviderError(_("{url} cannot be reached: {reason}. Start the model server, or correct BRANDLOOM_MODEL_URL."),
-                                 retryable=True, url=self._shown, reason=self._hidden(str(error.__cause__ or error)))
+            return failure(_("{url} cannot be reached: {reason}. Start the model server, or correct BRANDLOOM_MODEL_URL."),
+                           retryable=True, url=self._shown, reason=self._hidden(str(error.__cause__ or error)))
         if isinstance(error, openai.AuthenticationError | openai.PermissionDeniedError):
             return ConfigError(_("{url} refused the API key (status {status}). Set BRANDLOOM_MODEL_KEY to a valid one."),
                                url=self._shown, status=error.status_code)
         if isinstance(error, openai.NotFoundError):
             return self._unknown_model(self._reason(error))
         if isinstance(error, openai.APIStatusError):
-            busy = error.status_code in (408, 409, 429) or error.status_code >= 500
-            return ProviderError(_("{url} failed with status {status}: {reason}. Try again later, or use another model."),
-                                 retryable=busy, retry_after_s=_retry_after(error), url=self._shown, status=error.status_code,
-                                 reason=self._reason(error))
+            return failure(_("{url} failed with status {status}: {reason}. Try again later, or use another model."),
+                           retryable=_busy(error), retry_after_s=_retry_after(error), url=self._shown, status=error.status_code,
+                           reason=self._reason(error))
+        return self._not_json()
+
+    def _not_json(self) -> ProviderError:
         return ProviderError(_("{url} answered with something that is not JSON. Check that it is an OpenAI-compatible "
                                "address; most end in /v1."), retryable=True, url=self._shown)
 
@@ -212,8 +246,35 @@ def _with_order(messages: Sequence[Message], schema: Schema) -> list[Message]:
     return [Message("system", order), *messages]
 
 
-def _retry_after(error: openai.APIStatusError) -> float | None:
-    try:
-        return float(error.response.headers.get("retry-after", ""))
-    except ValueError:
+def _busy(error: openai.APIStatusError) -> bool:
+    """Whether trying again can help."""
+    return error.status_code in (408, 409, 425, 429) or error.status_code >= 500
+
+
+def _unpaid(error: openai.OpenAIError) -> bool:
+    """Whether the request surely costs nothing: it did not reach the model, or the endpoint says that it was not worked on."""
+    if isinstance(error, openai.APIStatusError):
+        return error.status_code in _UNPAID or not _busy(error)
+    return not isinstance(error, openai.APIConnectionError) or isinstance(
+        error.__cause__, httpx2.ConnectError | httpx2.ConnectTimeout | httpx2.PoolTimeout | httpx2.UnsupportedProtocol)
+
+
+def _pause(error: openai.OpenAIError, tried: int) -> float | None:
+    """Seconds until it is worth trying again; None where it is not, or where that could be paid twice."""
+    retryable = _busy(error) if isinstance(error, openai.APIStatusError) else isinstance(error, openai.APIConnectionError)
+    if not retryable or not _unpaid(error):
         return None
+    asked = _retry_after(error) if isinstance(error, openai.APIStatusError) else None
+    if asked is not None and asked > _LONGEST_PAUSE_S:
+        return None
+    return 0.5 * 2.0 ** tried if asked is None else max(0.0, asked)
+
+
+def _retry_after(error: openai.APIStatusError) -> float | None:
+    """The pause the endpoint asks for, in seconds."""
+    for name, unit in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
+        try:
+            return float(error.response.headers.get(name, "")) * unit
+        except ValueError:
+            continue
+    return None

@@ -34,10 +34,16 @@ def read_reply(answer: object) -> Reply | None:
     finish_reason = str(choice.get("finish_reason") or "stop")
     if not text and finish_reason not in ("length", "content_filter"):
         return None
-    usage = body.get("usage")
+    prompt_tokens, completion_tokens = read_usage(answer)
+    return Reply(text=text, model=str(body.get("model") or ""), prompt_tokens=prompt_tokens or 0,
+                 completion_tokens=completion_tokens or 0, finish_reason=finish_reason)
+
+
+def read_usage(answer: object) -> tuple[int | None, int | None]:
+    """Prompt and completion tokens of the body of a chat completion; None where it does not tell them."""
+    usage = answer.get("usage") if isinstance(answer, dict) else None
     counts = usage if isinstance(usage, dict) else {}
-    return Reply(text=text, model=str(body.get("model") or ""), prompt_tokens=_count(counts.get("prompt_tokens")),
-                 completion_tokens=_count(counts.get("completion_tokens")), finish_reason=finish_reason)
+    return _count(counts.get("prompt_tokens")), _count(counts.get("completion_tokens"))
 
 
 def extract_json(text: str) -> str:
@@ -66,5 +72,5 @@ def _content_text(content: object) -> str:
     return "".join(part for part in parts if isinstance(part, str))
 
 
-def _count(value: object) -> int:
-    return value if isinstance(value, int) else 0
+def _count(value: object) -> int | None:
+    return value if isinstance(value, int) and value >= 0 else None
