@@ -74,6 +74,8 @@ def claims(text: str) -> list[tuple[str, str, str]]:
 
 CLASSES = {
     "superlative": _("'{excerpt}' ranks or praises beyond proof, and no fact says so."),
+    "price": _("'{excerpt}' says what it costs, and no fact says so."),
+    "quantity": _("'{excerpt}' says how much or how many, and no fact says so."),
     "discount": _("'{excerpt}' promises a saving that no fact gives."),
     "delivery": _("'{excerpt}' promises a delivery that no fact states."),
     "gift": _("'{excerpt}' promises something free that no fact gives."),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal, InvalidOperation
 from functools import cache
 
@@ -62,11 +62,11 @@ _MEASURES: tuple[tuple[str, str, dict[str, str]], ...] = (
 )
 UNITS = {name.replace("-", " "): (kind, base, Decimal(size.split("/")[0]) / Decimal(size.split("/")[1] if "/" in size else 1))
          for kind, base, sizes in _MEASURES for size, names in sizes.items() for name in names.split()}
-_NUMBER = r"\d[\d,]*(?:\.\d+)?(?:\s?[½¼¾])?|\.\d+|[½¼¾]"
+_NUMBER = r"\d+(?:,\d{3})*(?:\.\d+)?(?:\s?[½¼¾])?|\.\d+|[½¼¾]"
 _WORD = "(?:" + "|".join(_WORDS) + ")"
 _SAID = rf"{_WORD}(?:(?:[- ]|\sand\s){_WORD})*(?:\sand\sa\shalf)?"
 _HAN = "[零〇一二两三四五六七八九十百千万亿]"
-_HAN_NUMBER = rf"\d[\d,]*(?:\.\d+)?\s?[万亿千百]|{_HAN}+(?:点{_HAN}+)?|半"
+_HAN_NUMBER = rf"\d+(?:,\d{{3}})*(?:\.\d+)?\s?[万亿千百]|{_HAN}+(?:点{_HAN}+)?|半"
 _ANY = rf"(?:{_HAN_NUMBER}|{_NUMBER}|\b{_SAID}\b|\b(?:one|a|an)\sand\sa\shalf\b|\bhalf(?:\san?)?\b|\bone\sand\sa\shalf\b|\b(?:an?|one)\b)"
 _JOIN = r"\s*(?:-|–|—|~|～|\bto\b|\band\b|\bor\b|至|到|或|x|×|\*|\bby\b|乘以?)\s*"
 _MONTH = (r"(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|"
@@ -203,11 +203,19 @@ def _figure(match: re.Match[str], kind: str, number: Decimal | None, unit: str =
 def _both(match: re.Match[str], kind: str, scale: Callable[[Decimal], Decimal], unit: str = "") -> Iterator[Figure]:
     """The figure, and the first one too where two share a unit: '2-3 days', 200x230cm."""
     casual = match["n"].lower() in ("a", "an", "one", "一")
+    spoken = match["n"]
+    if len(spoken) == 2 and all(c in _DIGITS for c in spoken) and _DIGITS[spoken[1]] == _DIGITS[spoken[0]] + 1:
+        # 三四天 is three or four days.
+        for c in spoken:
+            yield from _figure(match, kind, scale(Decimal(_DIGITS[c])), unit)
+        return
     for name in ("z", "a", "n"):
         text = match.groupdict().get(name)
         number = value_of(text) if text else None
         if number is not None:
-            yield from _figure(match, kind, scale(number), unit, casual=casual and name == "n")
+            one = next(_figure(match, kind, scale(number), unit, casual=casual and name == "n"))
+            # Of two prices each has its own word before it: 'from £20 to £15'.
+            yield replace(one, start=match.start(name), end=match.end(name)) if kind == "money" and match.groupdict().get("a") else one
 
 
 def _percent(match: re.Match[str]) -> Iterator[Figure]:
@@ -238,6 +246,23 @@ def _money(match: re.Match[str]) -> Iterator[Figure]:
     yield from _both(match, "money", lambda number: number * (1000 if groups.get("k") else 1) + tail, MONEY_SIGNS[sign])
 
 
+def _clock(match: re.Match[str]) -> Iterator[Figure]:
+    """Minutes since midnight: 3 pm and 15:00 and 下午三点 are 900."""
+    groups = match.groupdict()
+    hour, part = value_of(groups["h"]), (groups.get("part") or "").lower().replace(".", "")
+    minute = Decimal(30) if groups.get("half") else value_of(groups.get("min") or "0")
+    if hour is None or minute is None or hour > 24 or minute > 59:
+        return
+    late = part in ("pm", "下午", "晚上", "晚", "傍晚", "今晚", "明晚") and hour < 12
+    early = part == "am" and hour == 12
+    yield from _figure(match, "clock", (hour + (12 if late else -12 if early else 0)) * 60 + minute, "min")
+
+
+def _fraction(match: re.Match[str]) -> Iterator[Figure]:
+    whole = {"third": 3, "quarter": 4, "fifth": 5, "tenth": 10}[match["part"].lower()]
+    yield from _figure(match, "percent", (100 * (value_of(match["n"]) or Decimal(1)) / whole).quantize(Decimal("0.1")))
+
+
 def _minor(match: re.Match[str]) -> Iterator[Figure]:
     size = Decimal("0.1") if match["sign"] in ("毛", "毛钱", "角") else Decimal("0.01")
     yield from _both(match, "money", lambda number: number * size, _MINOR[match["sign"].lower()])
@@ -260,7 +285,7 @@ def _measure(match: re.Match[str]) -> Iterator[Figure]:
     kind, base, size = UNITS[spelled]
     half = size / 2 if match.groupdict().get("half") else Decimal(0)
     if match.groupdict().get("more") and kind in ("length", "mass"):
-        half = size * Decimal(f"0.{_DIGITS[match['more']]}")
+        half = size * Decimal("0." + "".join(str(_DIGITS[c]) for c in match["more"]))
     # 一个月 is a casual month, 一月 is January; 一日 and 一天 are casual days.
     yield from _both(match, kind, lambda number: number * size + half, base)
 
@@ -290,7 +315,16 @@ _PAIR = rf"(?:(?P<a>{_ANY}){_JOIN})?(?P<n>{_ANY})"
 _TRIPLE = rf"(?:(?P<z>{_ANY})\s*(?:[x×*]|\bby\b|乘以?)\s*)?{_PAIR}"
 
 _READERS: tuple[tuple[str, re.Pattern[str], Callable[[re.Match[str]], Iterator[Figure]]], ...] = (
+    (r":\d\d|[ap]\.?m|点", _compile(r"(?<![\d:])(?P<h>\d{1,2}):(?P<min>[0-5]\d)(?::\d\d)?(?!\d)\s*(?P<part>[ap]m\b)?"), _clock),
+    (r"\d\s?[ap]\.?m", _compile(r"\b(?P<h>\d{1,2})(?:[.:](?P<min>[0-5]\d))?\s?(?P<part>[ap]\.?m)\b"), _clock),
+    (r"点", _compile(rf"(?P<part>早上|清晨|早|上午|中午|下午|傍晚|晚上|今晚|明晚|晚|凌晨)(?P<h>\d{{1,2}}|{_HAN}{{1,2}})点(?:(?P<half>半)|(?P<min>\d{{1,2}})分?)?"), _clock),
+    (r"\d点", _compile(r"(?<![\d.])(?P<h>\d{1,2})点(?:(?P<half>半)|(?P<min>\d{1,2})分?)?(?!\d)"), _clock),
+    (r"third|quarter|fifth|tenth", _compile(r"\b(?P<n>a|an|one|two|three|four) (?P<part>third|quarter|fifth|tenth)s? (?:off|less|cheaper|lower)\b"), _fraction),
+    (r"成", _compile(r"(?P<n>[一二三四五六七八九])成(?:五)?(?![为了立长功员熟就本品交分都])"),
+     lambda match: _figure(match, "percent", (value_of(match["n"]) or Decimal(0)) * 10)),
     (r"\d{4}[-/.]\d", _compile(r"(?<!\d)(?P<y>\d{4})[-/.](?P<m>\d{1,2})[-/.](?P<d>\d{1,2})(?!\d)(?:t\d\d:\d\d\S*)?"), _day),
+    (r"\d年", _compile(r"(?<!\d)(?P<y>(?:19|20)\d\d)年(?!\s*\d+月|历史|文化|传承|质保|保修)"),
+     lambda match: _figure(match, "date", Decimal(0), day=match["y"])),
     (r"\d{4}[-/.]\d", _compile(r"(?<![\d.-])(?P<y>(?:19|20)\d\d)[-/.](?P<m>0?[1-9]|1[0-2])(?![\d.-])"), _day),
     (r"\d/\d", _compile(r"(?<!\d)(?P<d>\d{1,2})/(?P<m>\d{1,2})/(?P<y>\d{4})(?!\d)"), _day),
     (r"月", _compile(rf"(?:(?P<y>\d{{4}}|[〇零一二三四五六七八九]{{4}})年)?"
@@ -298,7 +332,7 @@ _READERS: tuple[tuple[str, re.Pattern[str], Callable[[re.Match[str]], Iterator[F
     (_MONTH_AT, _compile(rf"(?<![A-Za-z])(?P<d>\d{{1,2}})(?:st|nd|rd|th)?\s+(?:of\s+)?(?P<m>{_MONTH})\b(?:,?\s+(?P<y>\d{{4}}))?"), _day),
     (_MONTH_AT, _compile(rf"\b(?P<m>{_MONTH})\.?\s+(?:the\s+)?(?P<d>\d{{1,2}})(?:st|nd|rd|th)?(?!\d)(?:,?\s+(?P<y>\d{{4}}))?"), _day),
     (_MONTH_AT, re.compile(r"\b(?P<m>January|February|March(?!ing)|April|June|July|August|September|October|November|December"
-                r"|(?<=\b[Ii]n )May)\b(?:\s+(?P<y>\d{4}))?"), _day),
+                r"|(?<=\b[Ii]n )May|(?<=\b[Ss]ince )May|May(?= \d{4}))\b(?:\s+(?P<y>\d{4}))?"), _day),
     (r"%|cent|pct", _compile(rf"{_PAIR}\s*(?:%|percent\b|per cent\b|pct\b)"), _percent),
     (r"百分", _compile(rf"百分之(?P<n>{_NUMBER}|{_HAN}+)"), _percent),
     (r"折", _compile(r"(?P<n>半|\d{1,2}(?:\.\d+)?|[一二三四五六七八九](?:点?[一二三四五六七八九])?)\s*折(?![叠扣射返痕腰磨])"), _zhe),
@@ -323,10 +357,12 @@ _READERS: tuple[tuple[str, re.Pattern[str], Callable[[re.Match[str]], Iterator[F
     (r"\d\s?[a-z]",
      re.compile(rf"(?:(?P<z>{_NUMBER})\s*[x×*]\s*)?(?:(?P<a>{_NUMBER}){_JOIN})?(?P<n>{_NUMBER})\s?(?P<unit>{_SHORT}|{_SHORT.upper()})(?![A-Za-z])"),
      _measure),
-    (r"[\u4e00-\u9fff]", _compile(rf"{_TRIPLE}\s*(?P<unit>{_ZH_UNITS})(?P<half>半)?(?P<more>[一二三四五六七八九](?![十百千万个]))?"), _measure),
+    (r"[\u4e00-\u9fff]", _compile(rf"{_TRIPLE}\s*(?P<unit>{_ZH_UNITS})(?P<half>半)?(?P<more>零?[一二三四五六七八九]{{1,2}}(?![十百千万个]))?"), _measure),
     (r"\d", _compile(rf"(?P<n>\d+(?:\.\d+)?\s?[万亿]|{_NUMBER})(?:k\b)?"), _count),
     (_WORD, _compile(rf"\b(?P<n>{_SAID})\b"), _count),
     (_HAN, _compile(rf"(?P<n>{_HAN}+)(?={_MEASURE_WORD})"), _count),
+    (r"[百千万]", _compile(rf"(?P<n>{_HAN}+[百千万])(?=出头|左右|上下|开外|往上)"), _count),
+    (_HAN, _compile(rf"(?:只要|仅需|只需|售价|只卖|价格|现价|定价|就要|才卖|才)(?P<n>{_HAN}{{2,}})(?=[，。！？,!?；;\s]|就|起|$)"), _count),
     (r"[百千万]", _compile(r"(?P<n>[一二两三四五六七八九][百千万][零〇一二两三四五六七八九十百千]+)"), _count),
 )
 
@@ -337,7 +373,7 @@ def _with_half(match: re.Match[str]) -> tuple[str, Decimal | None, str]:
     return kind, None if number is None else (number + Decimal("0.5")) * size, base
 
 
-_ANY_FIGURE = _compile(rf"\d|[½¼¾]|{_HAN}|[半双]|\b(?:{_WORD}|half|an?|one|quarter|fiver|tenner)\b|{_MONTH_AT}")
+_ANY_FIGURE = _compile(rf"\d|[½¼¾]|{_HAN}|[半双]|\b(?:{_WORD}|half|an?|one|quarter|third|fifth|tenth|fiver|tenner)\b|{_MONTH_AT}")
 
 
 @cache

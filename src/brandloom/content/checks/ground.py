@@ -8,12 +8,14 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from decimal import Decimal
-from functools import lru_cache
+from functools import cache, lru_cache
 
 from brandloom.content.checks.claims import TOKEN, Mention, broader, mentions, same_word
 from brandloom.content.checks.figures import MONEY_SIGNS, UNITS, Figure, plain, read_figures
 from brandloom.content.checks.normalise import fold
+from brandloom.content.checks.products import Product, products_of
 from brandloom.content.checks.roles import role_at, roles_of_key
+from brandloom.content.checks.tables import read_table
 
 _SHORT_UNITS = "glwvhm克升米天年"
 """Units of one letter that the name of a field may end in."""
@@ -21,10 +23,11 @@ MOST_FIELDS, MOST_DEPTH, LONGEST = 5000, 12, 20_000
 """Bounds on what is read of a record: fields, nesting, characters of one value."""
 _NO = frozenset(("", "no", "none", "false", "n/a", "na", "null", "nil", "-", "not", "0", "否", "无", "没有", "不", "不支持", "不含", "暂无",
                  "不可", "不需要", "不能"))
+_SAYS_NO = frozenset(("no", "none", "false", "not", "否", "无", "没有", "不", "不支持", "不含", "不可", "不需要", "不能"))
 _YES = frozenset(("yes", "true", "y", "ok", "included", "是", "有", "支持", "可", "可以", "含", "需要", "能", "✓", "√"))
 _NEGATION_EN = re.compile(r"\b(?:no|not|without|never|non|zero|neither|nor|cannot|free (?:of|from)|(?:wo|do|does|is|are|need|ca)n?['’]t)\b"
-                          r"[\s-]*(?:[\w-]+[\s-]+){0,2}$", re.IGNORECASE)
-_NEGATION_ZH = re.compile("(?:不(?!仅|但|只|光|断|锈)|无(?!线)|没有?|非|免|未|零)[需用要含有易会必须添加任何]{0,4}$")
+                          r"(?! (?:only|just|merely)\b)[\s-]*(?:[\w-]+[\s-]+){0,3}$", re.IGNORECASE)
+_NEGATION_ZH = re.compile("(?:不(?!仅|但|只|光|断|锈)[带]?|无(?!线)|没有?|非|免|未|零)[需用要含有易会必须添加任何支持提供接受享]{0,4}$")
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,14 @@ class Ground:
     text: str = ""
     """Every value and key, folded, in lower case."""
     fields: list[tuple[str, str]] = field(default_factory=list)
+    absent: set[str] = field(default_factory=set)
+    """Names of fields that say no, in lower case."""
+    products: list[Product] = field(default_factory=list)
+    """The products of a list of records; none where there is one product."""
+    translated: str = ""
+    """The commonest nouns of the records in the other language, one a line."""
+    holding: str = ""
+    """Every field that does not say no, as 'key value' in lower case, one a line; those that do follow as 'key no'."""
 
     @property
     def speaks_chinese(self) -> bool:
@@ -96,17 +107,21 @@ def ground(records: object, *, currency: str = "") -> Ground:
     """Read what records state; any JSON value will do, and what cannot be read states nothing. A `Ground` is returned as it is."""
     if isinstance(records, Ground):
         return records
-    out = Ground()
+    out = Ground(products=products_of(records))
     for path, value, scope in _fields(records, (), {}, 0):
         if len(out.fields) >= MOST_FIELDS:
             break
         key = _spaced(path[-1]) if path else ""
         text = fold(_text(value))[:LONGEST]
         out.fields.append((" ".join(map(_spaced, path)), text))
+        if text.strip().lower() in _SAYS_NO and 1 < len(key) < 40:
+            out.absent.add(key.lower())
         _read_words(out, key, text)
         _read_concepts(out, key, text, value)
         out.stated += _read_figures(path, text, value, scope or currency)
     out.text = "\n".join(f"{key} {text}" for key, text in out.fields).lower()
+    out.holding = "\n".join(f"{key} {'no' if text.strip().lower() in _NO else text}" for key, text in out.fields).lower()
+    _translate(out)
     _derive(out)
     return out
 
@@ -243,10 +258,15 @@ def _deny(out: Ground, mention: Mention) -> None:
 def _read_figures(path: tuple[str, ...], text: str, value: object, currency: str) -> list[Stated]:
     key = _spaced(path[-1]) if path else ""
     said = f"{path[-1] if path else ''}: {text}"[:80].strip(": ")
-    out = []
+    above = _spaced(path[-2]) if len(path) > 1 else ""
+    # 'price: {now: 12}' and 'size_cm: {width: 40}' say with the outer name what the inner number is.
+    named = f"{key} {above}" if above and not (roles_of_key(key) or _unit_of(key)) else key
+    out = [Stated(item, frozenset(), said) for item in _figures(key) if item.kind not in ("count", "money")]
     for item in _figures(text):
-        for one in _typed(item, key, currency):
-            own = roles_of_key(key, one.kind) or (roles_of_key(_spaced(path[-2]), one.kind) if len(path) > 1 else frozenset())
+        for one in _typed(item, named, currency):
+            own = roles_of_key(key, one.kind) or (roles_of_key(above, one.kind) if above else frozenset())
+            if "rating" in own and re.search(r"\bcount|number|total|人数|数量|条数", key, re.IGNORECASE):
+                own = frozenset(("reviews",))
             out.append(Stated(one, own or role_at(text, item.start, item.end, one.kind), said))
     return out
 
@@ -269,13 +289,35 @@ def _typed(item: Figure, key: str, currency: str) -> list[Figure]:
         return [replace(item, kind="money", unit=sign or currency)]
     if tokens and (tokens[-1] in ("percent", "pct", "%", "rate") or key.endswith(("率", "比例"))):
         return [replace(item, kind="percent"), item]
-    key = re.sub("(天|月|年|小时|分钟)[数限]$", lambda match: " " + match[1].replace("月", "个月"), key)
-    tokens = key.lower().split()
-    unit = next((word for word in reversed(tokens) if word in UNITS and (len(word) > 1 or word in _SHORT_UNITS)), None)
+    unit = _unit_of(key)
     if unit:
         kind, base, size = UNITS[unit]
         return [replace(item, kind=kind, number=item.number * size, unit=base)]
     return [item]
+
+
+def _unit_of(key: str) -> str | None:
+    """The unit in which the name of a field says its number is."""
+    key = re.sub("(天|月|年|小时|分钟)[数限]$", lambda match: " " + match[1].replace("月", "个月"), key)
+    return next((word for word in reversed(key.lower().split()) if word in UNITS and (len(word) > 1 or word in _SHORT_UNITS)), None)
+
+
+def _translate(out: Ground) -> None:
+    """The words of the commonest product nouns in the other language, so that 'hood' bears 连帽 out."""
+    found: list[str] = []
+    for english, chinese, stems in _nouns():
+        if any(parts <= out.words for parts in stems) or any(word in out.text for word in chinese):
+            found += [*english, *chinese]
+            out.words.update(*stems)
+    out.translated = "\n".join(found)
+
+
+@cache
+def _nouns() -> tuple[tuple[tuple[str, ...], tuple[str, ...], tuple[frozenset[str], ...]], ...]:
+    """English names, Chinese names of two characters or more, and the stems of the English ones, by noun."""
+    rows = ((row["en"].split(";"), row["zh"].split(";")) for row in read_table("nouns.tsv"))
+    return tuple((tuple(english), tuple(word for word in chinese if len(word) > 1),
+                  tuple(frozenset(stem(match.group()) for match in TOKEN.finditer(name)) for name in english)) for english, chinese in rows)
 
 
 def _derive(out: Ground) -> None:
@@ -295,6 +337,8 @@ def _derive(out: Ground) -> None:
             out.affirmed.add("rated")
         if "reviews" in roles and number > 0:
             out.affirmed.add("reviews")
+        if "sold" in roles and number > 0:
+            out.entries.setdefault("popular+", set()).update(("卖出", "售出", "已售", "销量", "月销", "累计销售"))
         if "stock" in roles and item.figure.kind == "count":
             out.affirmed.add("in stock" if number > 0 else "sold out")
             out.denied.add("sold out" if number > 0 else "in stock")

@@ -47,8 +47,8 @@ def says_words(words: str, known: Ground) -> bool:
     if not han:
         return True
     if len(han) == 1:
-        return han in known.text
-    pairs = [han[at:at + 2] in known.text for at in range(len(han) - 1)]
+        return han in known.text or han in known.translated
+    pairs = [han[at:at + 2] in known.text or han[at:at + 2] in known.translated for at in range(len(han) - 1)]
     covered = sum(1 for at in range(len(han)) if (at and pairs[at - 1]) or (at < len(pairs) and pairs[at]))
     return covered >= 0.6 * len(han)
 
@@ -74,6 +74,8 @@ def _excused(kind: str, match: re.Match[str], known: Ground) -> bool:
         return "discount" in known.affirmed
     if kind == "comparison" and re.match(_NOT_THAN, words, re.IGNORECASE):
         return True
+    if kind == "price":
+        return False
     if kind == "superlative" and match["x"].lower() in _plain("not superlative"):
         return True
     return _telling(words) and says_words(words, known)

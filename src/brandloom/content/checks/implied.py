@@ -1,0 +1,73 @@
+"""What needs no fact of its own: idioms with numbers, and properties that follow from stated ones."""
+
+from __future__ import annotations
+
+import re
+from functools import cache, lru_cache
+
+from brandloom.content.checks.ground import Ground
+from brandloom.content.checks.tables import read_table
+
+
+def harmless(text: str) -> list[tuple[int, int]]:
+    """Places of a folded text with idioms and small numbers that say nothing of the product: 'for two', 一举两得."""
+    return [match.span() for match in _idioms().finditer(text)]
+
+
+def implied(text: str, known: Ground) -> list[tuple[int, int]]:
+    """Places of a folded text that say what follows from a stated property: rain from 'waterproof', wiping clean from 'non-stick'."""
+    if not _any_implied().search(text):
+        return []
+    return [match.span() for when, says in _implications() for match in says.finditer(text) if _stated(when, known)]
+
+
+def denied_fields(text: str, known: Ground) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
+    """Places that name a field whose value is no: those that deny it too, and those that claim it."""
+    right, wrong = list[tuple[int, int]](), list[tuple[int, int]]()
+    for name in known.absent:
+        for match in _naming(name).finditer(text):
+            before = text[max(0, match.start() - 24):match.start()]
+            denied = _DENIED.search(re.split("[,.;!?，。；！？]", before)[-1]) or re.match(r"[ -]free\b|[^，。]{0,2}(?:没有|不支持|不含)", text[match.end():], re.I)
+            (right if denied else wrong).append((match.start() - (len(denied.group()) if denied and denied.re is _DENIED else 0), match.end()))
+    return right, wrong
+
+
+_DENIED = re.compile(r"(?:\b(?:no|not|never|without|zero|non|isn['’]t|aren['’]t|doesn['’]t|don['’]t|neither|nor|free of)\b[\w' -]{0,18}|"
+                     r"(?:不|没|无|非|别|免|零|勿)[^，。]{0,5})$", re.IGNORECASE)
+
+
+@lru_cache(maxsize=2000)
+def _naming(name: str) -> re.Pattern[str]:
+    if not name.isascii():
+        return re.compile(re.escape(re.sub("^(?:支持|是否|有无|可|含|带)", "", name)))
+    words = [re.escape(word) for word in name.split() if word not in ("has", "is", "with", "available")]
+    return re.compile(rf"\b{' '.join(words)}s?\b" if words else "(?!)", re.IGNORECASE)
+
+
+def _stated(when: re.Pattern[str], known: Ground) -> bool:
+    """True when a field says so; one that says no counts only where the pattern reads that no."""
+    for match in when.finditer(known.holding):
+        rest = known.holding[match.end():].split("\n", 1)[0]
+        if rest.strip() != "no" and not (rest.endswith(" no") and " " not in rest.strip().removesuffix(" no")):
+            return True
+    return False
+
+
+@cache
+def _idioms() -> re.Pattern[str]:
+    return re.compile("|".join(row["regex"] for row in read_table("harmless.tsv")), re.IGNORECASE)
+
+
+@cache
+def _implications() -> tuple[tuple[re.Pattern[str], re.Pattern[str]], ...]:
+    return tuple((re.compile(row["when"], re.IGNORECASE), _says(row["says"])) for row in read_table("implied.tsv"))
+
+
+def _says(pattern: str) -> re.Pattern[str]:
+    """Latin words whole, Chinese ones anywhere."""
+    return re.compile(rf"(?<![A-Za-z])(?:{pattern})(?![A-Za-z])", re.IGNORECASE)
+
+
+@cache
+def _any_implied() -> re.Pattern[str]:
+    return _says("|".join(row["says"] for row in read_table("implied.tsv")))
