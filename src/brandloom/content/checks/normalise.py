@@ -14,6 +14,7 @@ from opencc import OpenCC
 
 _INVISIBLE = re.compile("[\u00ad\u180e\u200b-\u200f\u2028-\u202e\u2060-\u2064\ufe00-\ufe0f\ufeff\U000e0000-\U000e007f]")
 _KEYCAP = "\u20e3"
+_RINGED = re.compile("[\u2776-\u2793\u24eb-\u24ff]")
 HAN = r"\u3400-\u4dbf\u4e00-\u9fff"
 _FILL = r"[\s.·•・‧∙⋅_*~|/\\^+=#&\-—–'\"“”‘’`()\[\]{}<>【】「」『』《》\u2190-\u21ff\u25a0-\u27bf\u2b00-\u2bff♥❤]|[\U0001f000-\U0001faff]"
 _FILLERS = re.compile(rf"(?:{_FILL})+")
@@ -88,6 +89,8 @@ class _Table(dict[int, str]):
         character = chr(code)
         hidden = character == _KEYCAP or _INVISIBLE.match(character)
         plain = "" if hidden else _simplify(unicodedata.normalize("NFKC", character)).lower()
+        if _RINGED.match(character):
+            plain = str(int(unicodedata.numeric(character)))
         base = unicodedata.normalize("NFD", plain)[:1]
         # A letter with a tone mark is pinyin, or an accent that no listed word has.
         self[code] = plain = base if len(plain) == 1 and base.isascii() else plain
