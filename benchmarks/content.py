@@ -6,7 +6,7 @@ answers put through the same gate. What the studio publishes is looked at a seco
 digit of the copy must stand in the record, and the model is asked whether the record supports the text (first-token probability).
 The copy itself goes, unedited and poor ones too, to `docs/samples/copy.md`. Usage:
 
-    python -m benchmarks.content [--data FOLDER] [--per-set 8] [--variants 2] [--seed 7]
+    python -m benchmarks.content [--data FOLDER] [--per-set 6] [--variants 2] [--seed 11]
 """
 
 from __future__ import annotations
@@ -166,9 +166,9 @@ def samples(rows: list[dict[str, Any]], model: str) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data", help="folder with the three sets")
-    parser.add_argument("--per-set", type=int, default=8)
+    parser.add_argument("--per-set", type=int, default=6)
     parser.add_argument("--variants", type=int, default=2)
-    parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--seed", type=int, default=11)
     options = parser.parse_args()
     rows = []
     with open_model(read_settings()) as model:

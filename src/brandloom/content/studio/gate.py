@@ -24,7 +24,7 @@ from brandloom.i18n import _
 Copy = Mapping[str, str | Sequence[str]]
 """Part -> its text, or its texts where the form has several."""
 
-TOO_ALIKE = 0.6
+TOO_ALIKE = 0.7
 """Similarity from which a variant says the same as an earlier one."""
 _LABELLED = ("text", "caption")
 

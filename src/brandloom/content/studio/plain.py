@@ -31,9 +31,8 @@ def plain_copy(gate: Gate) -> tuple[dict[str, str | list[str]], list[Finding]]:
     Raises:
         DataError: even that fails the checks, because the facts themselves may not be said or leave too little room.
     """
-    builder = _Builder(gate)
-    copy = {part.name: builder.part(part) for part in gate.form.parts}
-    copy = builder.with_must_say(copy)
+    builder = PlainCopy(gate)
+    copy = builder.with_must_say({part.name: builder.part(part) for part in gate.form.parts})
     found = gate.check(copy)
     blocking = next((item for item in found if item.blocks), None)
     if blocking is not None:
@@ -42,7 +41,9 @@ def plain_copy(gate: Gate) -> tuple[dict[str, str | list[str]], list[Finding]]:
     return copy, found
 
 
-class _Builder:
+class PlainCopy:
+    """Parts made of the facts, none of them the same as another."""
+
     def __init__(self, gate: Gate) -> None:
         self.gate = gate
         self.form: Form = gate.form
@@ -54,8 +55,27 @@ class _Builder:
     def part(self, part: Part) -> str | list[str]:
         """The copy of one part, other than that of the parts before it."""
         made = self._part(part)
-        self.used += [_bare(made)] if isinstance(made, str) else [_bare(item) for item in made]
+        for item in [made] if isinstance(made, str) else made:
+            self.mark(item)
         return made
+
+    def text(self, part: Part) -> str:
+        """The copy of a part that is one text."""
+        made = self._part(part)
+        return made if isinstance(made, str) else made[0]
+
+    def items(self, part: Part, count: int) -> list[str]:
+        """So many items of a part that is a list."""
+        made = self._part(part)
+        return [item for item in ([made] if isinstance(made, str) else made) if not self.says(item)][:count]
+
+    def mark(self, text: str) -> None:
+        """Remember a text, so that no part repeats it."""
+        self.used.append(_bare(text))
+
+    def says(self, text: str) -> bool:
+        """Whether a part says just this already."""
+        return _bare(text) in self.used
 
     def _part(self, part: Part) -> str | list[str]:
         high = self.gate.room(part)
@@ -89,14 +109,17 @@ class _Builder:
 
     def _name(self) -> str:
         named = next(iter(self.gate.asked.names), "")
-        return humanise(named) if named else (self.gate.asked.facts[0] if self.gate.asked.facts else "")
+        values = [str(value) for product in self.gate.asked.products for value in product.values() if isinstance(value, str)]
+        return humanise(named) if named else next(iter([*values, *self.gate.asked.facts]), "")
 
     def _sentences(self) -> Iterator[str]:
         """One sentence per fact, those that pass the gate by themselves."""
         for product in self.gate.asked.products:
             for key, value in product.items():
-                text = f"{plain_text(str(key))}{self.words['join']}{self._value(value)}{self.words['stop']}"
-                if value not in (None, "", [], {}) and not isinstance(value, dict) and str(value) not in self.gate.asked.names and self._passes(text):
+                label = plain_text(str(key)).replace("_", " ")
+                text = f"{label[:1].upper()}{label[1:]}{self.words['join']}{self._value(value)}{self.words['stop']}"
+                told = value not in (None, "", [], {}) and not isinstance(value, dict) and str(value) not in self.gate.asked.names
+                if told and ">" not in str(value) and self._passes(text):  # a path of categories is no copy
                     yield text
         for fact in self.gate.asked.facts:
             text = fact if fact[-1:] in ".!?。！？" else fact + self.words["stop"]
@@ -113,7 +136,7 @@ class _Builder:
 
     def _fill(self, sentences: list[str], part: Part, high: int) -> str:
         """The name and as many sentences as fit; neutral ones where the facts are too few."""
-        lead = self.name + self.words["stop"] if self.form.family != "reply" else ""
+        lead = self.name + self.words["stop"] if self.name and self.form.family != "reply" else ""
         text = lead if (len(lead) if part.unit == "sms" else length(lead, part.unit)) <= high else ""
         for sentence in [*sentences, *self.words["pads"]]:
             padding = sentence in self.words["pads"]

@@ -32,25 +32,19 @@ def example_marks(language: str) -> Sequence[str]:
     return tuple(_content()[language]["marks"])
 
 
-def conversation(asked: Asked, form: Form, angle: str, room: dict[str, int]) -> list[Message]:
-    """System text, worked example and request; `room` is the most characters per part."""
+def conversation(asked: Asked, form: Form, angle: str, room: dict[str, int], *, forbidden: Sequence[str] = ()) -> list[Message]:
+    """System text, worked example and request.
+
+    Args:
+        room: most characters per part.
+        forbidden: words of earlier tries that no fact bears out.
+    """
     words = _content()[asked.lang]
     example = words["examples"][form.family]
     answer = {part.name: _example_value(part, example["answer"][part.name]) for part in form.parts}
     shown = _request(asked.lang, form, example["facts"].splitlines(), "", example["angle"], room)
     return [Message("system", words["system"].strip()), Message("user", shown), Message("assistant", json.dumps(answer, ensure_ascii=False)),
-            Message("user", _request(asked.lang, form, asked.fact_lines(), _extras(asked), angles(asked.lang)[angle], room))]
-
-
-def objections(language: str, words: Sequence[str], reasons: Sequence[str], parts: Sequence[str]) -> str:
-    """What a second try is told."""
-    content = _content()[language]
-    if words and not reasons:
-        text: str = content["again"].replace("{words}", ", ".join(words)).replace("{parts}", ", ".join(parts))
-        return text
-    avoid = content["extras"]["avoid"].replace("{value}", ", ".join(words)) + ". " if words else ""
-    again: str = content["again_plain"].replace("{reasons}", avoid + " ".join(reasons)).replace("{parts}", ", ".join(parts))
-    return again
+            Message("user", _request(asked.lang, form, asked.fact_lines(), _extras(asked, forbidden), angles(asked.lang)[angle], room))]
 
 
 def _request(language: str, form: Form, facts: Sequence[str], extras: str, angle: str, room: dict[str, int]) -> str:
@@ -73,10 +67,10 @@ def _length(words: dict[str, str], part: Part, most: int) -> str:
     return words["one"].format(part=part.name, low=low, high=min(high, max(3 * low, 300)))
 
 
-def _extras(asked: Asked) -> str:
+def _extras(asked: Asked, forbidden: Sequence[str]) -> str:
     comma = "、" if asked.lang == "zh" else ", "
     values = {"persona": asked.persona, "tone": asked.voice.tone, "use": comma.join(asked.voice.use[:8]),
-              "must_say": comma.join(asked.must_say), "avoid": comma.join([*asked.must_not_say, *asked.voice.avoid][:12]),
+              "must_say": comma.join(asked.must_say), "avoid": comma.join([*forbidden[-8:], *asked.must_not_say, *asked.voice.avoid][:16]),
               "example": asked.voice.examples[0][:200] if asked.voice.examples else ""}
     lines = [_content()[asked.lang]["extras"][name].replace("{value}", " ".join(value.split())) for name, value in values.items() if value]
     return "".join(line + "\n" for line in lines)

@@ -14,16 +14,17 @@ from brandloom.content.response import ResponseModel
 from brandloom.content.studio.asked import Asked
 from brandloom.content.studio.formats import Form
 from brandloom.content.studio.gate import Copy, Gate
+from brandloom.content.studio.mend import mend
 from brandloom.content.studio.plain import plain_copy
-from brandloom.content.studio.prompts import angles, conversation, objections
+from brandloom.content.studio.prompts import angles, conversation
 from brandloom.content.studio.variety import mean_similarity
 from brandloom.content.writer import read_reply
 from brandloom.errors import BrandloomError, ProviderError
 from brandloom.govern import visible_label
-from brandloom.llm import Completion, Message, TextModel
+from brandloom.llm import Completion, TextModel
 
 TRIES = 3
-"""Times a model may try one variant: greedy, then twice warmer with what was wrong."""
+"""Times a model may try one variant; greedy only the very first, since few facts leave it one thing to say."""
 MOST_TOKENS = 900
 _FORM = ("length", "schema", "must-say", "repeat", "alike", "language", "form", "invisible", "slot", "markup")
 """Rules whose objection is not mended by leaving the excerpt out."""
@@ -39,7 +40,7 @@ class Draft:
     angle: str
     copy: Copy
     source: Source
-    """'model' at the first try, 'repaired' later, 'plain' where the facts themselves stand in."""
+    """'model' at the first try; 'repaired' later, or with sentences at fault taken out; 'plain' where the facts themselves stand in."""
     cautions: tuple[Finding, ...]
     rejected: tuple[Finding, ...]
     """What kept earlier drafts of this variant from being used."""
@@ -165,49 +166,41 @@ class _Attempt:
     cost: Draft = field(init=False)
 
     def write(self) -> Draft:
+        """Ask, mend what can be mended without the model, else ask afresh with the words at fault forbidden.
+
+        A small model that is shown its own draft repeats it, so no try sees the one before.
+        """
         self.cost = Draft(self.angle, {}, "plain", (), (), None)
         tries = 0 if self.model is None else TRIES if self.left is None else min(TRIES, self.left)
-        room = {part.name: self.gate.room(part) for part in self.gate.form.parts}
-        messages = conversation(self.gate.asked, self.gate.form, self.angle, room)
-        draft: object = None
-        wanted = [part.name for part in self.gate.form.parts]
+        forbidden: list[str] = []
         for number in range(tries):
-            reply = self._ask(messages, wanted, warm=number > 0)
-            draft = _merged(draft, read_reply(reply.text, self.gate.asked.lang), wanted)
+            reply = self._ask(number, forbidden)
+            draft = read_reply(reply.text, self.gate.asked.lang)
             found = self.gate.check(draft, earlier=self.earlier)
             blocking = [item for item in found if item.blocks]
             if not blocking:
                 return self._done(draft, "repaired" if number else "model", found)
             self.cost = replace(self.cost, rejected=(*self.cost.rejected, *blocking))
-            wanted = _faulty(draft, blocking, self.gate.form)
-            messages = [*messages[:4], Message("assistant", reply.text[:2000]), Message("user", _objection(self.gate.asked.lang, blocking, wanted))]
-        mended = self._with_plain_parts(draft) if tries else None
-        if mended is not None:
-            return self._done(mended, "repaired", self.gate.check(mended, earlier=self.earlier))
+            mended = mend(self.gate, draft)
+            found = self.gate.check(mended, earlier=self.earlier)
+            if mended is not None and not any(item.blocks for item in found):
+                return self._done(mended, "repaired", found)
+            forbidden += [item.excerpt for item in blocking if item.rule not in _FORM and 1 < len(item.excerpt) <= 30]
         copy, found = plain_copy(self.gate)
         return self._done(copy, "plain", found)
 
-    def _ask(self, messages: Sequence[Message], wanted: Sequence[str], *, warm: bool) -> Completion:
+    def _ask(self, number: int, forbidden: Sequence[str]) -> Completion:
         assert self.model is not None
         form = self.gate.form
-        size = sum(min(self.gate.room(part), 400) * min(part.most, part.least + 2) for part in form.parts if part.name in wanted)
+        room = {part.name: self.gate.room(part) for part in form.parts}
+        messages = conversation(self.gate.asked, form, self.angle, room, forbidden=tuple(dict.fromkeys(forbidden)))
+        size = sum(min(room[part.name], 400) * min(part.most, part.least + 2) for part in form.parts)
         tokens = min(MOST_TOKENS, 60 + (size if self.gate.asked.lang == "zh" else size // 3))
-        reply = self.model.complete(messages, schema=_schema(form, wanted), max_tokens=tokens, temperature=0.7 if warm else 0.0,
-                                    seed=len(self.earlier) * TRIES + int(warm))
+        reply = self.model.complete(messages, schema=_schema(form), max_tokens=tokens, temperature=0.7 if number or self.earlier else 0.0,
+                                    seed=len(self.earlier) * TRIES + number)
         self.cost = replace(self.cost, calls=self.cost.calls + 1, prompt_tokens=self.cost.prompt_tokens + reply.prompt_tokens,
                             completion_tokens=self.cost.completion_tokens + reply.completion_tokens, seconds=self.cost.seconds + reply.seconds)
         return reply
-
-    def _with_plain_parts(self, draft: object) -> Copy | None:
-        """The draft with its faulty parts taken from the plain copy, as long as the longest part is the model's own."""
-        if not isinstance(draft, dict):
-            return None
-        faulty = _faulty(draft, [item for item in self.gate.check(draft, earlier=self.earlier) if item.blocks], self.gate.form)
-        longest = max(self.gate.form.parts, key=lambda part: part.high * part.most).name
-        if longest in faulty or len(self.gate.form.parts) == 1:
-            return None
-        merged = draft | {name: plain_copy(self.gate)[0][name] for name in faulty}
-        return None if any(item.blocks for item in self.gate.check(merged, earlier=self.earlier)) else merged
 
     def _done(self, copy: object, source: Source, found: Sequence[Finding]) -> Draft:
         assert isinstance(copy, Mapping)
@@ -224,35 +217,11 @@ def coverage(copy: Copy, asked: Asked) -> float | None:
     return round(sum(re.sub(r"\s+", "", value).casefold() in text for value in values) / len(values), 3) if values else None
 
 
-def _schema(form: Form, wanted: Sequence[str]) -> dict[str, Any]:
+def _schema(form: Form) -> dict[str, Any]:
     text = {"type": "string", "pattern": "^[^{}<>]+$"}
     properties = {part.name: text if not part.many else
-                  {"type": "array", "items": text, "minItems": part.least, "maxItems": min(part.most, part.least + 2)}
-                  for part in form.parts if part.name in wanted}
+                  {"type": "array", "items": text, "minItems": part.least, "maxItems": min(part.most, part.least + 2)} for part in form.parts}
     return {"type": "object", "properties": properties, "required": list(properties), "additionalProperties": False}
-
-
-def _merged(draft: object, fresh: object, wanted: Sequence[str]) -> object:
-    """The draft with the parts that were asked for put in place of the old ones."""
-    if not isinstance(fresh, dict):
-        return fresh if draft is None else draft
-    if not isinstance(draft, dict):
-        return fresh
-    return draft | {name: fresh[name] for name in wanted if name in fresh}
-
-
-def _faulty(draft: object, blocking: Sequence[Finding], form: Form) -> list[str]:
-    """Parts to write again: those with a fault, or all of them where the whole is at fault."""
-    names = [part.name for part in form.parts]
-    places = {item.place for item in blocking}
-    return names if not isinstance(draft, dict) or not places <= set(names) else [name for name in names if name in places]
-
-
-def _objection(language: str, blocking: Sequence[Finding], wanted: Sequence[str]) -> str:
-    words = list(dict.fromkeys(f'"{item.excerpt}"' for item in blocking if item.rule not in _FORM and item.excerpt))[:8]
-    reasons = [f"{item.place}: {item.text(language)}" for item in blocking if item.rule in _FORM or not item.excerpt]
-    reasons = list(dict.fromkeys(reasons))[:4]
-    return objections(language, words, reasons, wanted)
 
 
 __all__ = ["Draft", "Written", "coverage", "published", "write_copy"]

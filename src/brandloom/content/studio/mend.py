@@ -1,0 +1,63 @@
+"""Mending a draft without the model: sentences and items at fault come out, plain facts fill what is left too short."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from brandloom.content.studio.formats import Part, length
+from brandloom.content.studio.gate import Copy, Gate
+from brandloom.content.studio.plain import PlainCopy
+
+_SENTENCE = re.compile(r"(?<=[。！？!?])|(?<=\.)(?=\s)|(?<=\n)")
+_LEANS = re.compile(r"\s*(?:(?:it|its|they|their|these|this|that|those|which|and|but|so|also)\b|它|这|而且|并且|同时|此外|所以)", re.IGNORECASE)
+"""How a sentence begins that makes no sense without the one before."""
+_FORM = ("length", "form")
+
+
+def mend(gate: Gate, draft: object) -> Copy | None:
+    """The draft without what the gate objects to; None where too little of it would be the model's own."""
+    if not isinstance(draft, Mapping):
+        return None
+    plain, made = PlainCopy(gate), dict[str, str | list[str]]()
+    longest = max(gate.form.parts, key=lambda part: part.high * part.most)
+    for part in gate.form.parts:
+        value = draft.get(part.name)
+        if part.many:
+            own = [item for item in value if isinstance(item, str) and _sound(gate, part, item)] if isinstance(value, (list, tuple)) else []
+            own = [item for item in dict.fromkeys(own) if not plain.says(item)][:part.most]
+            for item in own:
+                plain.mark(item)
+            filled = own + (plain.items(part, part.least - len(own)) if len(own) < part.least else [])
+            if (part == longest and not own) or len(filled) < part.least:
+                return None
+            made[part.name] = filled
+        else:
+            text = _kept(gate, part, value) if isinstance(value, str) else ""
+            if part == longest and not text:
+                return None
+            made[part.name] = text or plain.text(part)
+            plain.mark(str(made[part.name]))
+    return plain.with_must_say(made)
+
+
+def _kept(gate: Gate, part: Part, text: str) -> str:
+    """The sentences nobody objects to, as long as they stand by themselves; '' where too little is left."""
+    if _sound(gate, part, text):
+        return text
+    sentences = [sentence for sentence in _SENTENCE.split(text) if sentence.strip()]
+    kept, gone = list[str](), False
+    for sentence in sentences:
+        leans = gone and bool(_LEANS.match(sentence))
+        if leans or not _sound(gate, part, sentence.strip(), alone=True):
+            gone = True
+            continue
+        gone = False
+        if length("".join([*kept, sentence]).strip(), "chars") <= gate.room(part):
+            kept.append(sentence)
+    joined = "".join(kept).strip()
+    return joined if len(sentences) > 1 and len(joined) >= min(part.low, 20) and _sound(gate, part, joined) else ""
+
+
+def _sound(gate: Gate, part: Part, text: str, *, alone: bool = False) -> bool:
+    return not any(item.blocks and not (alone and item.rule in _FORM) for item in gate.check_part(part.name, text))
