@@ -3,36 +3,24 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
-import time
-from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any, TextIO
+from typing import Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from typer import rich_utils
 from typer.exceptions import Abort, TyperException
 
-from brandloom import openmp
+from brandloom import copy_cli, openmp
 from brandloom.errors import BrandloomError, ConfigError
-from brandloom.i18n import _, say, set_language
-
-# Help texts are rendered when this module is read, so the language has to be known first.
-set_language(os.environ.get("BRANDLOOM_LANGUAGE") or os.environ.get("LC_ALL") or os.environ.get("LANG") or "en")
+from brandloom.i18n import _, say
+from brandloom.terminal import bars, command, err, out
 
 rich_utils.ARGUMENTS_PANEL_TITLE, rich_utils.OPTIONS_PANEL_TITLE = say(_("Arguments")), say(_("Options"))
 rich_utils.COMMANDS_PANEL_TITLE, rich_utils.REQUIRED_LONG_STRING = say(_("Commands")), say(_("[required]"))
-
-out = Console()
-err = Console(stderr=True)
 
 ShopDir = Annotated[Path, typer.Argument(metavar="DIR", help=say("The workspace's folder."), show_default=False)]
 PlanId = Annotated[str, typer.Argument(metavar="PLAN", help=say("The plan's id, as `brandloom plan` prints it."))]
@@ -45,11 +33,6 @@ app = typer.Typer(
     no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 models_app = typer.Typer(help=say("Language models: which there are, fetching, trying and choosing one."), no_args_is_help=True)
 app.add_typer(models_app, name="models")
-
-
-def command(app: typer.Typer, name: str, what: str, example: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Register a command whose help names what it does and one example that runs."""
-    return app.command(name, help=f"{say(what)}\n\n{say(_('Example: {command}'), command=example)}")
 
 
 @command(app, "init", _("Make a workspace: a folder with its configuration and its key."), "brandloom init my-shop")
@@ -76,7 +59,7 @@ def load(directory: ShopDir,
              "dmy, mdy or ymd, for dates such as 05-01-24."))] = None,
          dry_run: Annotated[bool, typer.Option("--dry-run", help=say("Check and count, but change nothing."))] = False,
          as_json: AsJson = False) -> None:
-    with _shop(directory) as shop, _bars() as progress:
+    with _shop(directory) as shop, bars() as progress:
         report = shop.load(files, kind=kind, mapping=_pairs(mapping or []), date_order=date_order, dry_run=dry_run,
                            progress=progress)
     _show(report.to_dict(), as_json, _load_table(report, dry_run))
@@ -87,7 +70,7 @@ def load(directory: ShopDir,
 def learn(directory: ShopDir, as_of: AsOf = None,
           horizon: Annotated[str, typer.Option(help=say("How far ahead to predict, in days (30d)."))] = "30d",
           as_json: AsJson = False) -> None:
-    with _shop(directory) as shop, _bars() as progress:
+    with _shop(directory) as shop, bars() as progress:
         learned = shop.learn(as_of=_day(as_of), horizon_days=_days(horizon), progress=progress)
     _show(learned.to_dict(), as_json, _pairs_table(say(_("Learned")), learned.lines()))
 
@@ -99,7 +82,7 @@ def backtest(directory: ShopDir,
              horizon: Annotated[str, typer.Option(help=say("How far to look after it, in days (30d)."))] = "30d",
              json_file: Annotated[Path | None, typer.Option("--json", metavar="OUT", show_default=False, help=say(
                  "Write the figures to this file; - prints them."))] = None) -> None:
-    with _shop(directory) as shop, _bars() as progress:
+    with _shop(directory) as shop, bars() as progress:
         result = shop.backtest(cutoff=_required_day(cutoff), horizon_days=_days(horizon), progress=progress)
     text = json.dumps(result.to_dict(), ensure_ascii=False, indent=2, default=str)
     if json_file is not None and str(json_file) != "-":
@@ -112,7 +95,7 @@ def backtest(directory: ShopDir,
          "brandloom plan my-shop --brief brief.yaml")
 def plan(directory: ShopDir, brief: Annotated[Path, typer.Option(metavar="FILE", help=say("The brief, a YAML file."))],
          as_of: AsOf = None, as_json: AsJson = False) -> None:
-    with _shop(directory) as shop, _bars() as progress:
+    with _shop(directory) as shop, bars() as progress:
         made = shop.plan(brief, as_of=_day(as_of), progress=progress)
         _show(made.to_dict(), as_json, _pairs_table(say(_("Plan {plan}"), plan=made.id), made.lines()))
         if not as_json:
@@ -150,7 +133,7 @@ def launch(directory: ShopDir, plan: PlanId,
            dry_run: Annotated[bool, typer.Option("--dry-run", help=say(
                "Write every message to the workspace's `dry-run` folder and send nothing."))] = False,
            as_json: AsJson = False) -> None:
-    with _shop(directory) as shop, _bars() as progress:
+    with _shop(directory) as shop, bars() as progress:
         sent = shop.launch(plan, dry_run=dry_run, progress=progress)
     _show(sent.to_dict(), as_json, _pairs_table(say(_("Launch")), sent.lines()))
 
@@ -177,63 +160,12 @@ def demo(directory: Annotated[Path, typer.Argument(metavar="[DIR]", help=say("A 
          as_json: AsJson = False) -> None:
     from brandloom.campaigns.demo import run_demo
     from brandloom.settings import read_settings
-    with _bars() as progress:
+    with bars() as progress:
         done = run_demo(directory, settings=read_settings(), progress=progress, tell=None if as_json else out.print)
     _show(done.to_dict(), as_json, _pairs_table(say(_("Done")), done.lines()))
 
 
-@command(app, "check-copy", _("Check copy against advertising law, and against the facts a line brings. Reads and writes JSON lines."),
-         "brandloom check-copy copy.jsonl --lang zh --sector food --out checked.jsonl")
-def check_copy(file: Annotated[Path, typer.Argument(metavar="FILE", allow_dash=True, help=say(
-                   "JSON lines with id and text, and facts, sector and lang where they are known; - reads standard input."))],
-               lang: Annotated[str | None, typer.Option(metavar="LANG", show_default=False, help=say(
-                   "Language of the texts, zh or en; seen from each text when absent."))] = None,
-               sector: Annotated[str | None, typer.Option(metavar="NAME", show_default=False, help=say(
-                   "What is advertised: food, medical, education, finance, realestate and others."))] = None,
-               jurisdiction: Annotated[str | None, typer.Option(metavar="NAME", show_default=False, help=say(
-                   "Law to check against: cn, eu, uk or us; by language when absent."))] = None,
-               reasons: Annotated[str | None, typer.Option("--language", metavar="LANG", show_default=False, help=say(
-                   "Language of the reasons, zh or en; that of each text when absent."))] = None,
-               target: Annotated[Path | None, typer.Option("--out", metavar="FILE", show_default=False, help=say(
-                   "Write the results to this file instead of standard output."))] = None) -> None:
-    from brandloom import content
-    counts: Counter[str] = Counter()
-    with _opened(file) as lines, (target.open("w", encoding="utf-8") if target else nullcontext(sys.stdout)) as sink:
-        for row in content.check_copy(lines, language=lang, sector=sector, jurisdiction=jurisdiction, reasons_in=reasons):
-            sink.write(json.dumps(row, ensure_ascii=False) + "\n")
-            counts[row["verdict"]] += 1
-    err.print(say(_("{passed} passed, {proof} need proof, {blocked} blocked."), passed=counts["pass"], proof=counts["needs_proof"],
-                  blocked=counts["block"]), highlight=False)
-
-
-@command(app, "write", _("Write copy in any format: several variants, each from another angle, each checked. Reads and writes JSON."),
-         "brandloom write brief.json -n 3")
-def write(file: Annotated[Path, typer.Argument(metavar="BRIEF", allow_dash=True, help=say(
-              "JSON with lang, format, products, and persona, voice, limits, must_say, must_not_say where wanted; - reads standard input."))],
-          model: Annotated[str | None, typer.Option(metavar="NAME", show_default=False, help=say(
-              "Model to write with, see `brandloom models list`; none puts the facts in order without one."))] = None,
-          variants: Annotated[int, typer.Option("-n", min=1, max=20, help=say("How many variants."))] = 3,
-          most_calls: Annotated[int | None, typer.Option("--max-calls", min=0, show_default=False, help=say(
-              "Call the model at most so often; plain copy stands in for the rest."))] = None,
-          target: Annotated[Path | None, typer.Option("--out", metavar="FILE", show_default=False, help=say(
-              "Write the result to this file instead of standard output."))] = None) -> None:
-    from brandloom import llm
-    from brandloom.content import studio
-    from brandloom.settings import read_settings
-    with _opened(file) as lines:
-        asked = studio.read_asked(lines.read(), source=say(_("standard input")) if str(file) == "-" else file.name)
-    settings = read_settings()
-    opened = None if model == "none" else llm.open_model(settings.model_copy(update={"model_name": model}) if model else settings)
-    with opened or nullcontext(), _bars() as progress:
-        written = studio.write_copy(opened, asked, variants=variants, most_calls=most_calls,
-                                    progress=lambda done, total: progress(_("Writing"), done / total))
-    text = json.dumps(written.to_dict(), ensure_ascii=False, indent=2) + "\n"
-    if target is None:
-        sys.stdout.write(text)
-    else:
-        target.write_text(text, encoding="utf-8")
-    if written.stopped:
-        raise ConfigError(_("The model stopped early; what was written until then is kept. {reason}"), reason=written.stopped)
+copy_cli.register(app)
 
 
 @command(models_app, "list", _("List the language models, their size, licence and quality."), "brandloom models list")
@@ -255,7 +187,7 @@ def models_pull(name: Annotated[str | None, typer.Argument(metavar="[NAME]", sho
     from brandloom import llm
     from brandloom.campaigns.demo import fetching
     from brandloom.settings import read_settings
-    with _bars() as progress:
+    with bars() as progress:
         path = llm.pull(name or llm.default_name(), read_settings().cache, progress=fetching(progress))
     _show({"path": str(path)}, as_json, say(_("The model is at {path}."), path=path))
 
@@ -318,34 +250,6 @@ def _show(data: object, as_json: bool, view: object) -> None:
         out.print(view)
 
 
-@contextmanager
-def _bars() -> Iterator[Callable[[str, float], None]]:
-    """Progress bars on standard error, one per stage; the room calls `progress(stage, share done)`."""
-    if not err.is_terminal:
-        yield _line_per_stage()
-        return
-    columns = (TextColumn("{task.description}"), BarColumn(bar_width=30), TextColumn("{task.percentage:>3.0f} %"), TimeElapsedColumn())
-    tasks: dict[str, TaskID] = {}
-    with Progress(*columns, console=err, transient=False) as bars:
-        def progress(stage: str, done: float) -> None:
-            if stage not in tasks:
-                tasks[stage] = bars.add_task(say(stage), total=1.0)
-            bars.update(tasks[stage], completed=min(done, 1.0))
-        yield progress
-
-
-def _line_per_stage() -> Callable[[str, float], None]:
-    """For a log file: one line when a stage is done, with its seconds."""
-    begun: dict[str, float] = {}
-
-    def progress(stage: str, done: float) -> None:
-        begun.setdefault(stage, time.monotonic())
-        if done >= 1.0 and begun[stage] > 0:
-            err.print(say(_("{stage}: done in {seconds} s"), stage=say(stage), seconds=f"{time.monotonic() - begun[stage]:.1f}"), highlight=False)
-            begun[stage] = -1.0
-    return progress
-
-
 def _pairs_table(title: str, lines: list[tuple[str, str]]) -> Table:
     table = Table(title=title, show_header=False, title_justify="left")
     table.add_column(style="bold", overflow="fold")
@@ -376,21 +280,6 @@ def _required_day(text: str) -> datetime:
         return datetime.fromisoformat(text).replace(tzinfo=None)
     except ValueError as error:
         raise ConfigError(_("'{given}' is not a date. Write it like 2011-11-09."), given=text) from error
-
-
-@contextmanager
-def _opened(file: Path) -> Iterator[TextIO]:
-    """The lines of a file; - is standard input."""
-    if str(file) == "-":
-        yield sys.stdin
-        return
-    if not file.is_file():
-        raise ConfigError(_("{file} is not there. Check the name and the folder."), file=file)
-    with file.open(encoding="utf-8-sig") as lines:
-        try:
-            yield lines
-        except UnicodeDecodeError as error:
-            raise ConfigError(_("{file} cannot be read as UTF-8 text: {reason}."), file=file, reason=error.reason) from error
 
 
 def _days(text: str) -> int:

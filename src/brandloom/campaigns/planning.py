@@ -47,7 +47,7 @@ def make_plan(shop: Shop, brief: Brief, *, as_of: datetime | None = None, progre
         raise NotFittedError(_("Nothing is learned yet. Run `brandloom learn` first."))
     moment, horizon = state
     brief.require_current(now.astimezone(shop.workspace.config.zone).date())
-    for objection in check_brief(brief):
+    for objection in check_brief(brief, jurisdictions=shop.workspace.config.jurisdictions):
         if objection.blocks:
             raise ConfigError(_("The brief's {place} cannot be used: {reason} Change it, or give the fact a proof."), place=objection.place,
                               reason=objection.text())

@@ -70,12 +70,19 @@ def check_text(text: str, language: str, *, evidence: Sequence[str] = (), packs:
             *_check_law(text, "text", language, (), packs)]
 
 
-def check_brief(brief: Brief) -> list[Finding]:
-    """Check the words of the brief that reach readers or the model: they may claim what they prove, but break no law."""
+def check_brief(brief: Brief, *, jurisdictions: Sequence[str] = ("cn",)) -> list[Finding]:
+    """Check the words of the brief that reach readers or the model: they may claim what they prove, but break no law.
+
+    Args:
+        jurisdictions: laws of the places where the shop's customers are, of cn, eu, uk and us.
+    """
     texts = [("offer.text", brief.offer.text, None), *(("facts", fact.text, fact.proof) for fact in brief.facts)]
     found = []
     for place, text, proof in texts:
-        for item in [*check_forbidden(text or "", place), *check_law(text or "", place)]:
+        # Elsewhere what needs proof is judged by the facts already, as in drafts.
+        lawful = [item for where in jurisdictions for item in check_law(text or "", place, jurisdiction=where)
+                  if where == "cn" or item.severity == "ban"]
+        for item in [*check_forbidden(text or "", place), *{item.span: item for item in reversed(lawful)}.values()]:
             if item.severity == "ban" or proof is None:
                 found.append(item)
     return found

@@ -88,7 +88,8 @@ def listed_rules() -> list[Rule]:
     rules = []
     for key, row in _rows().items():
         sectors, english = _PACKS[row["pack"]]
-        excuses = ["apple=", "deny<3", "service_style=", "warn~~", "first_event= & time_limited~", *([f"{key}!="] if f"{key}!" in listed_words() else []),
+        excuses = ["apple=", "deny<3", "service_style=", "warn~~", "first_event= & time_limited~",
+                   *([f"{key}!="] if f"{key}!" in listed_words() else []),
                    *(["fortune_ok="] if row["pack"] == "superstition" else [])]
         level = cast(Severity, row["level"])
         rules.append(Rule(f"cn.list.{row['rule']}", level, "rank" if row["pack"] == "absolute" else "",

@@ -27,6 +27,15 @@ _Tried = tuple[int, Rule, Line]
 """A line of a rule and its place in the order of trying."""
 
 
+@dataclass(frozen=True)
+class Notice:
+    """Words that an advertisement of some sectors must carry: the rule that says so, what counts as them, from how many characters on."""
+
+    rule: Rule
+    pattern: re.Pattern[str]
+    over: int
+
+
 @dataclass(frozen=True, eq=False)
 class Pack:
     """The rules of one jurisdiction.
@@ -39,6 +48,7 @@ class Pack:
     reviewed: date
     rules: tuple[Rule, ...]
     exemptions: Mapping[str, tuple[tuple[Condition, ...], ...]]
+    notices: tuple[Notice, ...]
     words: Mapping[str, Sequence[str]]
     patterns: Mapping[str, Sequence[str]]
 
@@ -92,6 +102,8 @@ def open_pack(jurisdiction: str) -> Pack:
         for name, line in (part.get("patterns") or {}).items():
             patterns.setdefault(name, []).append(str(line))
     rules = [_rule(row, data["laws"]) for row in data["rules"]]
+    notices = [Notice(_rule({"level": "caution", "match": (), **row}, data["laws"]), re.compile(row["notice"]), row["over"])
+               for row in data.get("notices", ())]
     exemptions = {article: tuple(parse_condition(line) for line in lines) for article, lines in (data.get("exempt") or {}).items()}
     if data.get("listed"):
         rules += listed_rules()
@@ -103,7 +115,7 @@ def open_pack(jurisdiction: str) -> Pack:
         if name.isascii():
             raise ValueError(f"{jurisdiction}: no words for {name}")
         words[name] = [name]
-    return Pack(jurisdiction, str(data["version"]), data["reviewed"], tuple(rules), exemptions, words, patterns)
+    return Pack(jurisdiction, str(data["version"]), data["reviewed"], tuple(rules), exemptions, tuple(notices), words, patterns)
 
 
 @cache

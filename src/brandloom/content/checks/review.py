@@ -89,7 +89,8 @@ def review(text: str, *, language: str | None = None, sector: str | None = None,
     strings = list(strings_of(facts))
     found = []
     for name in where:
-        found += [_objection(text, item, reasons_in or language) for item in _hits(text, open_pack(name), (kind,), strings)]
+        hits = _hits(text, open_pack(name), (kind,), strings)
+        found += [_objection(text, item, reasons_in or language) for item in [*hits, *_missing(text, open_pack(name), kind, hits)]]
     chosen = _strongest(found) if len(where) > 1 else found
     return Review(verdict_of(item.severity for item in chosen), tuple(chosen), language, where, kind)
 
@@ -127,6 +128,15 @@ def _hits(text: str, pack: Pack, sectors: tuple[str, ...], strings: Sequence[tup
     proofs = [read(value).text for _key, value in strings]
     kept = _outer([_judge(item, scene, pack, named, proofs) for item in hits.values()])
     return [replace(item, start=start, end=end) for item in kept for start, end in [reading.source_span(item.start, item.end)]]
+
+
+def _missing(text: str, pack: Pack, sector: str, hits: Sequence[_Found]) -> list[_Found]:
+    """Notices that a whole advertisement of the sector must carry and does not; each stands at a place that nothing else takes."""
+    plain = text.rstrip()
+    free = [place for place in range(len(plain)) if not any(item.start <= place < item.end for item in hits)]
+    missing = [notice for notice in pack.notices if notice.rule.applies_to(sector) and len(plain) > notice.over
+               and not notice.pattern.search(read(text).text)]
+    return [_Found(place, place + 1, notice.rule, notice.rule.severity) for notice, place in zip(missing, reversed(free), strict=False)]
 
 
 def _judge(item: _Found, scene: Scene, pack: Pack, named: Sequence[tuple[int, int]], proofs: Sequence[str]) -> _Found:

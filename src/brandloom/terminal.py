@@ -1,0 +1,72 @@
+"""What the commands share: the two consoles, help with an example, progress bars, files to read."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TextIO
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+
+from brandloom.errors import ConfigError
+from brandloom.i18n import _, say, set_language
+
+# Help texts are rendered when this module is read, so the language has to be known first.
+set_language(os.environ.get("BRANDLOOM_LANGUAGE") or os.environ.get("LC_ALL") or os.environ.get("LANG") or "en")
+
+out = Console()
+err = Console(stderr=True)
+
+
+def command(app: typer.Typer, name: str, what: str, example: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Register a command whose help names what it does and one example that runs."""
+    return app.command(name, help=f"{say(what)}\n\n{say(_('Example: {command}'), command=example)}")
+
+
+@contextmanager
+def bars() -> Iterator[Callable[[str, float], None]]:
+    """Progress bars on standard error, one per stage; the room calls `progress(stage, share done)`."""
+    if not err.is_terminal:
+        yield _line_per_stage()
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(bar_width=30), TextColumn("{task.percentage:>3.0f} %"), TimeElapsedColumn())
+    tasks: dict[str, TaskID] = {}
+    with Progress(*columns, console=err, transient=False) as bars:
+        def progress(stage: str, done: float) -> None:
+            if stage not in tasks:
+                tasks[stage] = bars.add_task(say(stage), total=1.0)
+            bars.update(tasks[stage], completed=min(done, 1.0))
+        yield progress
+
+
+def _line_per_stage() -> Callable[[str, float], None]:
+    """For a log file: one line when a stage is done, with its seconds."""
+    begun: dict[str, float] = {}
+
+    def progress(stage: str, done: float) -> None:
+        begun.setdefault(stage, time.monotonic())
+        if done >= 1.0 and begun[stage] > 0:
+            err.print(say(_("{stage}: done in {seconds} s"), stage=say(stage), seconds=f"{time.monotonic() - begun[stage]:.1f}"), highlight=False)
+            begun[stage] = -1.0
+    return progress
+
+
+@contextmanager
+def opened(file: Path) -> Iterator[TextIO]:
+    """The lines of a file; - is standard input."""
+    if str(file) == "-":
+        yield sys.stdin
+        return
+    if not file.is_file():
+        raise ConfigError(_("{file} is not there. Check the name and the folder."), file=file)
+    with file.open(encoding="utf-8-sig") as lines:
+        try:
+            yield lines
+        except UnicodeDecodeError as error:
+            raise ConfigError(_("{file} cannot be read as UTF-8 text: {reason}."), file=file, reason=error.reason) from error
