@@ -186,7 +186,7 @@ def test_ways_to_answer(answer: Answer, text: str, reason: str, endpoint: Endpoi
 
 
 @pytest.mark.parametrize("answer", [None, failed(504, "upstream lost patience"), (200, {"Content-Length": "999"}, b'{"choices": ['),
-                                    (200, {}, b'{"choices": ['), (200, {}, b'{"choices": [], "usage": {"prompt_tokens": 7}}')])
+                                    (200, {}, b'{"choices": ['), (200, {}, b'{"a": ' + b"[" * 100_000), (200, {}, b'{"choices": [], "usage": {"prompt_tokens": 7}}')])
 def test_what_may_have_to_be_paid_is_not_tried_again_here(answer: Answer, endpoint: Endpoint) -> None:
     error = error_of(endpoint, answer, retries=2, timeout_s=0.2)
     assert isinstance(error, SpentError)

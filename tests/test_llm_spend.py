@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from brandloom.errors import ConfigError, ProviderError
@@ -161,6 +161,7 @@ def test_a_budget_in_money_needs_a_price_in_its_currency(price: Price | None, bo
         model.complete(HELLO, max_tokens=9)
 
 
+@settings(max_examples=50, deadline=None)
 @given(limit=st.integers(0, 600), used=st.lists(st.tuples(st.integers(1, 40), st.integers(0, 40)), max_size=12))
 def test_no_order_of_calls_spends_more_than_the_budget(limit: int, used: list[tuple[int, int]], tmp_path_factory: pytest.TempPathFactory) -> None:
     """As long as an answer uses no more than it reserved."""
@@ -230,6 +231,42 @@ def test_two_processes_race_for_the_last_of_the_budget(endpoint: Endpoint, tmp_p
     assert sum(made) == len(endpoint.asked) == line.calls == 20
     assert line.prompt_tokens + line.completion_tokens == 200
     assert line.pending == 0
+
+
+RESERVE = """
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from brandloom.llm import Budget, BudgetError, Estimate, SpendBook
+
+book, made = SpendBook(Path(sys.argv[1]) / "spend.sqlite"), 0
+print("ready", flush=True)
+sys.stdin.readline()
+while True:
+    try:
+        held = book.reserve("m", Estimate(1, 1, None, None), None, Budget(tokens=1000), datetime(2026, 11, 22, 12, tzinfo=UTC))
+    except BudgetError:
+        break
+    book.settle(held, 1, 1)
+    made += 1
+print(made)
+"""
+
+
+def test_processes_that_write_all_the_time_share_one_budget(tmp_path: Path) -> None:
+    with subprocess.Popen([sys.executable, "-c", RESERVE, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as one, \
+            subprocess.Popen([sys.executable, "-c", RESERVE, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as two:
+        for process in (one, two):
+            assert process.stdout is not None
+            assert process.stdout.readline() == "ready\n"
+        for process in (one, two):
+            assert process.stdin is not None
+            process.stdin.write("go\n")
+            process.stdin.flush()
+        made = [int(process.communicate(timeout=120)[0]) for process in (one, two)]
+    assert sum(made) == 500
+    line, = spent_since(tmp_path, NOON)
+    assert (line.calls, line.prompt_tokens, line.completion_tokens, line.pending) == (500, 500, 500, 0)
 
 
 def test_threads_of_one_process_keep_the_budget(endpoint: Endpoint, book: SpendBook) -> None:
@@ -319,6 +356,19 @@ def test_what_was_unused_for_longest_goes_first(tmp_path: Path) -> None:
     again = AnswerStore(tmp_path / "answers.sqlite", max_bytes=1000)
     assert again.find("a") == "x" * 200, "it outlives the process"
     again.close()
+
+
+@settings(max_examples=50, deadline=None)
+@given(steps=st.lists(st.tuples(st.booleans(), st.integers(0, 12), st.integers(0, 900)), max_size=30))
+def test_the_store_never_outgrows_its_room(steps: list[tuple[bool, int, int]], tmp_path_factory: pytest.TempPathFactory) -> None:
+    store = AnswerStore(tmp_path_factory.mktemp("store") / "answers.sqlite", max_bytes=2000)
+    for keep, number, size in steps:
+        if keep:
+            store.keep(str(number), "é" * size)
+        found = store.find(str(number))
+        assert not keep or (found == "é" * size) == (2 * size + 120 <= 2000)
+    assert sum(120 + len(text.encode()) for number in range(13) if (text := store.find(str(number))) is not None) <= 2000
+    store.close()
 
 
 def test_the_cache_holds_no_prompt(endpoint: Endpoint, store: AnswerStore, tmp_path: Path) -> None:

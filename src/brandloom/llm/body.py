@@ -68,7 +68,7 @@ class Body:
         whole = b"".join(self._within(blocks))
         try:
             return json.loads(whole)
-        except ValueError:
+        except (ValueError, RecursionError):
             if whole.lstrip().startswith(b"{"):
                 raise BrokenOffError("JSON ends too early") from None
             raise NotJsonError from None
@@ -110,7 +110,7 @@ class Body:
     def _add(self, event: bytes) -> None:
         try:
             body = json.loads(event)
-        except ValueError:
+        except (ValueError, RecursionError):
             raise BrokenOffError("an event is not JSON") from None
         if not isinstance(body, dict):
             return

@@ -112,7 +112,7 @@ def spent_since(cache: Path, day: datetime) -> list[SpendLine]:
 
 def _sources(settings: Settings, on_text: OnText) -> tuple[Mapping[str, Source], Mapping[Task, Sequence[str]]]:
     """What can be opened, and the order for each task."""
-    file = settings.models or settings.cache / ROUTES_FILE
+    file = settings.models.expanduser() if settings.models else settings.cache / ROUTES_FILE
     routes = read_routes(file) if settings.models or file.is_file() else None
     name = settings.model_name
     if routes is not None and name is not None and name in routes.models:

@@ -33,10 +33,7 @@ class Database:
             # Two processes that switch a new file to write-ahead logging at once would trip over each other.
             with only_one(path.with_suffix(".lock")):
                 path.touch(mode=0o600)
-                self._connection = sqlite3.connect(path, timeout=_WAIT_S, isolation_level=None, check_same_thread=False)
-                self._connection.execute("PRAGMA journal_mode = WAL")
-                self._connection.execute("PRAGMA synchronous = NORMAL")
-                self._connection.executescript(tables)
+                self._connection = _connected(path, tables)
         except (OSError, sqlite3.Error) as error:
             raise self._unusable(error) from error
 
@@ -71,3 +68,15 @@ class Database:
     def _unusable(self, error: Exception) -> ConfigError:
         return ConfigError(_("{path} cannot be used: {reason}. Move it away or mend its folder, or set BRANDLOOM_CACHE to another one."),
                            path=self.path, reason=error)
+
+
+def _connected(path: Path, tables: str) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, timeout=_WAIT_S, isolation_level=None, check_same_thread=False)
+    try:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = NORMAL")
+        connection.executescript(tables)
+    except BaseException:
+        connection.close()
+        raise
+    return connection

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -39,6 +40,7 @@ class Models:
         self._sources, self._routes, self._book, self._store = sources, routes, book, store
         self._budget, self._now = budget or Budget(), now
         self._open: dict[str, TextModel] = {}
+        self._lock = threading.Lock()
 
     def model(self, task: Task = "draft") -> TextModel:
         """The model for a task: the first of its route, and the others where that fails.
@@ -77,11 +79,12 @@ class Models:
         self.close()
 
     def _opened(self, name: str) -> TextModel:
-        if name not in self._open:
-            source = self._sources[name]
-            model: TextModel = MeteredModel(source.open(), self._book, price=source.price, budget=self._budget, name=name, now=self._now)
-            self._open[name] = model if self._store is None else CachedModel(model, self._store, identity=source.identity)
-        return self._open[name]
+        with self._lock:
+            if name not in self._open:
+                source = self._sources[name]
+                model: TextModel = MeteredModel(source.open(), self._book, price=source.price, budget=self._budget, name=name, now=self._now)
+                self._open[name] = model if self._store is None else CachedModel(model, self._store, identity=source.identity)
+            return self._open[name]
 
 
 class OpenedModel(TextModel):
