@@ -245,7 +245,7 @@ def test_an_endpoint_without_streams_answers_as_a_whole(endpoint: Endpoint) -> N
 def test_a_stream_that_dies_in_the_middle(end: tuple[str, ...], reason: str, endpoint: Endpoint) -> None:
     error = error_of(endpoint, streamed(["Hello ", "wor"], end=end), on_text=lambda _piece: None)
     assert isinstance(error, SpentError)
-    assert (error.retryable, error.prompt_tokens, error.completion_tokens) == (True, None, 2)
+    assert (error.retryable, error.prompt_tokens, error.completion_tokens) == (True, None, 3)
     assert f"broke off in the middle of its answer: {reason}. Try again; what it wrote counts as spent." in str(error)
 
 

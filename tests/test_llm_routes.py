@@ -121,7 +121,7 @@ price_out = 0.60
 
 
 def settings(cache: Path, **values: object) -> Settings:
-    return Settings(cache=cache, **{"model_url": None, "model_key": None, "model_name": None, "models": None, **values})  # type: ignore[arg-type]
+    return Settings(cache=cache, **{"model_url": None, "model_key": None, "model_name": None, "models": None, "model_cache_mb": 10, **values})  # type: ignore[arg-type]
 
 
 def test_tasks_go_where_the_file_sends_them_else_to_the_cheapest(first: Endpoint, second: Endpoint, tmp_path: Path,
@@ -132,7 +132,7 @@ def test_tasks_go_where_the_file_sends_them_else_to_the_cheapest(first: Endpoint
     with llm.open_models(settings(tmp_path)) as models:
         answered = {task: ask(models.model(task)) for task in llm.TASKS}
         assert answered == {"draft": "big", "translate": "big", "judge": "small", "classify": "small"}
-        assert models.estimate(HELLO, 1000, calls=1000).money == Decimal("10.0525"), "21 tokens in and 1000 out, at 2.5 and 10"
+        assert models.estimate(HELLO, 1000, calls=1000).money == Decimal("10.06"), "24 tokens in and 1000 out, at 2.5 and 10"
         assert models.estimate(HELLO, 1000, task="judge").currency == "USD"
         lines = {line.model: line for line in models.spent()}
         assert {name: line.calls for name, line in lines.items()} == {"dear": 1, "cheap": 1}, "the same question twice is asked once"
