@@ -2,10 +2,10 @@
 
     python -m benchmarks.compliance [--half judge] [--shared ../shared/data/ad-law] [--messages 10000]
 
-Sentences are ours, in `benchmarks/data`: `dev` ones were used to write the rules; `judge` ones were written before any rule, by the same
-hand, and never looked at while rules changed; `late` ones were written after the last change of a rule, judged once, and are the ones to
-believe. A breach counts as found when it does not pass; a sector's ban only when it is blocked. The peer is the word list
-that the rules began with (`ad_terms.zh.tsv`), every pack on, matched as it stands.
+Sentences are ours, in `benchmarks/data`. `dev` ones were used to write the rules, and by now `judge`, `late` and the three `fresh` sets have
+been used to mend them as well: each was written before it was judged, and what it showed at first sight is kept in
+`data/compliance_first_sight.json`. Those first figures are the ones to believe. A breach counts as found when it does not pass; a sector's ban
+only when it is blocked. The peer is the word list that the rules began with (`ad_terms.zh.tsv`), every pack on, matched as it stands.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ import time
 from collections import defaultdict
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from itertools import pairwise
 from math import sqrt
 from pathlib import Path
 from typing import Any
@@ -31,7 +32,7 @@ from brandloom.content.checks import find_terms
 
 DATA = Path(__file__).parent / "data"
 PACKS = ("absolute", "authority", "cosmetics", "education", "food", "guarantee", "invest", "medical", "realestate", "superstition")
-SEED, LENGTH = 20261122, 500
+SEED, LENGTH, MIN_CLAUSE = 20261122, 500, 3
 
 
 def read(path: Path) -> list[dict[str, str]]:
@@ -121,10 +122,42 @@ def messages(rows: list[dict[str, str]], number: int) -> list[str]:
     return made
 
 
-def unlike(texts: list[str]) -> list[str]:
-    """The same messages with a number in every sentence, so that none is ever met twice."""
-    number = iter(range(10**9))
-    return [re.sub("。", lambda _stop: f"{next(number)}。", text)[:LENGTH] for text in texts]
+def unlike(rows: list[dict[str, str]], number: int) -> list[str]:
+    """Messages in which no sentence is met twice: clauses of lawful sentences, each with two or three characters of another, in any order."""
+    rng = random.Random(SEED)
+    clauses = [part for row in rows if row["jurisdiction"] == "cn" and row["label"] == "lawful"
+               for part in re.split("[，。！；、]", row["text"]) if len(part) > MIN_CLAUSE]
+    scraps = sorted({clause[start:start + size] for clause in clauses for size in (2, 3) for start in range(0, len(clause) - size, size)})
+    made = []
+    for _place in range(number):
+        text = ""
+        while len(text) < LENGTH:
+            text += "，".join(rng.choice(clauses) + rng.choice(scraps) for _clause in range(3)) + "。"
+        made.append(text[:LENGTH])
+    return made
+
+
+def ordinary(folder: Path, number: int) -> list[str]:
+    """Product copy as shops write it, cut into messages; none when the file is not there."""
+    file = folder / "advertisegen_half_a.jsonl"
+    if not file.exists():
+        return []
+    lines = file.read_text("utf-8").splitlines()
+    text = "".join(json.loads(line)["summary"] for line in lines)
+    return [text[start:start + LENGTH] for start in range(0, min(len(text) - LENGTH, number * LENGTH), LENGTH)]
+
+
+def every_breach(rows: list[dict[str, str]]) -> dict[str, float | int]:
+    """Of two breaches of a sector in one text, joined by a comma, how many are pointed at, when each alone is."""
+    found = [row for row in rows if row["label"] != "lawful" and verdict(row) != "pass"]
+    hits = total = 0
+    for one, other in pairwise(found):
+        if (one["sector"], one["jurisdiction"]) == (other["sector"], other["jurisdiction"]):
+            join = len(one["text"])
+            spans = [item.span for item in review(f"{one['text']}；{other['text']}", sector=one["sector"], jurisdiction=one["jurisdiction"]).findings]
+            hits += any(low < join for low, _high in spans) + any(high > join + 1 for _low, high in spans)
+            total += 2
+    return wilson(hits, total)
 
 
 def speed(texts: list[str], workers: int) -> dict[str, Any]:
@@ -139,8 +172,9 @@ def speed(texts: list[str], workers: int) -> dict[str, Any]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--halves", nargs="*", default=["dev", "judge", "late"])
+    parser.add_argument("--halves", nargs="*", default=["dev", "judge", "late", "fresh1", "fresh2", "fresh3"])
     parser.add_argument("--shared", type=Path, default=Path(__file__).parents[1] / ".." / "shared" / "data" / "ad-law")
+    parser.add_argument("--copy", type=Path, default=Path(__file__).parents[1] / ".." / "shared" / "data" / "advertisegen")
     parser.add_argument("--messages", type=int, default=10_000)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results" / "compliance.json")
@@ -155,13 +189,17 @@ def main() -> None:
                        "disguised": disguised(read(hidden)) if hidden.exists() else {}}
         print(half, {name: f"{one['hits']}/{one['of']}" for name, one in found[half]["rules"].items()})
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False).stdout.strip()
-    texts = messages(sentences(halves[-1]), options.messages)
+    every = [row for half in halves for row in sentences(half)]
+    copy = ordinary(options.copy, options.messages)
     report = {
         "commit": commit, "at": datetime.now(UTC).isoformat(timespec="seconds"), "data": "our sentences in benchmarks/data",
         "machine": {"cores": os.cpu_count(), "load_average": load, "platform": platform.platform(), "python": platform.python_version()},
-        "halves": found, "labelled": labelled(options.shared) if options.shared.exists() else None,
-        "speed": speed(texts, options.workers), "speed_no_sentence_twice": speed(unlike(texts[:max(1, len(texts) // 10)]), options.workers)}
-    print(report["labelled"], report["speed"], report["speed_no_sentence_twice"])
+        "halves": found, "first_sight": json.loads((DATA / "compliance_first_sight.json").read_text("utf-8")),
+        "every_breach": every_breach(every), "labelled": labelled(options.shared) if options.shared.exists() else None,
+        "speed": {"sentences shared by messages": speed(messages(every, options.messages), options.workers),
+                  "no sentence twice, made of lawful near misses": speed(unlike(every, options.messages), options.workers),
+                  **({"product copy of advertisegen": speed(copy, options.workers)} if copy else {})}}
+    print(report["labelled"], report["every_breach"], report["speed"])
     options.out.parent.mkdir(parents=True, exist_ok=True)
     options.out.write_text(json.dumps(report, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
