@@ -67,7 +67,8 @@ _WORD = "(?:" + "|".join(_WORDS) + ")"
 _SAID = rf"{_WORD}(?:(?:[- ]|\sand\s){_WORD})*(?:\sand\sa\shalf)?"
 _HAN = "[零〇一二两三四五六七八九十百千万亿]"
 _HAN_NUMBER = rf"\d+(?:,\d{{3}})*(?:\.\d+)?\s?[万亿千百]|{_HAN}+(?:点{_HAN}+)?|半"
-_ANY = rf"(?:{_HAN_NUMBER}|{_NUMBER}|\b{_SAID}\b|\b(?:one|a|an)\sand\sa\shalf\b|\bhalf(?:\san?)?\b|\bone\sand\sa\shalf\b|\b(?:an?|one)\b)"
+_ANY = (rf"(?:{_HAN_NUMBER}|{_NUMBER}|\b{_SAID}\b|\b(?:one|a|an)\sand\sa\shalf\b|\bhalf(?:\san?)?\b|"
+        r"\b(?:a (?:full|whole|generous|hefty)|an?|one)\b)")
 _JOIN = r"\s*(?:-|–|—|~|～|\bto\b|\band\b|\bor\b|至|到|或|x|×|\*|\bby\b|乘以?)\s*"
 _MONTH = (r"(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|"
           r"aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)")
@@ -131,7 +132,7 @@ def plain(number: Decimal) -> str:
 def value_of(text: str) -> Decimal | None:
     """A number in digits, English words or Chinese numerals."""
     text = " ".join(text.strip().lower().replace(",", "").replace("-", " ").split())
-    if text in _SINGLE:
+    if text in _SINGLE or re.fullmatch("a (?:full|whole|generous|hefty)", text):
         return Decimal(1)
     if text in ("half", "half a", "half an", "半"):
         return Decimal("0.5")
@@ -253,7 +254,7 @@ def _clock(match: re.Match[str]) -> Iterator[Figure]:
     minute = Decimal(30) if groups.get("half") else value_of(groups.get("min") or "0")
     if hour is None or minute is None or hour > 24 or minute > 59:
         return
-    late = part in ("pm", "下午", "晚上", "晚", "傍晚", "今晚", "明晚") and hour < 12
+    late = part in ("pm", "afternoon", "evening", "下午", "晚上", "晚", "傍晚", "今晚", "明晚") and hour < 12
     early = part == "am" and hour == 12
     yield from _figure(match, "clock", (hour + (12 if late else -12 if early else 0)) * 60 + minute, "min")
 
@@ -317,9 +318,14 @@ _TRIPLE = rf"(?:(?P<z>{_ANY})\s*(?:[x×*]|\bby\b|乘以?)\s*)?{_PAIR}"
 _READERS: tuple[tuple[str, re.Pattern[str], Callable[[re.Match[str]], Iterator[Figure]]], ...] = (
     (r":\d\d|[ap]\.?m|点", _compile(r"(?<![\d:])(?P<h>\d{1,2}):(?P<min>[0-5]\d)(?::\d\d)?(?!\d)\s*(?P<part>[ap]m\b)?"), _clock),
     (r"\d\s?[ap]\.?m", _compile(r"\b(?P<h>\d{1,2})(?:[.:](?P<min>[0-5]\d))?\s?(?P<part>[ap]\.?m)\b"), _clock),
-    (r"点", _compile(rf"(?P<part>早上|清晨|早|上午|中午|下午|傍晚|晚上|今晚|明晚|晚|凌晨)(?P<h>\d{{1,2}}|{_HAN}{{1,2}})点(?:(?P<half>半)|(?P<min>\d{{1,2}})分?)?"), _clock),
+    (r" in the | o['’]clock",
+     _compile(rf"\b(?P<h>{_NUMBER}|{_SAID})(?: o['’]clock)?(?: in the (?P<part>morning|afternoon|evening)| o['’]clock)"), _clock),
+    (r"half past", _compile(rf"\b(?P<half>half) past (?P<h>\d{{1,2}}|{_SAID})\b"), _clock),
+    (r"点", _compile(rf"(?P<part>早上|清晨|早|上午|中午|下午|傍晚|晚上|今晚|明晚|晚|凌晨)"
+                     rf"(?P<h>\d{{1,2}}|{_HAN}{{1,2}})点(?:(?P<half>半)|(?P<min>\d{{1,2}})分?)?"), _clock),
     (r"\d点", _compile(r"(?<![\d.])(?P<h>\d{1,2})点(?:(?P<half>半)|(?P<min>\d{1,2})分?)?(?!\d)"), _clock),
-    (r"third|quarter|fifth|tenth", _compile(r"\b(?P<n>a|an|one|two|three|four) (?P<part>third|quarter|fifth|tenth)s? (?:off|less|cheaper|lower)\b"), _fraction),
+    (r"third|quarter|fifth|tenth",
+     _compile(r"\b(?P<n>a|an|one|two|three|four) (?P<part>third|quarter|fifth|tenth)s? (?:off|less|cheaper|lower)\b"), _fraction),
     (r"成", _compile(r"(?P<n>[一二三四五六七八九])成(?:五)?(?![为了立长功员熟就本品交分都])"),
      lambda match: _figure(match, "percent", (value_of(match["n"]) or Decimal(0)) * 10)),
     (r"\d{4}[-/.]\d", _compile(r"(?<!\d)(?P<y>\d{4})[-/.](?P<m>\d{1,2})[-/.](?P<d>\d{1,2})(?!\d)(?:t\d\d:\d\d\S*)?"), _day),
@@ -353,22 +359,26 @@ _READERS: tuple[tuple[str, re.Pattern[str], Callable[[re.Match[str]], Iterator[F
     (r"pence|cent|毛|分钱", _compile(rf"(?P<n>{_ANY})\s*(?P<sign>pence|cents?|分钱|毛钱|毛)(?![a-z])"), _minor),
     (r"个半", _compile(rf"(?P<n>{_ANY})\s*个半\s*(?P<unit>小时|月|星期|礼拜|钟头)"),
      lambda match: _figure(match, *_with_half(match))),
+    (r"and a half", _compile(rf"(?P<n>{_ANY})\s+(?P<unit>hour|day|week|month|year|kilo|litre|metre)s? and a half\b"),
+     lambda match: _figure(match, *_with_half(match))),
     (r"\d|[a-z]{3}", _compile(rf"{_TRIPLE}[\s-]?(?P<unit>{_LONG})(?![A-Za-z])"), _measure),
     (r"\d\s?[a-z]",
      re.compile(rf"(?:(?P<z>{_NUMBER})\s*[x×*]\s*)?(?:(?P<a>{_NUMBER}){_JOIN})?(?P<n>{_NUMBER})\s?(?P<unit>{_SHORT}|{_SHORT.upper()})(?![A-Za-z])"),
      _measure),
-    (r"[\u4e00-\u9fff]", _compile(rf"{_TRIPLE}\s*(?P<unit>{_ZH_UNITS})(?P<half>半)?(?P<more>零?[一二三四五六七八九]{{1,2}}(?![十百千万个]))?"), _measure),
+    (r"[\u4e00-\u9fff]", _compile(rf"{_TRIPLE}\s*(?P<unit>{_ZH_UNITS})(?P<half>半)?"
+                                  rf"(?P<more>零?[一二三四五六七八九]{{1,2}}(?![十百千万个罐盒袋瓶包条件只支片块份箱套桶串张本颗枚]))?"), _measure),
     (r"\d", _compile(rf"(?P<n>\d+(?:\.\d+)?\s?[万亿]|{_NUMBER})(?:k\b)?"), _count),
     (_WORD, _compile(rf"\b(?P<n>{_SAID})\b"), _count),
     (_HAN, _compile(rf"(?P<n>{_HAN}+)(?={_MEASURE_WORD})"), _count),
-    (r"[百千万]", _compile(rf"(?P<n>{_HAN}+[百千万])(?=出头|左右|上下|开外|往上)"), _count),
-    (_HAN, _compile(rf"(?:只要|仅需|只需|售价|只卖|价格|现价|定价|就要|才卖|才)(?P<n>{_HAN}{{2,}})(?=[，。！？,!?；;\s]|就|起|$)"), _count),
+    (r"[十百千万]", _compile(rf"(?P<n>{_HAN}*[十百千万])(?=出头(?!的[你人女男年])|左右|上下|开外|往上)"), _count),
+    (_HAN, _compile(rf"(?:不到|不足|不过|只花|花|低于|只要|仅需|只需|售价|只卖|价格|现价|定价|就要|才卖|才)"
+                    rf"(?P<n>{_HAN}{{2,}})(?=[，。！？,!?；;\s]|就|起|便|能|可|$)"), _count),
     (r"[百千万]", _compile(r"(?P<n>[一二两三四五六七八九][百千万][零〇一二两三四五六七八九十百千]+)"), _count),
 )
 
 
 def _with_half(match: re.Match[str]) -> tuple[str, Decimal | None, str]:
-    kind, base, size = UNITS["个月" if match["unit"] == "月" else match["unit"]]
+    kind, base, size = UNITS["个月" if match["unit"] == "月" else match["unit"].lower()]
     number = value_of(match["n"])
     return kind, None if number is None else (number + Decimal("0.5")) * size, base
 

@@ -115,7 +115,7 @@ def ground(records: object, *, currency: str = "") -> Ground:
         text = fold(_text(value))[:LONGEST]
         out.fields.append((" ".join(map(_spaced, path)), text))
         if text.strip().lower() in _SAYS_NO and 1 < len(key) < 40:
-            out.absent.add(key.lower())
+            out.absent |= {key.lower(), key.lower().replace(" ", "")}
         _read_words(out, key, text)
         _read_concepts(out, key, text, value)
         out.stated += _read_figures(path, text, value, scope or currency)
@@ -126,6 +126,7 @@ def ground(records: object, *, currency: str = "") -> Ground:
     return out
 
 
+@lru_cache(maxsize=50_000)
 def negated(text: str, start: int, end: int) -> bool:
     """True when the words at a place are denied: 'no ...', '...-free', 不..."""
     before = re.split(r"[,.;!?，。；！？]", text[max(0, start - 40):start])[-1]
@@ -229,6 +230,9 @@ def _read_concepts(out: Ground, key: str, text: str, value: object) -> None:
         return
     for mention in _mentions(text):
         _affirm(out, mention, negated(text, mention.start, mention.end))
+    if re.search(r"\bsale|\boffer|\bpromo|\bdiscount|促销|优惠|活动|特价", key, re.IGNORECASE) and any(
+            item.kind == "date" for item in _figures(text)):
+        out.affirmed.update(("discount", "sale"))
     if "delivery" in roles_of_key(key) and re.search(r"\bfree\b|包邮|免", text, re.IGNORECASE):
         out.affirmed.add("free shipping")
     if re.search("颜色|配色|色", key) and not text.isascii():
@@ -261,7 +265,8 @@ def _read_figures(path: tuple[str, ...], text: str, value: object, currency: str
     above = _spaced(path[-2]) if len(path) > 1 else ""
     # 'price: {now: 12}' and 'size_cm: {width: 40}' say with the outer name what the inner number is.
     named = f"{key} {above}" if above and not (roles_of_key(key) or _unit_of(key)) else key
-    out = [Stated(item, frozenset(), said) for item in _figures(key) if item.kind not in ("count", "money")]
+    out = [Stated(item, frozenset(), said) for item in _figures(key)
+           if item.kind not in ("count", "money") or (item.kind == "count" and not re.search(r"\d", item.text))]
     for item in _figures(text):
         for one in _typed(item, named, currency):
             own = roles_of_key(key, one.kind) or (roles_of_key(above, one.kind) if above else frozenset())
@@ -299,7 +304,10 @@ def _typed(item: Figure, key: str, currency: str) -> list[Figure]:
 def _unit_of(key: str) -> str | None:
     """The unit in which the name of a field says its number is."""
     key = re.sub("(天|月|年|小时|分钟)[数限]$", lambda match: " " + match[1].replace("月", "个月"), key)
-    return next((word for word in reversed(key.lower().split()) if word in UNITS and (len(word) > 1 or word in _SHORT_UNITS)), None)
+    tokens = ["inch" if word == "in" else word for word in key.lower().split()[-1:]] if key.lower().endswith(" in") else key.lower().split()
+    # 'min age' is no age in minutes.
+    return next((word for word in reversed(tokens) if word in UNITS and (len(word) > 1 or word in _SHORT_UNITS) and (word not in ("min", "sec")
+                                                                                                               or word == tokens[-1])), None)
 
 
 def _translate(out: Ground) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from functools import cache, lru_cache
 
-from brandloom.content.checks.ground import Ground
+from brandloom.content.checks.ground import Ground, stem
 from brandloom.content.checks.tables import read_table
 
 
@@ -27,7 +27,8 @@ def denied_fields(text: str, known: Ground) -> tuple[list[tuple[int, int]], list
     for name in known.absent:
         for match in _naming(name).finditer(text):
             before = text[max(0, match.start() - 24):match.start()]
-            denied = _DENIED.search(re.split("[,.;!?，。；！？]", before)[-1]) or re.match(r"[ -]free\b|[^，。]{0,2}(?:没有|不支持|不含)", text[match.end():], re.I)
+            denied = (_DENIED.search(re.split("[,.;!?，。；！？]", before)[-1])
+                      or re.match(r"[ -]free\b|[^，。]{0,2}(?:没有|不支持|不含)", text[match.end():], re.IGNORECASE))
             (right if denied else wrong).append((match.start() - (len(denied.group()) if denied and denied.re is _DENIED else 0), match.end()))
     return right, wrong
 
@@ -41,6 +42,9 @@ def _naming(name: str) -> re.Pattern[str]:
     if not name.isascii():
         return re.compile(re.escape(re.sub("^(?:支持|是否|有无|可|含|带)", "", name)))
     words = [re.escape(word) for word in name.split() if word not in ("has", "is", "with", "available")]
+    if len(words) == 1 and len(stem(words[0])) >= 5:
+        # 'engraving: no' denies 'we engrave' too.
+        return re.compile(rf"\b{stem(words[0])}\w*", re.IGNORECASE)
     return re.compile(rf"\b{' '.join(words)}s?\b" if words else "(?!)", re.IGNORECASE)
 
 

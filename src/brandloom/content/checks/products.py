@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from brandloom.content.checks.normalise import fold
 
-_NAME = re.compile(r"^(?:product[ _]?)?(?:name|title)$|^product$|^item$|^model$|^course$|^(?:商品|产品|课程)?(?:名称?|标题|品名)$|^品名$|^产品$|^商品$|^课程$",
+_NAME = re.compile(r"^(?:product[ _]?)?(?:name|title)$|^product$|^item$|^model$|^course$|"
+                   r"^(?:商品|产品|课程)?(?:名称?|标题|品名)$|^品名$|^产品$|^商品$|^课程$",
                    re.IGNORECASE)
 _MOST = 200
 """Products among which names are looked for; a text on more is judged by all records together."""
@@ -67,7 +68,8 @@ def parts_of(folded: str, products: list[Product]) -> list[Part]:
 
 def _rows(records: object) -> list[dict[str, object]]:
     if isinstance(records, dict):
-        lists = [value for value in records.values() if isinstance(value, list) and sum(isinstance(item, dict) and bool(_name(item)) for item in value) > 1]
+        lists = [value for value in records.values() if isinstance(value, list)
+                 and sum(isinstance(item, dict) and bool(_name(item)) for item in value) > 1]
         return _rows(lists[0]) if len(lists) == 1 and not _name(records) else []
     return [row for row in records if isinstance(row, dict)] if isinstance(records, (list, tuple)) else []
 

@@ -8,10 +8,11 @@ from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 
+from brandloom.content.checks.bearing import bears, same_matter
 from brandloom.content.checks.claims import CLASSES, Mention, all_mentions, is_idiom
 from brandloom.content.checks.figures import Figure, read_figures
 from brandloom.content.checks.finding import Finding, Severity, finding
-from brandloom.content.checks.ground import Ground, Stated, ground, negated
+from brandloom.content.checks.ground import Ground, ground, negated
 from brandloom.content.checks.implied import denied_fields, harmless, implied
 from brandloom.content.checks.normalise import Folded
 from brandloom.content.checks.places import fold_places
@@ -101,7 +102,8 @@ def _hits(plain: str, known: Ground, today: date | None) -> list[_Hit]:
 
 def _introduces(item: Phrase, borne: list[Figure]) -> bool:
     """True for 'cheaper by' before a figure that the records bear out."""
-    return item.kind in ("comparison", "discount") and any(item.start <= one.start <= item.end + 2 and one.kind in ("money", "percent") for one in borne)
+    return item.kind in ("comparison", "discount") and any(item.start <= one.start <= item.end + 2 and one.kind in ("money", "percent")
+                                                           for one in borne)
 
 
 def _told(text: str, known: Ground, today: date) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
@@ -109,7 +111,8 @@ def _told(text: str, known: Ground, today: date) -> tuple[list[tuple[int, int]],
     right, wrong = list[tuple[int, int]](), list[tuple[int, int]]()
     for item in told_dates(text, today):
         roles = role_at(text, item.start, item.end, "date")
-        days = [_with_year(one.figure, today) for one in known.stated if _same_matter(roles, one.roles) and not ("delivery" in roles and not one.roles)]
+        days = [_with_year(one.figure, today) for one in known.stated
+                if same_matter(roles, one.roles) and (one.roles or "delivery" not in roles)]
         if any(day and item.fits(day) for day in days):
             right.append((item.start, item.end))
         elif item.names_month:
@@ -121,7 +124,7 @@ def _with_year(figure: Figure, today: date) -> str:
     """A stated date with the year of today where it gives none; a bare year too."""
     if figure.kind == "count" and figure.number == int(figure.number) and 1900 <= figure.number <= 2200:
         return str(int(figure.number))
-    return figure.day if figure.kind != "date" or figure.day[:4].isdigit() and len(figure.day) > 3 and figure.day[2:3] != "-" else f"{today.year}-{figure.day}"
+    return figure.day if figure.kind != "date" or re.match(r"\d{4}", figure.day) else f"{today.year}-{figure.day}"
 
 
 def _touches(start: int, end: int, places: list[tuple[int, int]]) -> bool:
@@ -167,21 +170,28 @@ def _listed(listed: list[Mention], text: str, known: Ground, borne: list[Figure]
             continue
         if concept.kind in ("shop", "date", "guarantee") and any(item.start < mention.end and mention.start < item.end for item in borne):
             continue
-        if _backed(mention, text, known, borne) or (concept.kind == "ingredient" and _served(mention, text)):
+        if _backed(mention, text, known, borne) or (concept.kind == "ingredient" and _served(mention, text, known)):
             continue
         scope = "both" if any(item.scope == "both" for item in mention.concepts) else "copy"
         yield _Hit(concept.kind, concept.severity, scope, mention.start, mention.end, CLASSES[concept.kind])
 
 
-_SERVED = re.compile(r"\b(?:good|great|lovely|better|nice|delicious|best|serve\w*|goes|pair\w*|stir\w*|splash|top|pour\w*|enjoy|try|mix|dip|spread|drizzle|eat)\b"
-                     r"(?! (?:source|for))[^.;!?]*\b(?:with|over|into|on|onto|to|of|alongside|in)\b[^.;!?]*$|(?:配|搭配|蘸|拌|兑|泡|加点|淋)[^。！？]{0,6}$",
+_SERVED = re.compile(r"\b(?:good|great|lovely|better|nice|delicious|best|serve\w*|goes|pair\w*|stir\w*|splash|top|pour\w*|enjoy|try|mix|dip|"
+                     r"spread|drizzle|eat)\b(?! (?:source|for))[^.;!?]*\b(?:with|over|into|on|onto|to|of|alongside|in)\b[^.;!?]*$|"
+                     r"(?:配|搭配|蘸|拌|兑|泡|加点|淋)[^。！？]{0,6}$",
                      re.IGNORECASE)
+_FOOD = re.compile(r"ingredient|flavou?r|配料|成分|口味|原料|香味|scent|soap|cream|serum|tea\b|茶|糖|food|粮", re.IGNORECASE)
+_AS_PART = re.compile(r"\b(?:with|contain\w*|of|from|infus\w*|rich|added|and|our)\b|含|加|添|萃|采用|富|[味香]|"
+                      r"\s*(?:infus|enrich|scent|flavou?r|extract|oil)|精华|提取",
+                      re.IGNORECASE)
 _INSIDE = re.compile(r"contain|made|added|infus|enrich|blend|rich in|含|添加|加入|萃", re.IGNORECASE)
 
 
-def _served(mention: Mention, text: str) -> bool:
+def _served(mention: Mention, text: str, known: Ground) -> bool:
     """True for what the reader may eat or drink it with, which is no ingredient of it."""
     before = re.split("[.;!?。！？]", text[max(0, mention.start - 80):mention.start])[-1]
+    if not _FOOD.search(known.text) and not _AS_PART.search(before) and not _AS_PART.match(text, mention.end):
+        return True
     return bool(_SERVED.search(before)) and not _INSIDE.search(before)
 
 
@@ -198,12 +208,19 @@ _NO_CLAIM_WHEN_DENIED = frozenset(("superlative", "discount", "gift", "stock", "
                                    "colour", "origin", "occasion", "customer", "shop", "trade", "process", "quality", "brand", "delivery"))
 
 
+_GAPS = frozenset(("便宜", "省", "cheaper"))
+
+
 def _backed(mention: Mention, text: str, known: Ground, borne: list[Figure]) -> bool:
     """A word of time, saving or rank that only introduces a figure which the records bear out."""
     kinds = {"date": ("date", "duration", "count"), "discount": ("percent", "money"), "guarantee": ("duration",)}
     wanted = next((kinds[concept.kind] for concept in mention.concepts if concept.kind in kinds), ())
     low, high = clause(text, mention.start, mention.end)
     near = [item for item in borne if item.kind in wanted and low <= item.start < high]
+    if mention.entry in known.text and any(0 <= mention.start - item.end <= 2 or 0 <= item.start - mention.end <= 2 for item in borne):
+        return True
+    if mention.entry in _GAPS and any(item.kind == "money" and 0 <= item.start - mention.end <= 2 for item in borne):
+        return True
     if any(concept.kind == "discount" for concept in mention.concepts):
         return "discount" in known.affirmed and bool(near)
     if any(concept.name == "weekday+" for concept in mention.concepts):
@@ -228,12 +245,6 @@ def _weekday(day: str) -> str:
 
 
 _OF_TEN = re.compile(r"(?:out of |/ ?|满分)$", re.IGNORECASE)
-_AT_LEAST = re.compile(r"(?:\bover|\bmore than|\babove|\bat least|超过|超|逾|至少|不少于|高于)\s*[£$€¥]?\s*$", re.IGNORECASE)
-_AT_MOST = re.compile(r"(?:\bunder|\bless than|\bbelow|\bfewer than|\bup to|\bno more than|\bwithin|不到|不足|低于|少于|不超过|最多)\s*[£$€¥]?\s*$",
-                      re.IGNORECASE)
-_AND_MORE = re.compile("多|余|\\+| plus")
-_ABOUT = re.compile("出头|开外|往上|左右|上下")
-_NEARLY = re.compile(r"(?:\bnearly|\balmost|\bclose to|将近|接近|近)\s*[£$€¥]?\s*$", re.IGNORECASE)
 _CLASS_OF = {"clock": "date", "money": "price", "percent": "percent", "date": "date", "duration": "duration", "count": "quantity"}
 _CLASS_OF_ROLE = {"delivery": "delivery", "dispatch": "delivery", "rating": "testimonial", "reviews": "testimonial", "sold": "testimonial",
                   "stock": "stock",
@@ -248,7 +259,8 @@ def _judge(figure: Figure, text: str, known: Ground) -> _Hit | None:
     before = text[max(0, figure.start - 12):figure.start]
     if figure.casual and _PER.search(before) and figure.kind != "money":
         return None
-    if figure.casual and not _firm(figure, known) and not (roles & {"delivery", "dispatch", "warranty", "returns", "battery", "shelf"} or figure.kind in ("mass", "volume")):
+    promised = roles & {"delivery", "dispatch", "warranty", "returns", "battery", "shelf"} or figure.kind in ("mass", "volume")
+    if figure.casual and not _firm(figure, known) and not promised:
         return None
     if figure.kind == "count" and "rated" in known.affirmed and _OF_TEN.search(text[max(0, figure.start - 8):figure.start]):
         return None
@@ -270,152 +282,3 @@ def _firm(figure: Figure, known: Ground) -> bool:
         return figure.text.endswith(("毛", "毛钱", "分钱", "元", "块钱")) or figure.text.isascii()
     return figure.kind == "duration" and figure.number < Decimal("0.016") and any(
         item.figure.kind == "duration" and item.figure.number < Decimal("0.016") for item in known.stated)
-
-
-def bears(figure: Figure, roles: frozenset[str], text: str, known: Ground) -> bool:
-    """True when the records state the figure, in any unit, about the same thing."""
-    if "price" in roles and re.search(r"deliver|shipp|postage|运|邮|配送", text[slice(*clause(text, figure.start, figure.end))], re.IGNORECASE):
-        roles = roles | {"fee"}
-    if figure.kind == "count" and roles & _PRICES and bears(replace(figure, kind="money", unit=""), roles, text, known):
-        return True
-    same = [item for item in known.stated if _alike(item.figure, figure) and _same_matter(roles, item.roles)]
-    if any(_equal(item.figure, figure) for item in same):
-        return True
-    if figure.kind == "temperature" and any(item.figure.kind == "count" and item.figure.number == figure.number and _WARMTH.search(item.said)
-                                            for item in known.stated):
-        return True
-    if figure.kind == "date" and len(figure.day) == 4 and any(item.figure.kind == "count" and str(item.figure.number) == figure.day for item in known.stated
-                                                               if _same_matter(roles, item.roles)):
-        return True
-    if figure.kind == "count":
-        if any(item.figure.day.startswith(f"{figure.value}-") or item.figure.day == figure.value for item in known.stated) and 1000 <= figure.number <= 2200:
-            return True
-        if not roles and any(figure.number in (item.figure.number, _written(item.figure)) for item in known.stated
-                             if item.figure.kind != "date" and item.roles <= _LOOSE):
-            return True
-        if roles & _PRICES and any(item.figure.kind == "money" and item.roles & roles and item.figure.number == figure.number
-                                   for item in known.stated):
-            return True
-    if "age" in roles and any("age" in item.roles and _years(item.figure) == _years(figure) for item in known.stated):
-        return True
-    if figure.kind == "money" and figure.text.endswith("块") and any(
-            item.figure.kind == "count" and item.figure.number == figure.number and "pieces" in item.roles for item in known.stated):
-        return True
-    return _bounded(figure, text, same, roles) or _derived(figure, roles, text, known)
-
-
-_WARMTH = re.compile("wash|temp|heat|water|洗|温|°", re.IGNORECASE)
-_LOOSE = frozenset(("pieces", "sizes", "colours", "players"))
-"""What a figure may be about where the text does not say."""
-_PRICES = frozenset(("price", "was", "saving", "fee", "threshold"))
-
-
-def _years(figure: Figure) -> Decimal:
-    return figure.number / 12 if figure.unit == "mo" else figure.number
-
-
-def _same_matter(ours: frozenset[str], theirs: frozenset[str]) -> bool:
-    """True unless both say what they are about and it differs; sales and reviews, ratings and reviews stand for each other."""
-    # What is delivered has been dispatched by then, and not the other way.
-    return (not ours or not theirs or bool(ours & theirs) or ("dispatch" in ours and "delivery" in theirs)
-            or any(ours & pair and theirs & pair for pair in _PAIRS))
-
-
-_PAIRS = (frozenset(("reviews", "sold")), frozenset(("rating", "reviews")), frozenset(("pieces", "sizes")), frozenset(("start", "founded")))
-
-
-def _alike(ours: Figure, theirs: Figure) -> bool:
-    """Same kind and comparable units; a currency nobody named fits any."""
-    if ours.kind != theirs.kind:
-        return False
-    return ours.unit == theirs.unit or (ours.kind == "money" and (not ours.unit or not theirs.unit))
-
-
-def _equal(stated: Figure, said: Figure) -> bool:
-    if said.kind == "date":
-        # '3 May' fits 2026-05-03, 'May 2026' and 'May' too; '3 May 2026' does not fit '3 May'.
-        return f"-{stated.day}-".find(f"-{said.day}-") >= 0 and (len(said.day) > 2 or stated.day[-5:-3] in ("", said.day) or stated.day == said.day)
-    if stated.number == said.number:
-        return True
-    # Inches, pounds and pints have no round number of millimetres, grams and millilitres.
-    imperial = _IMPERIAL.search(f"{stated.text} {said.text}")
-    return bool(imperial and stated.number and abs(stated.number - said.number) <= abs(stated.number) * Decimal("0.005"))
-
-
-_IMPERIAL = re.compile(r"inch|foot|feet|ft|\"|寸|oz|ounce|lb|pound|pint|mile|yard|gallon|盎司|磅", re.IGNORECASE)
-
-
-def _written(figure: Figure) -> Decimal | None:
-    """The number as the record writes it, before its unit is applied."""
-    match = re.search(r"\d[\d,]*(?:\.\d+)?", figure.text)
-    return Decimal(match.group().replace(",", "")) if match else None
-
-
-def _bounded(figure: Figure, text: str, same: list[Stated], roles: frozenset[str]) -> bool:
-    """'over 100' of 120 and 'under £13' of £12.50 are true; a bound far from the figure is not a fair one."""
-    numbers, before = [item.figure.number for item in same ], text[max(0, figure.start - 20):figure.start]
-    if figure.kind == "count" and not roles:
-        return False
-    if _AT_MOST.search(before):
-        return any(figure.number / 2 <= number <= figure.number for number in numbers)
-    if _AT_LEAST.search(before) or _AND_MORE.match(text, figure.end):
-        return any(figure.number <= number <= 2 * figure.number for number in numbers)
-    about = _ABOUT.match(text, figure.end)
-    if about:
-        high = Decimal("1.15") if about.group() in ("出头", "开外", "往上") else Decimal("1.08")
-        return any(figure.number * (2 - high if high < Decimal("1.1") else 1) <= number <= figure.number * high for number in numbers)
-    return bool(_NEARLY.search(before)) and any(figure.number * Decimal("0.9") <= number <= figure.number for number in numbers)
-
-
-_EACH = re.compile(r"\bper\b|\beach\b|\bapiece\b|\ba (?:bag|cup|piece|sheet)\b|每|平均", re.IGNORECASE)
-
-
-_A_DAY = re.compile(r"\ba day\b|\bper day\b|\bdaily\b|一天|每天|每日", re.IGNORECASE)
-_A_MONTH = re.compile(r"\ba month\b|\bper month\b|一个月|每个?月|月均", re.IGNORECASE)
-
-
-def _spread(figure: Figure, said: str, prices: list[Decimal], text: str) -> bool:
-    """So much a day or a month of a price for a month or a year."""
-    parts = [*((30, 31, 365) if _A_DAY.search(said) else ()), *((12,) if _A_MONTH.search(said) else ())]
-    values = [price / part for price in prices for part in parts]
-    under = _AT_MOST.search(text[max(0, figure.start - 20):figure.start])
-    return any(value <= figure.number <= 2 * value if under else abs(value - figure.number) < Decimal("0.006") for value in values)
-
-
-def _derived(figure: Figure, roles: frozenset[str], text: str, known: Ground) -> bool:
-    """What follows from stated figures: the saving between two prices, and so much per piece."""
-    prices = [item.figure.number for item in known.stated if item.figure.kind == "money" and "price" in item.roles]
-    before = [item.figure.number for item in known.stated if item.figure.kind == "money" and "was" in item.roles]
-    pairs = [(old, new) for old in before for new in prices if old > new > 0]
-    said = text[slice(*clause(text, figure.start, figure.end))]
-    if figure.kind == "money" and (_spread(figure, said, prices, text) or _per_measure(figure, text, prices, known)):
-        return True
-    if figure.kind == "money" and "saving" in roles and any(12 * month - year == figure.number for month in prices for year in prices):
-        return True
-    if any(figure.kind == one.figure.kind and figure.number == one.figure.number * other.figure.number for one in known.stated
-           if "×" in one.said or "x" in one.said or "*" in one.said for other in known.stated if other.said == one.said and other.figure.kind == "count"):
-        return True
-    if figure.kind == "money" and roles & {"saving", "was"}:
-        return any(old - new == figure.number for old, new in pairs)
-    if figure.kind == "percent":
-        return any(-Decimal("0.5") <= 100 * (old - new) / old - figure.number < 1 for old, new in pairs)
-    if _EACH.search(said):
-        wholes = [item.figure.number for item in known.stated if _alike(item.figure, figure)]
-        counts = [item.figure.number for item in known.stated if item.figure.kind == "count" and item.figure.number > 1]
-        return any(whole / count == figure.number for whole in wholes[:50] for count in counts[:50])
-    return False
-
-
-_UNIT_AFTER = re.compile(r"\s*(?:/|a|per|each|every|每|一)\s*(?:kilo\w*|kg|litre|liter|l|100 ?g|100 ?ml|公斤|千克|斤|升|克|百克)(?![a-z])|", re.IGNORECASE)
-_SIZES = {"kilo": ("mass", 1000), "kg": ("mass", 1000), "litre": ("volume", 1000), "liter": ("volume", 1000), "公斤": ("mass", 1000),
-          "千克": ("mass", 1000), "斤": ("mass", 500), "升": ("volume", 1000), "100 g": ("mass", 100), "100g": ("mass", 100)}
-
-
-def _per_measure(figure: Figure, text: str, prices: list[Decimal], known: Ground) -> bool:
-    """The price of a kilo or a litre, to the penny."""
-    after = text[figure.end:figure.end + 14].lower()
-    if not _UNIT_AFTER.match(after):
-        return False
-    kind, size = next((value for name, value in _SIZES.items() if name in after), ("", 0))
-    wholes = [item.figure.number for item in known.stated if item.figure.kind == kind and item.figure.number > 0]
-    return any(abs(price * size / whole - figure.number) < Decimal("0.006") for price in prices for whole in wholes)

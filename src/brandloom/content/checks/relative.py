@@ -13,8 +13,8 @@ from brandloom.content.checks.figures import value_of
 _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _WAY = {"last": -1, "this": 0, "next": 1, "coming": 1, "上": -1, "这": 0, "本": 0, "下": 1, "前": -2, "去": -1, "今": 0, "明": 1, "后": 2}
-_NEAR = {"yesterday": -1, "today": 0, "tonight": 0, "tomorrow": 1, "前天": -2, "昨天": -1, "昨日": -1, "今天": 0, "今日": 0, "今晚": 0, "明天": 1, "明日": 1,
-         "明早": 1, "明晚": 1, "后天": 2}
+_NEAR = {"yesterday": -1, "today": 0, "tonight": 0, "tomorrow": 1, "前天": -2, "昨天": -1, "昨日": -1, "今天": 0, "今日": 0, "今晚": 0, "明天": 1,
+         "明日": 1, "明早": 1, "明晚": 1, "后天": 2}
 _PATTERN = re.compile(
     r"\b(?P<near>yesterday|today|tonight|tomorrow)\b|(?P<near_zh>[前昨今明后]天|[昨今明]日|[今明]晚|明早)"
     r"|(?:\b(?:in |of )?(?P<m2>(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*)\s+(?:of )?)?\b(?P<way>last|this|next)\s+"

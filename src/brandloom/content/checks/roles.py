@@ -7,7 +7,7 @@ from functools import cache, lru_cache
 
 from brandloom.content.checks.tables import read_table
 
-_STOP = re.compile(r"[,;!?，。；！？、\n(（]|\.(?!\d)|\band (?=\w+ (?:the|it|a)\b)|(?<=[\d元])但")
+_STOP = re.compile(r"[,;!?，。；！？、\n(（]|\.(?!\d)|[:：](?=\s*(?:you|that|we|so|now|it)\b)|\band (?=\w+ (?:the|it|a)\b)|(?<=[\d元])但")
 _REACH = 34.0
 """Characters within which a word says what a figure is about; a Chinese character counts as 2.5."""
 
@@ -18,6 +18,7 @@ def roles_of_key(key: str, kind: str | None = None) -> frozenset[str]:
     return frozenset(role for role, kinds, _side, pattern in _roles() if (kind is None or kind in kinds) and pattern.search(key))
 
 
+@lru_cache(maxsize=50_000)
 def role_at(text: str, start: int, end: int, kind: str) -> frozenset[str]:
     """The role of the word nearest to a figure in its clause; none when no such word stands near."""
     low, high = clause(text, start, end)

@@ -30,7 +30,9 @@ def phrases(text: str, known: Ground, hidden: list[tuple[int, int]]) -> Iterator
     rest = "".join(bare)
     for kind, grounded, pattern in _patterns():
         for match in pattern.finditer(text):
-            if _inside(match.start(), hidden):
+            if grounded and not re.search(r"\w", rest[match.start("x"):match.end("x")]):
+                continue
+            if _inside(match.start(), hidden) and kind != "price" and not grounded:
                 continue
             if not (says_words(rest[match.start("x"):match.end("x")], known) if grounded else _excused(kind, match, known)):
                 yield Phrase(kind, *_span(match))
@@ -90,15 +92,17 @@ def _telling(words: str) -> bool:
 def _names(text: str, known: Ground, hidden: list[tuple[int, int]]) -> Iterator[Phrase]:
     """Words with a capital inside an English sentence, and Latin words in a Chinese one, that no record uses."""
     if re.search("[\u4e00-\u9fff]", text):
+        squeezed = known.text.replace(" ", "")
         for match in re.finditer(r"(?<![A-Za-z0-9])[A-Za-z][A-Za-z0-9]+(?:[-+][A-Za-z0-9]+)*", text):
             word = match.group()
-            if len(word) > 1 and not _inside(match.start(), hidden) and word.lower() not in _plain("english") and word.lower() not in known.text:
+            if len(word) > 1 and not _inside(match.start(), hidden) and word.lower() not in _plain("english") and not any(
+                    word.lower() in said for said in (known.text, squeezed)):
                 yield Phrase("brand", *match.span())
         return
     for sentence in re.finditer(r"[^.!?\n]+(?:\.(?=\w)[^.!?\n]*)*", text):
         words = re.findall(r"[A-Za-z][\w'’-]{3,}", sentence.group())
         # A headline in capitals says nothing about which words are names.
-        if len(words) > 1 and all(word[0].isupper() for word in words):
+        if len(words) > 3 and all(word[0].isupper() for word in words):
             continue
         for match in _NAME.finditer(sentence.group()):
             start = sentence.start() + match.start()

@@ -1,0 +1,230 @@
+"""Whether records bear a figure out: stated in any unit, bounded fairly, or made from stated ones."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from decimal import Decimal
+
+from brandloom.content.checks.figures import Figure
+from brandloom.content.checks.ground import Ground, Stated
+from brandloom.content.checks.roles import clause, roles_of_key
+
+_AT_LEAST = re.compile(r"(?:\bover|\bmore than|\babove|\bat least|超过|超|逾|至少|不少于|高于)\s*[£$€¥]?\s*$", re.IGNORECASE)
+_AT_MOST = re.compile(r"(?:\bunder|\bless than|\bbelow|\bfewer than|\bno more than|\bwithin|不到|不足|低于|少于|不超过)\s*[£$€¥]?\s*$",
+                      re.IGNORECASE)
+_AND_MORE = re.compile("多|余|\\+| plus")
+_ABOUT = re.compile("出头|开外|往上|左右|上下")
+_NEARLY = re.compile(r"(?:\bnearly|\balmost|\bclose to|将近|接近|近)\s*[£$€¥]?\s*$", re.IGNORECASE)
+
+
+def bears(figure: Figure, roles: frozenset[str], text: str, known: Ground) -> bool:
+    """True when the records state the figure, in any unit, about the same thing."""
+    if "price" in roles and re.search(r"deliver|shipp|postage|运|邮|配送", text[slice(*clause(text, figure.start, figure.end))], re.IGNORECASE):
+        roles = roles | {"fee"}
+    if figure.kind == "count" and roles & _PRICES and bears(replace(figure, kind="money", unit=""), roles, text, known):
+        return True
+    alike = [item for item in known.stated if _alike(item.figure, figure)]
+    same = [item for item in alike if same_matter(roles, item.roles)]
+    if roles & _STRICT and any(item.roles & roles for item in alike):
+        # A field of the same role speaks for itself: an age of 14 is not borne out by a group of 8.
+        same = [item for item in same if item.roles]
+    if figure.kind == "duration" and not roles:
+        same = [item for item in same if not item.roles & _PROMISES or _speaks_of(item.roles, text)]
+    if any(_equal(item.figure, figure) for item in same):
+        return True
+    if figure.kind == "temperature" and any(item.figure.kind == "count" and item.figure.number == figure.number
+                                            and _WARMTH.search(item.said) for item in known.stated):
+        return True
+    if figure.kind == "date" and len(figure.day) == 4 and any(
+            item.figure.kind == "count" and str(item.figure.number) == figure.day and same_matter(roles, item.roles) for item in known.stated):
+        return True
+    if figure.kind == "count":
+        if 1000 <= figure.number <= 2200 and any(f"{item.figure.day}-".startswith(f"{figure.value}-") for item in known.stated):
+            return True
+        if not roles and any(figure.number == (item.figure.number if item.figure.kind == "count" else _written(item.figure)) for item in known.stated
+                             if item.figure.kind != "date" and item.roles <= _LOOSE):
+            return True
+        if roles & _PRICES and any(item.figure.kind == "money" and item.roles & roles and item.figure.number == figure.number
+                                   for item in known.stated):
+            return True
+    if "age" in roles and any("age" in item.roles and _years(item.figure) == _years(figure) for item in known.stated):
+        return True
+    if figure.kind == "money" and figure.text.endswith("块") and any(
+            item.figure.kind == "count" and item.figure.number == figure.number and "pieces" in item.roles for item in known.stated):
+        return True
+    if figure.kind == "money" and any(item.figure.kind == "count" and not item.roles and item.figure.number == figure.number
+                                      and _named(item, text) for item in known.stated):
+        return True
+    return _bounded(figure, text, same, roles) or _derived(figure, roles, text, known)
+
+
+def _named(item: Stated, text: str) -> bool:
+    """True when the text uses the name of the field."""
+    name = item.said.split(":")[0].lower()
+    return len(name) > 1 and name in text.lower()
+
+
+_WARMTH = re.compile("wash|temp|heat|water|oven|bake|_c:|洗|温|°", re.IGNORECASE)
+_STRICT = frozenset(("age", "group", "players", "warranty", "returns", "delivery", "dispatch"))
+_PROMISES = frozenset(("returns", "warranty", "delivery", "dispatch", "shelf"))
+_LOOSE = frozenset(("pieces", "sizes", "colours", "players"))
+"""What a figure may be about where the text does not say."""
+_PRICES = frozenset(("price", "was", "saving", "fee", "threshold"))
+
+
+def _years(figure: Figure) -> Decimal:
+    return figure.number / 12 if figure.unit == "mo" else figure.number
+
+
+def same_matter(ours: frozenset[str], theirs: frozenset[str]) -> bool:
+    """True unless both say what they are about and it differs; sales and reviews, ratings and reviews stand for each other."""
+    # What is delivered has been dispatched by then, and not the other way.
+    return (not ours or not theirs or bool(ours & theirs) or ("dispatch" in ours and "delivery" in theirs)
+            or any(ours & pair and theirs & pair for pair in _PAIRS))
+
+
+_PAIRS = (frozenset(("reviews", "sold")), frozenset(("rating", "reviews")), frozenset(("pieces", "sizes")), frozenset(("start", "founded")))
+
+
+def _alike(ours: Figure, theirs: Figure) -> bool:
+    """Same kind and comparable units; a currency nobody named fits any."""
+    if ours.kind != theirs.kind:
+        return False
+    if ours.kind == "duration" and {ours.unit, theirs.unit} == {"h", "mo"}:
+        return True
+    return ours.unit == theirs.unit or (ours.kind == "money" and (not ours.unit or not theirs.unit))
+
+
+def _equal(stated: Figure, said: Figure) -> bool:
+    if said.kind == "date":
+        # '3 May' fits 2026-05-03, 'May 2026' and 'May' too; '3 May 2026' does not fit '3 May'.
+        return f"-{stated.day}-".find(f"-{said.day}-") >= 0 and (len(said.day) > 2 or stated.day[-5:-3] in ("", said.day) or stated.day == said.day)
+    if stated.kind == "duration" and stated.unit != said.unit:
+        return abs(_hours(stated) - _hours(said)) <= _hours(stated) * Decimal("0.015")
+    if stated.number == said.number:
+        return True
+    # Inches, pounds and pints have no round number of millimetres, grams and millilitres.
+    imperial = _IMPERIAL.search(f"{stated.text} {said.text}")
+    return bool(imperial and stated.number and abs(stated.number - said.number) <= abs(stated.number) * Decimal("0.005"))
+
+
+def _hours(figure: Figure) -> Decimal:
+    return figure.number * 730 if figure.unit == "mo" else figure.number
+
+
+_IMPERIAL = re.compile(r"inch|foot|feet|ft|\"|寸|oz|ounce|lb|pound|pint|mile|yard|gallon|盎司|磅", re.IGNORECASE)
+
+
+def _written(figure: Figure) -> Decimal | None:
+    """The number as the record writes it, before its unit is applied."""
+    match = re.search(r"\d[\d,]*(?:\.\d+)?", figure.text)
+    return Decimal(match.group().replace(",", "")) if match else None
+
+
+def _bounded(figure: Figure, text: str, same: list[Stated], roles: frozenset[str]) -> bool:
+    """'over 100' of 120 and 'under £13' of £12.50 are true; a bound far from the figure is not a fair one."""
+    numbers = [_hours(item.figure) / (730 if figure.unit == "mo" else 1) if figure.kind == "duration" else item.figure.number for item in same]
+    before = text[max(0, figure.start - 20):figure.start]
+    if figure.kind == "count" and not roles:
+        return False
+    if _AT_MOST.search(before):
+        return any(figure.number / 2 <= number <= figure.number for number in numbers)
+    if _AT_LEAST.search(before) or _AND_MORE.match(text, figure.end):
+        return any(figure.number <= number <= 2 * figure.number for number in numbers)
+    about = _ABOUT.match(text, figure.end)
+    if about:
+        high = Decimal("1.15") if about.group() in ("出头", "开外", "往上") else Decimal("1.08")
+        return any(figure.number * (2 - high if high < Decimal("1.1") else 1) <= number <= figure.number * high for number in numbers)
+    return bool(_NEARLY.search(before)) and any(figure.number * Decimal("0.9") <= number <= figure.number for number in numbers)
+
+
+_EACH = re.compile(r"\bper\b|\beach\b|\bapiece\b|\ba (?:bag|cup|piece|sheet)\b|每|平均", re.IGNORECASE)
+
+
+_TOTAL = re.compile(r"\b(?:in total|altogether|in all|extends?|overall)\b|总共|一共|共计?|加起来|合计|总计", re.IGNORECASE)
+_GAP = re.compile(r"\b(?:more|extra|cheaper|less|dearer|saves?|save)\b|贵|便宜|差|多花|省|少", re.IGNORECASE)
+
+
+def _combined(figure: Figure, said: str, prices: list[Decimal], known: Ground) -> bool:
+    """What two stated figures make together: a sum or so many times so much, a gap between two prices, what a bundle saves."""
+    alike = [item.figure.number for item in known.stated if item.figure.kind == figure.kind and item.figure.unit == figure.unit][:30]
+    if _TOTAL.search(said):
+        counts = [item.figure.number for item in known.stated if item.figure.kind == "count" and item.figure.number > 1][:30]
+        if any(one + other == figure.number for at, one in enumerate(alike) for other in alike[:at]) or any(
+                abs(one * count - figure.number) < Decimal("0.001") for one in alike for count in counts):
+            return True
+    if figure.kind != "money" or not _GAP.search(said):
+        return False
+    bundles = [count * one - other for count in (2, 3, 4, 5) for one in prices for other in prices if other > one]
+    return figure.number in bundles or any(one - other == figure.number for one in prices for other in prices)
+
+
+_ALSO = {"warranty": re.compile(r"\bcovered|\bbacked|\bprotected|保障", re.IGNORECASE),
+         "shelf": re.compile(r"\bkeeps?\b|\bstores?\b|\blasts?\b|[存放]|喝|吃", re.IGNORECASE)}
+_ALSO["delivery"] = _ALSO["dispatch"] = re.compile(r"\btakes?\b|\bwait|\bready\b|就?到|需要?|等", re.IGNORECASE)
+
+
+def _speaks_of(roles: frozenset[str], text: str) -> bool:
+    """True when the whole text has a word for one of the roles."""
+    return bool(roles & roles_of_key(text)) or any(_ALSO[role].search(text) for role in roles if role in _ALSO)
+
+
+_A_DAY = re.compile(r"\ba day\b|\bper day\b|\bdaily\b|一天|每天|每日", re.IGNORECASE)
+_A_MONTH = re.compile(r"\ba month\b|\bper month\b|一个月|每个?月|月均", re.IGNORECASE)
+
+
+def _spread(figure: Figure, said: str, prices: list[Decimal], text: str) -> bool:
+    """So much a day or a month of a price for a month or a year."""
+    parts = [*((30, 31, 365) if _A_DAY.search(said) else ()), *((12,) if _A_MONTH.search(said) else ())]
+    values = [price / part for price in prices for part in parts]
+    under = _AT_MOST.search(text[max(0, figure.start - 20):figure.start])
+    return any(value <= figure.number <= 2 * value if under else abs(value - figure.number) < Decimal("0.006") for value in values)
+
+
+def _derived(figure: Figure, roles: frozenset[str], text: str, known: Ground) -> bool:
+    """What follows from stated figures: the saving between two prices, and so much per piece."""
+    prices = [item.figure.number for item in known.stated if item.figure.kind == "money" and "price" in item.roles]
+    before = [item.figure.number for item in known.stated if item.figure.kind == "money" and "was" in item.roles]
+    pairs = [(old, new) for old in before for new in prices if old > new > 0]
+    said = text[slice(*clause(text, figure.start, figure.end))]
+    if _combined(figure, said, prices, known):
+        return True
+    if figure.kind == "money" and (_spread(figure, said, prices, text) or _per_measure(figure, text, prices, known)):
+        return True
+    if figure.kind == "money" and "saving" in roles and any(12 * month - year == figure.number for month in prices for year in prices):
+        return True
+    # '2.5kg×4' is ten kilos.
+    packs = [(one.figure, other.figure.number) for one in known.stated if re.search("[×x*]", one.said) for other in known.stated
+             if other.said == one.said and other.figure.kind == "count"]
+    if any(figure.kind == one.kind and figure.number == one.number * count for one, count in packs):
+        return True
+    if figure.kind == "money" and roles & {"saving", "was"}:
+        return any(old - new == figure.number for old, new in pairs)
+    if figure.kind == "percent":
+        return any(-Decimal("0.5") <= 100 * (old - new) / old - figure.number < 1 for old, new in pairs)
+    if figure.kind != "duration" and _EACH.search(said):
+        wholes = [item.figure.number for item in known.stated if _alike(item.figure, figure)]
+        counts = [item.figure.number for item in known.stated if item.figure.kind == "count" and item.figure.number > 1
+                  and item.roles <= _LOOSE and not item.said.startswith("count of")]
+        more, under = _AND_MORE.match(text, figure.end), _AT_MOST.search(text[max(0, figure.start - 20):figure.start])
+        low = figure.number / 2 if under else figure.number - Decimal("0.006")
+        high = figure.number * Decimal("1.25") if more else figure.number + Decimal("0.006")
+        return any(low <= whole / count <= high for whole in wholes[:50] for count in counts[:50])
+    return False
+
+
+_UNIT_AFTER = re.compile(r"\s*(?:/|a|per|each|every|每|一)\s*(?:kilo\w*|kg|litre|liter|l|100 ?g|100 ?ml|公斤|千克|斤|升)(?![a-z])",
+                         re.IGNORECASE)
+_SIZES = {"kilo": ("mass", 1000), "kg": ("mass", 1000), "litre": ("volume", 1000), "liter": ("volume", 1000), "公斤": ("mass", 1000),
+          "千克": ("mass", 1000), "斤": ("mass", 500), "升": ("volume", 1000), "100 g": ("mass", 100), "100g": ("mass", 100)}
+
+
+def _per_measure(figure: Figure, text: str, prices: list[Decimal], known: Ground) -> bool:
+    """The price of a kilo or a litre, to the penny."""
+    after = text[figure.end:figure.end + 14].lower()
+    if not _UNIT_AFTER.match(after):
+        return False
+    kind, size = next((value for name, value in _SIZES.items() if name in after), ("", 0))
+    wholes = [item.figure.number for item in known.stated if item.figure.kind == kind and item.figure.number > 0]
+    return any(abs(price * size / whole - figure.number) < Decimal("0.006") for price in prices for whole in wholes)
