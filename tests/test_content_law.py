@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from datetime import date
 from itertools import pairwise
 from pathlib import Path
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 
 from brandloom.content import check_copy, check_words, review
 from brandloom.content.checks import JURISDICTIONS, sectors
+from brandloom.content.checks.concepts import Lexicon
 from brandloom.content.checks.normalise import read
 from brandloom.content.checks.packs import open_pack, sector_of
 from brandloom.errors import DataError
@@ -138,6 +140,38 @@ def test_sentences_do_not_change_one_another() -> None:
     among = review("今天天气不错。全国最好的茶。明天见")
     assert [item.excerpt for item in alone.findings] == [item.excerpt for item in among.findings]
     assert among.findings[0].span[0] == len("今天天气不错。")
+
+
+@pytest.mark.parametrize("jurisdiction", JURISDICTIONS)
+@settings(max_examples=60, deadline=None)
+@given(data=st.data())
+def test_patterns_are_tried_wherever_they_match(jurisdiction: str, data: st.DataObject) -> None:
+    # Sentences of the development set in pieces, so that patterns match, nearly match and stand at the ends.
+    texts = [row["text"] for row in rows("dev_cn" if jurisdiction == "cn" else "dev_en")]
+    parts = data.draw(st.lists(st.sampled_from(texts).flatmap(lambda text: st.integers(0, len(text)).map(lambda cut: text[cut:])), max_size=3))
+    text = read("".join(parts)).text
+    pack = open_pack(jurisdiction)
+    found = {(token.name, token.start, token.end) for token in Lexicon({}, pack.patterns).find_plain(read(text))}
+    plain = {(name, match.start(), match.end()) for name, bodies in pack.patterns.items() for body in bodies
+             for match in re.finditer(body, text, re.IGNORECASE) if match.group()}
+    assert found == plain
+
+
+def test_every_breach_of_a_text_is_listed() -> None:
+    found = review("治好敏感肌，三天见效，全国销量第一", sector="cosmetics").findings
+    assert [item.excerpt for item in found][:2] == ["治好敏感肌", "三天见效"]
+    assert "第一" in found[-1].excerpt
+
+
+@pytest.mark.parametrize(("sector", "notice", "article"), [
+    ("health_food", "本品不能代替药物", "18"), ("medical", "请按药品说明书或者在药师指导下购买和使用", "16"), ("finance", "投资有风险", "25")])
+def test_a_missing_notice_is_named(sector: str, notice: str, article: str) -> None:
+    long = "我们在城南新开了一家门店，周一到周六上午九点到下午六点都有人接待，欢迎带着家人一起来店里坐坐"
+    [item] = review(long, sector=sector, reasons_in="en").findings
+    assert (item.severity, article in item.source) == ("caution", True)
+    assert review(f"{long}。{notice}", sector=sector).findings == ()
+    assert review(long[:30], sector=sector).findings == ()
+    assert review(long, sector="general").findings == ()
 
 
 def test_words_of_the_brand() -> None:

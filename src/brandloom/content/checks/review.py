@@ -133,9 +133,11 @@ def _hits(text: str, pack: Pack, sectors: tuple[str, ...], strings: Sequence[tup
 def _missing(text: str, pack: Pack, sector: str, hits: Sequence[_Found]) -> list[_Found]:
     """Notices that a whole advertisement of the sector must carry and does not; each stands at a place that nothing else takes."""
     plain = text.rstrip()
-    free = [place for place in range(len(plain)) if not any(item.start <= place < item.end for item in hits)]
     missing = [notice for notice in pack.notices if notice.rule.applies_to(sector) and len(plain) > notice.over
                and not notice.pattern.search(read(text).text)]
+    if not missing:
+        return []
+    free = [place for place in range(len(plain)) if not any(item.start <= place < item.end for item in hits)]
     return [_Found(place, place + 1, notice.rule, notice.rule.severity) for notice, place in zip(missing, reversed(free), strict=False)]
 
 
