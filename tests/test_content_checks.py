@@ -195,6 +195,9 @@ def test_findings_read_in_both_languages() -> None:
 def test_the_words_of_the_brief_itself_are_checked() -> None:
     brief = Brief(name="x", facts=["全网最低", {"text": "获得金奖", "proof": "2024 certificate"}])
     assert [item.place for item in check_brief(brief)] == ["facts"]
+    green = Brief(name="x", facts=["Our delivery is carbon neutral"])
+    assert check_brief(green) == []
+    assert [item.place for item in check_brief(green, jurisdictions=("cn", "eu"))] == ["facts"]
 
 
 @pytest.mark.parametrize(("text", "expected"), [
