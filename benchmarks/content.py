@@ -171,7 +171,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=11)
     options = parser.parse_args()
     rows = []
-    with open_model(read_settings()) as model:
+    with open_model(read_settings().model_copy(update={"model_cache_mb": 0})) as model:
         for name, brief, reference in briefs(options.data, options.per_set, options.seed):
             rows.append(judge(model, name, brief, reference, options.variants))
             print(json.dumps({key: rows[-1][key] for key in ("set", "format", "at_once", "repaired", "peer_passed", "seconds")}), flush=True)

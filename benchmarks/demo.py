@@ -27,7 +27,7 @@ def run_demo(folder: Path) -> tuple[float, dict[str, Any]]:
     """Wall seconds of `brandloom demo`, and the report it wrote."""
     started = time.perf_counter()
     subprocess.run([sys.executable, "-c", "from brandloom.cli import main; main()", "demo", str(folder), "--json"], check=True,
-                   stdout=subprocess.DEVNULL)
+                   stdout=subprocess.DEVNULL, env={**os.environ, "BRANDLOOM_MODEL_CACHE_MB": "0"})
     return time.perf_counter() - started, json.loads((folder / "report.json").read_text(encoding="utf-8"))
 
 

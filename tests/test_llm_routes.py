@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -10,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from brandloom import llm
+from brandloom.content import studio
 from brandloom.errors import ConfigError, ProviderError
-from brandloom.llm import BudgetError, FallbackModel, MeteredModel, SpendBook, TextModel, read_routes
+from brandloom.llm import Budget, BudgetError, FallbackModel, MeteredModel, SpendBook, TextModel, read_routes
 from brandloom.settings import Settings
 from llm_world import HELLO, Endpoint, failed, said, serving
 
@@ -221,3 +223,17 @@ def test_a_trial_is_never_answered_from_the_cache(first: Endpoint, tmp_path: Pat
 def test_half_a_price_is_refused(first: Endpoint, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"BRANDLOOM_MODEL_PRICE_IN and BRANDLOOM_MODEL_PRICE_OUT go together"):
         llm.open_model(settings(tmp_path, model_url=first.url, model_name="m1", model_price_in=Decimal(1)))
+
+
+def test_a_budget_spent_in_the_middle_keeps_what_was_written(first: Endpoint, tmp_path: Path) -> None:
+    asked = studio.read_asked(json.dumps({"lang": "zh", "format": "product_description", "products": [
+        {"名称": "云杉保温杯", "材质": "316不锈钢", "容量": "500毫升", "颜色": "墨绿色", "价格": "129元"}]}), source="brief.json")
+    good = "出门前灌满一杯热水，放进包里。云杉保温杯用316不锈钢做成，容量500毫升，墨绿色，129元。"
+    message = {"content": json.dumps({"text": good}, ensure_ascii=False)}
+    first.script = [(200, {}, json.dumps({"choices": [{"message": message}], "usage": {"prompt_tokens": 4900, "completion_tokens": 50}}).encode())]
+    book = SpendBook(tmp_path / "spend.sqlite")
+    with MeteredModel(first.model(), book, budget=Budget(tokens=5000), now=lambda: DAWN) as model:
+        written = studio.write_copy(model, asked, variants=3)
+    book.close()
+    assert [draft.source for draft in written.drafts] == ["model", "plain"]
+    assert written.stopped is not None and "Today's budget for models has no room for this request" in written.stopped

@@ -21,7 +21,7 @@ from brandloom.content.studio.variety import mean_similarity
 from brandloom.content.writer import read_reply
 from brandloom.errors import BrandloomError, ProviderError
 from brandloom.govern import visible_label
-from brandloom.llm import Completion, TextModel
+from brandloom.llm import BudgetError, Completion, TextModel
 
 TRIES = 3
 """Times a model may try one variant; greedy only the very first, since few facts leave it one thing to say."""
@@ -108,7 +108,7 @@ def write_copy(model: TextModel | None, asked: Asked, *, variants: int = 3, most
         try:
             draft = _Attempt(model if stopped is None else None, gate, angle, [item.copy for item in drafts if item.source != "plain"], left).write()
         except BrandloomError as error:
-            if not isinstance(error, ProviderError) or not any(item.calls for item in drafts):
+            if not isinstance(error, ProviderError | BudgetError) or not any(item.calls for item in drafts):
                 raise
             stopped = str(error)
             draft = _Attempt(None, gate, angle, [], None).write()
