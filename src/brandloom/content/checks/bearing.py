@@ -149,7 +149,7 @@ _GAP = re.compile(r"\b(?:more|extra|cheaper|less|dearer|saves?|save)\b|贵|便�
 def _combined(figure: Figure, said: str, prices: list[Decimal], known: Ground) -> bool:
     """What two stated figures make together: a sum or so many times so much, a gap between two prices, what a bundle saves."""
     alike = [item.figure.number for item in known.stated if item.figure.kind == figure.kind and item.figure.unit == figure.unit][:30]
-    if _TOTAL.search(said):
+    if figure.kind not in ("count", "money") and _TOTAL.search(said):
         counts = [item.figure.number for item in known.stated if item.figure.kind == "count" and item.figure.number > 1][:30]
         if any(one + other == figure.number for at, one in enumerate(alike) for other in alike[:at]) or any(
                 abs(one * count - figure.number) < Decimal("0.001") for one in alike for count in counts):
