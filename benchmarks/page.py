@@ -185,10 +185,10 @@ def content(result: dict[str, Any]) -> list[str]:
                      f"{one['digits_known']} / {one['own']}", f"{one['supported']} / {one['own']}"])
     return [source(result),
             f"{result['model']} through the studio, on products drawn by a seed, forms in turn; the copy is in `docs/samples/copy.md`. `own`: "
-            "texts of the model, at once or after being told what was wrong, as against the bare facts. The peer is the same model and example without "
-            "angles and second tries, sampled at 0.7. `carried`: values of the record that stand in the copy. `alike`: mean similarity of the "
-            "variants of one product, ours and the peer's, where both have two. Second looks: all digits stand in the record; the model "
-            "itself, asked once more, finds every statement supported.",
+            "texts of the model, at once or after mending, as against the bare facts. The peer is the same model and example without angles and "
+            "second tries, sampled at 0.7. `carried`: values of the record that stand in the copy. `alike`: mean similarity of the variants of "
+            "one product, ours and the peer's, where both have two. Second looks: all digits stand in the record; the model itself, asked once "
+            "more, finds every statement supported.",
             table(["set", "products", "at once / own / all", "own", "peer passes", "calls a text", "seconds a text", "carried",
                    "carried by references", "alike, ours / peer", "digits known", "found supported"], rows)]
 
