@@ -11,10 +11,11 @@ import pytest
 from brandloom.content import Brief, Persona, Product, ProductGroup, Request, build_facts, check, write_variants
 from brandloom.content.writer import build_messages, read_reply, tidy
 from brandloom.errors import ProviderError
-from brandloom.llm import EmbeddedModel, ScriptedTextModel, list_models
+from brandloom.llm import BudgetError, EmbeddedModel, ScriptedTextModel, list_models
 from brandloom.settings import read_settings
 from brandloom.workspace import ShopConfig
 from conftest import require
+from llm_world import failed, said, serving
 
 SHOP = ShopConfig(name="Harbour Gifts", currency="GBP")
 BRIEF = Brief(name="x", offer={"kind": "percent_off", "value": 10, "code": "XMAS10", "until": date(2011, 12, 1)})
@@ -111,6 +112,31 @@ def test_a_model_that_is_late_costs_only_its_text_and_one_that_is_gone_is_an_err
     for never in (failing_after(0, retryable=True), failing_after(1, retryable=False)):
         with pytest.raises(ProviderError):
             write_variants(never, BRIEF, requests, shop=SHOP)
+
+
+def test_a_reply_that_the_server_loses_is_asked_for_again_warmer() -> None:
+    with serving() as endpoint:
+        endpoint.script = [failed(500, "does not match the expected format"), said(reply("en"))]
+        with endpoint.model(retries=0) as model:
+            variant, = write_variants(model, BRIEF, [Request(REGULARS, HEARTS, "email", "en")], shop=SHOP)
+    assert variant.source == "model"
+    assert [body["temperature"] for body in endpoint.asked] == [0.0, 0.7]
+
+
+def test_texts_that_were_paid_for_are_kept_when_the_budget_ends() -> None:
+    requests = [Request(REGULARS, group, "email", "en") for group in (HEARTS, TINS)]
+
+    def spent(_messages: object, _schema: object) -> str:
+        if len(asked) == 1:
+            raise BudgetError("The budget of today is used up.")
+        asked.append(1)
+        return reply("en")
+    asked: list[int] = []
+    written, missing = write_variants(ScriptedTextModel(spent), BRIEF, requests, shop=SHOP)
+    assert (written.source, missing.source) == ("model", "template")
+    assert "budget" in missing.caught[0].text("en")
+    with pytest.raises(BudgetError):
+        write_variants(ScriptedTextModel(spent), BRIEF, requests[:1], shop=SHOP)
 
 
 def test_requests_of_a_language_follow_each_other_and_share_their_prefix() -> None:

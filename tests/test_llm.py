@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import select
 import subprocess
 import sys
@@ -180,6 +181,20 @@ def test_embedded_model_obeys_an_enum_is_deterministic_and_serves_threads(embedd
         answers = list(pool.map(ask, range(3)))
     assert len(set(answers)) == 1
     assert json.loads(answers[0])["mood"] in ("glad", "sad")
+
+
+@pytest.mark.model
+def test_embedded_model_keeps_to_patterns_and_returns_what_was_cut_off(embedded: llm.EmbeddedModel) -> None:
+    pattern = r"^([^{}]|\{\{ (shop\.name|offer\.code) \}\})+$"
+    schema = {"type": "object", "properties": {"x": {"type": "string", "pattern": pattern}}, "required": ["x"], "additionalProperties": False}
+    asked = [Message("user", 'Reply with JSON {"y": "hello {{ shop.name }} {{ foo }}", "z": 3}')]
+    cut = embedded.complete(asked, schema=schema, max_tokens=12)
+    assert cut.finish_reason == "length"
+    assert cut.text
+    for seed in range(3):
+        reply = embedded.complete(asked, schema=schema, max_tokens=400, temperature=0.7, seed=seed)
+        assert reply.finish_reason == "length" or re.fullmatch(pattern[1:-1], json.loads(reply.text)["x"])
+        assert not re.search(r"\{\{ (?!shop\.name|offer\.code|$)", reply.text)
 
 
 @pytest.mark.model

@@ -22,7 +22,7 @@ from brandloom.content.prompts import angle, goal, prefix, prompt
 from brandloom.content.templates import template_slots
 from brandloom.errors import ConfigError, ProviderError
 from brandloom.i18n import _
-from brandloom.llm import Completion, Message, TextModel
+from brandloom.llm import BudgetError, Completion, Message, TextModel
 from brandloom.workspace import ShopConfig
 
 MAX_TOKENS = 220
@@ -84,8 +84,8 @@ def write_variants(model: TextModel | None, brief: Brief, requests: Sequence[Req
     order = sorted(range(len(requests)), key=lambda at: (requests[at].language, requests[at].key))
     written: dict[int, Variant] = {}
     for done, at in enumerate(order, start=1):
-        answered = any(variant.completion_tokens for variant in written.values())
-        written[at] = _write(model, brief, requests[at], shop, packs, alive=answered)
+        alive = any(variant.source != "template" or variant.caught for variant in written.values())
+        written[at] = _write(model, brief, requests[at], shop, packs, alive=alive)
         if progress is not None:
             progress(done, len(order))
     return [written[at] for at in range(len(requests))]
@@ -134,7 +134,10 @@ class _Job:
 
 
 def _write(model: TextModel | None, brief: Brief, request: Request, shop: ShopConfig, packs: Sequence[str], *, alive: bool) -> Variant:
-    """Write one text. A model that has answered before (`alive`) may miss one; one that never did is an error to be told."""
+    """Write one text. A model that has answered before (`alive`) may miss one; one that never did is an error to be told.
+
+    One that fails on a reply is asked once more, warmer: what it stumbled over may well be that one reply.
+    """
     facts = build_facts(brief, request, shop)
     blank = Variant(request.key, request.persona.key, request.group.key, request.channel, request.language, {}, "template")
     if model is None:
@@ -142,18 +145,28 @@ def _write(model: TextModel | None, brief: Brief, request: Request, shop: ShopCo
     job, messages = _Job(model, brief, request, facts, packs), build_messages(brief, request, facts)
     blank = replace(blank, model=model.name, prompt_digest=_digest(messages))
     try:
-        reply = job.ask(messages, PARTS[request.channel], again=False)
+        reply = _first(job, messages)
+        alive = True
         slots = read_reply(reply.text, request.language)
         found = job.check(slots)
         blank = replace(_add_cost(blank, reply), findings=(*blank.findings, *found))
         if isinstance(slots, dict) and not _blocking(found):
             return replace(blank, slots=MappingProxyType(slots), source="model")
         return _repair(job, blank, messages, reply.text, slots, found)
-    except ProviderError as error:
-        if not error.retryable or not (alive or blank.completion_tokens):
+    except (ProviderError, BudgetError) as error:
+        if not alive or not (isinstance(error, BudgetError) or error.retryable):
             raise
-        late = finding("provider", "ban", "text", "", _("The model did not answer in time."))
-        return _from_template(replace(blank, findings=(*blank.findings, late)), brief, facts, packs)
+        missing = finding("provider", "ban", "text", "", _("The model wrote nothing: {reason}"), reason=str(error))
+        return _from_template(replace(blank, findings=(*blank.findings, missing)), brief, facts, packs)
+
+
+def _first(job: _Job, messages: Sequence[Message]) -> Completion:
+    try:
+        return job.ask(messages, PARTS[job.request.channel], again=False)
+    except ProviderError as error:
+        if not error.retryable:
+            raise
+        return job.ask(messages, PARTS[job.request.channel], again=True)
 
 
 def _repair(job: _Job, blank: Variant, messages: Sequence[Message], draft: str, slots: object, found: Sequence[Finding]) -> Variant:

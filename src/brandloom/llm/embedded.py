@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import os
 import secrets
 import selectors
@@ -107,7 +108,7 @@ class EmbeddedModel(TextModel):
                 self._child, url, key = self._launch(progress)
                 from brandloom.llm.endpoint import EndpointModel
                 self._endpoint = EndpointModel(url, key=key, model=self.name, timeout_s=self._timeout_s,
-                                               longest_s=self._timeout_s, retries=1, on_text=self._on_text)
+                                               longest_s=self._timeout_s, retries=1, grammar=_grammar, on_text=self._on_text)
             return self._endpoint
 
     def _launch(self, progress: Callable[[float], None] | None) -> tuple[subprocess.Popen[bytes], str, str]:
@@ -161,6 +162,11 @@ class EmbeddedModel(TextModel):
                                  "`apt-get install libgomp1`, or set BRANDLOOM_MODEL_URL to an OpenAI-compatible endpoint."))
         return ConfigError(_("Model '{model}' could not be loaded (status {status}): {reason}. Check that {path} is whole and "
                              "that enough memory is free."), model=self.name, status=status, reason=reason, path=self.path)
+
+
+def _grammar(schema: Schema) -> str:
+    import xllamacpp
+    return str(xllamacpp.json_schema_to_grammar(json.dumps(schema)))
 
 
 def _end(child: subprocess.Popen[bytes]) -> None:

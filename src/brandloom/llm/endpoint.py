@@ -39,11 +39,14 @@ class _Dialect:
     format: str = _FORMATS[0]
     limit: str = "max_tokens"
     dropped: frozenset[str] = frozenset()
+    grammar: Callable[[Schema], str] | None = None
 
     def body(self, schema: Schema | None, max_tokens: int, temperature: float, seed: int, *, stream: bool) -> dict[str, Any]:
         body: dict[str, Any] = {self.limit: max_tokens, "temperature": temperature, "seed": seed}
         if stream and "stream" not in self.dropped:
             body |= {"stream": True, "stream_options": {"include_usage": True}}
+        if schema is not None and self.grammar is not None:
+            return body | {"grammar": self.grammar(schema)}
         if schema is not None and self.format in ("strict", "json_schema"):
             wanted = {"name": "answer", "schema": dict(schema)} | ({"strict": True} if self.format == "strict" else {})
             body["response_format"] = {"type": "json_schema", "json_schema": wanted}
@@ -78,6 +81,7 @@ class EndpointModel(TextModel):
         timeout_s: longest silence of the endpoint, per try, in seconds.
         longest_s: longest wait for one whole answer, in seconds; an endpoint that never ends one is left then.
         retries: tries after the first.
+        grammar: makes a llama.cpp grammar of a schema, for a server that takes one beside the OpenAI fields. None keeps to those.
         on_text: asks for answers as a stream and is told each piece as it comes, to show that something happens. Streams differ
             in nothing else; where the endpoint knows none, the answer comes as a whole.
     Raises:
@@ -85,7 +89,8 @@ class EndpointModel(TextModel):
     """
 
     def __init__(self, url: str, *, key: str | None = None, model: str | None = None, timeout_s: float = 120.0,
-                 longest_s: float = 600.0, retries: int = 2, on_text: Callable[[str], None] | None = None) -> None:
+                 longest_s: float = 600.0, retries: int = 2, grammar: Callable[[Schema], str] | None = None,
+                 on_text: Callable[[str], None] | None = None) -> None:
         self._shown = shown_address(url)
         self._key = key
         self._timeout_s, self._longest_s, self._retries, self._on_text = timeout_s, longest_s, retries, on_text
@@ -95,7 +100,7 @@ class EndpointModel(TextModel):
                                      http_client=openai.DefaultHttpxClient(trust_env=not local))
         # The client fills these from variables meant for another provider.
         self._client.organization = self._client.project = None
-        self._dialect = _Dialect()
+        self._dialect = _Dialect(grammar=grammar)
         self._lock = threading.Lock()
         self.name = model or self._only_model()
 
@@ -106,7 +111,7 @@ class EndpointModel(TextModel):
         dialect, refusal = self._dialect, None
         while True:
             body = dialect.body(schema, max_tokens, temperature, seed, stream=self._on_text is not None)
-            asked = _with_order(messages, schema) if schema is not None and "json_schema" not in str(body) else messages
+            asked = messages if schema is None or _binds(body) else _with_order(messages, schema)
             try:
                 answer = self._post(asked, body, max_tokens)
             except (openai.BadRequestError, openai.UnprocessableEntityError) as error:
@@ -236,6 +241,11 @@ def shown_address(url: str) -> str:
                             "http://127.0.0.1:8080/v1."))
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
     return f"{parts.scheme}://{host}{f':{parts.port}' if parts.port else ''}{parts.path}"
+
+
+def _binds(body: Mapping[str, Any]) -> bool:
+    """Whether the request itself carries the schema."""
+    return "grammar" in body or "json_schema" in body.get("response_format", {})
 
 
 def _with_order(messages: Sequence[Message], schema: Schema) -> list[Message]:

@@ -53,6 +53,9 @@ def _load(options: argparse.Namespace, key: str) -> Any:
     params.no_extra_bufts = not options.repack
     params.cache_ram_mib = 0
     params.cache_prompt = True
+    # Its search for thoughts and tool calls answers 500, and throws the text away, where a reply is cut off or half a pattern.
+    # Without it no schema is kept to either, so requests bring theirs as a grammar.
+    params.force_pure_content_parser = True
     params.verbosity = 0
     # Pages and lists that could show prompts to someone else on this machine.
     params.ui = params.endpoint_slots = params.endpoint_props = params.endpoint_metrics = False
