@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -82,7 +82,8 @@ class Asked(BaseModel):
     @property
     def form(self) -> Form:
         """The format with the shop's own limits."""
-        return limited(form(self.format, self.lang), _plain_limits(self.limits))
+        chosen = form(self.format, self.lang)
+        return limited(chosen, _plain_limits(self.limits, {part.name for part in chosen.parts}))
 
     @property
     def records(self) -> list[Record]:
@@ -154,9 +155,9 @@ def _refuse_contradictions(asked: Asked, source: str) -> None:
                               file=source, said=said, reason=untrue.text())
 
 
-def _plain_limits(limits: Mapping[str, int | tuple[int, int]]) -> dict[str, int | tuple[int, int]]:
+def _plain_limits(limits: Mapping[str, int | tuple[int, int]], parts: Collection[str]) -> dict[str, int | tuple[int, int]]:
     names = {"max_chars": "all", "max_length": "all", "body": "text", "content": "text"}
-    return {names.get(name, name): value for name, value in limits.items()}
+    return {name if name in parts else names.get(name, name): value for name, value in limits.items()}
 
 
 def _product_line(product: Record, language: str) -> str:
