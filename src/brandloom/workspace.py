@@ -57,6 +57,15 @@ class EconomicsConfig(_Strict):
     """Cost of one message per channel, in the workspace's currency."""
 
 
+class ApprovalConfig(_Strict):
+    """From which size on a text needs the approval of another person than its last editor; one of the two is enough."""
+
+    people: int = Field(default=1_000, ge=0)
+    """Persons reached."""
+    budget: float = Field(default=500.0, ge=0)
+    """Money spent on it, in the workspace's currency."""
+
+
 class ShopConfig(_Strict):
     """The contents of `brandloom.toml`."""
 
@@ -74,6 +83,7 @@ class ShopConfig(_Strict):
     sender: SenderConfig = SenderConfig()
     caps: CapConfig = CapConfig()
     economics: EconomicsConfig = EconomicsConfig()
+    approval: ApprovalConfig = ApprovalConfig()
 
     @field_validator("timezone")
     @classmethod

@@ -13,6 +13,7 @@ from sqlalchemy import (
     Boolean,
     Column,
     DateTime,
+    Float,
     ForeignKey,
     Index,
     Integer,
@@ -125,7 +126,8 @@ outbox = Table(
     Column("channel", String(16), nullable=False),
     Column("step", Integer, nullable=False),
     Column("address", String(64), nullable=False),  # keyed digest, never the address
-    Column("variant", Text, nullable=False),
+    Column("variant", Text, nullable=False),  # key of the text
+    Column("wave", Integer, nullable=False, server_default="1"),
     Column("language", String(8), nullable=False),
     Column("products", Text, nullable=False),  # JSON list of product ids
     Column("message_id", String(128), nullable=False, unique=True),
@@ -141,6 +143,119 @@ outbox = Table(
     Index(None, "plan", "state", "not_before", "id"),
     Index(None, "customer", "state", "state_at"),
     Index(None, "address", "state", "state_at"),
+)
+pieces = Table(  # texts on the desk, from draft to retired
+    "pieces", metadata,
+    Column("id", String(32), primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("brand", Text, nullable=False),
+    Column("language", String(8), nullable=False),
+    Column("format", String(64), nullable=False),
+    Column("request", String(64), nullable=False),  # SHA-256 of the brief: texts of one request are siblings
+    Column("brief", Text, nullable=False),  # JSON
+    Column("angle", String(64), nullable=False),
+    Column("state", String(16), nullable=False),  # draft, review, approved, retired
+    Column("version", Integer, nullable=False),  # number of the version in force; 0 while none has passed the checks
+    Column("people", BigInteger),  # persons it will reach, as said when it was submitted
+    Column("budget", Float),
+    Column("parent", String(32)),  # the piece it was translated from
+    Column("created_at", Utc, nullable=False),
+    Index(None, "brand", "language", "format"),
+)
+piece_versions = Table(  # append-only
+    "piece_versions", metadata,
+    Column("id", BigId, primary_key=True),
+    Column("piece", ForeignKey("pieces.id"), nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("base", Integer, nullable=False),  # the version it was made from; 0 for the first
+    Column("parts", Text, nullable=False),  # JSON
+    Column("findings", Text, nullable=False),  # JSON
+    Column("refused", Boolean, nullable=False),
+    Column("by", Text, nullable=False),  # the person who made it or had it made
+    Column("origin", String(16), nullable=False),  # model, repaired, plain, edit, translation
+    Column("model", Text),
+    Column("digest", String(64), nullable=False),  # SHA-256 over brief and parts: what an approval is for
+    Column("at", Utc, nullable=False),
+    UniqueConstraint("piece", "number"),
+)
+piece_comments = Table(
+    "piece_comments", metadata,
+    Column("id", BigId, primary_key=True),
+    Column("piece", ForeignKey("pieces.id"), nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("part", String(64)),
+    Column("by", Text, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("at", Utc, nullable=False),
+    Index(None, "piece", "id"),
+)
+piece_decisions = Table(
+    "piece_decisions", metadata,
+    Column("id", BigId, primary_key=True),
+    Column("piece", ForeignKey("pieces.id"), nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("decision", String(16), nullable=False),  # submitted, approved, rejected, retired
+    Column("by", Text, nullable=False),
+    Column("reason", Text),
+    Column("digest", String(64), nullable=False),
+    Column("at", Utc, nullable=False),
+    Index(None, "piece", "id"),
+)
+piece_results = Table(
+    "piece_results", metadata,
+    Column("piece", ForeignKey("pieces.id"), primary_key=True),
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    Column("source", String(64), primary_key=True),  # the test or campaign that counted
+    Column("shown", BigInteger, nullable=False),
+    Column("clicks", BigInteger, nullable=False),
+    Column("conversions", BigInteger, nullable=False),
+    Column("at", Utc, nullable=False),
+)
+desk_words = Table(  # words struck out again and again, as a person judged them
+    "desk_words", metadata,
+    Column("brand", String(128), primary_key=True),
+    Column("language", String(8), primary_key=True),
+    Column("word", String(64), primary_key=True),
+    Column("avoid", Boolean, nullable=False),
+    Column("by", Text, nullable=False),
+    Column("at", Utc, nullable=False),
+)
+waves = Table(  # parts of a plan's audience; the next is shared out by what the earlier ones brought
+    "waves", metadata,
+    Column("plan", ForeignKey("plans.id"), primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),  # from 1
+    Column("opened_at", Utc, nullable=False),
+    Column("out_at", Utc),  # when the last of its messages that nothing holds back had gone
+)
+wave_texts = Table(  # how a wave was shared out among the texts of a cell, and what was known then
+    "wave_texts", metadata,
+    Column("plan", ForeignKey("plans.id"), primary_key=True),
+    Column("wave", Integer, primary_key=True, autoincrement=False),
+    Column("text", String(255), primary_key=True),
+    Column("cell", String(255), nullable=False),  # persona/group/channel/language
+    Column("people", BigInteger, nullable=False),  # of the cell in this wave
+    Column("share", Float, nullable=False),  # probability of this text for each of them
+    Column("known", BigInteger, nullable=False),  # messages of earlier waves whose outcome was known
+    Column("successes", BigInteger, nullable=False),
+    Column("pending", BigInteger, nullable=False),  # messages whose outcome was not known yet
+    Column("expected", Float, nullable=False),  # success rate believed in
+    Column("deviation", Float, nullable=False),
+)
+links = Table(  # where the links of a plan's messages lead; a click names one by number, never by address
+    "links", metadata,
+    Column("id", BigId, primary_key=True),
+    Column("plan", ForeignKey("plans.id"), nullable=False),
+    Column("target", Text, nullable=False),
+    UniqueConstraint("plan", "target"),
+)
+clicks = Table(  # append-only; who clicked is told by the message alone
+    "clicks", metadata,
+    Column("id", BigId, primary_key=True),
+    Column("message", ForeignKey("outbox.id"), nullable=False),
+    Column("link", ForeignKey("links.id"), nullable=False),
+    Column("at", Utc, nullable=False),
+    Column("machine", String(16)),  # why it was no person: prefetch, scanner, instant, burst; null: a person as far as one can tell
+    Index(None, "message", "at"),
 )
 audit = Table(  # hash chain: each record seals the one before it
     "audit", metadata,

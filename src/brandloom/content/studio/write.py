@@ -82,7 +82,7 @@ class Written:
     def to_dict(self) -> dict[str, Any]:
         drafts = [draft.to_dict(self.form, self.asked.lang) for draft in self.drafts]
         return {"lang": self.asked.lang, "format": self.form.name, "model": self.model, "variants": drafts, "similarity": self.similarity,
-                "unscored": self.unscored,
+                "unscored": self.unscored, "brief": self.asked.model_dump(mode="json"),
                 "calls": sum(draft.calls for draft in self.drafts), "prompt_tokens": sum(draft.prompt_tokens for draft in self.drafts),
                 "completion_tokens": sum(draft.completion_tokens for draft in self.drafts),
                 "seconds": round(sum(draft.seconds for draft in self.drafts), 2), "stopped": self.stopped}
