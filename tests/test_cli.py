@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -15,6 +16,9 @@ import pytest
 
 from brandloom.deliver import LoopbackSmtp
 from shop_world import EN, ZH, write_shop
+
+CACHE = tempfile.TemporaryDirectory(prefix="brandloom-cache-")
+"""What these tests spend and keep is no part of this machine's own book and answers."""
 
 
 class _Endpoint(BaseHTTPRequestHandler):
@@ -52,7 +56,7 @@ def endpoint() -> Iterator[str]:
 def run(*words: object, language: str = "en", **environment: str) -> subprocess.CompletedProcess[str]:
     plain = {name: value for name, value in os.environ.items() if not name.startswith("BRANDLOOM_")}
     return subprocess.run([sys.executable, "-m", "brandloom.cli", *map(str, words)], capture_output=True, text=True, timeout=240,
-                          env={**plain, "BRANDLOOM_LANGUAGE": language, "COLUMNS": "200", **environment})
+                          env={**plain, "BRANDLOOM_CACHE": CACHE.name, "BRANDLOOM_LANGUAGE": language, "COLUMNS": "200", **environment})
 
 
 def ok(*words: object, **environment: str) -> str:

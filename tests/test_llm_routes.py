@@ -189,6 +189,15 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
 
 # --- what the settings open ---
 
+def test_weights_are_wanted_only_where_nothing_else_can_write(first: Endpoint, second: Endpoint, tmp_path: Path) -> None:
+    assert llm.needs_weights(settings(tmp_path / "empty"))
+    assert not llm.needs_weights(settings(tmp_path / "empty", model_url=first.url))
+    assert not llm.needs_weights(settings(tmp_path / "empty", model_name="own.gguf"))
+    file = models_file(tmp_path, first, second)
+    assert not llm.needs_weights(settings(tmp_path)), "a file of models in the cache folder"
+    assert not llm.needs_weights(settings(tmp_path / "empty", models=file))
+
+
 def test_cache_budget_and_price_come_from_the_settings(first: Endpoint, tmp_path: Path) -> None:
     first.script = [said("Hi.")]
     limit = 10 + llm.estimate(HELLO, 9).tokens

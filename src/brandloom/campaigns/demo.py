@@ -78,7 +78,7 @@ def run_demo(folder: Path, *, settings: Settings, progress: Progress | None = No
     """
     started, meter = time.perf_counter(), Meter()
     said = tell or (lambda line: None)
-    if model is None and settings.model_url is None and not any(one.present for one in llm.list_models(settings.cache)):
+    if model is None and llm.needs_weights(settings):
         said(say(_("Fetching the language model, once (about 1.1 GB) ...")))
         llm.pull(llm.default_name(), settings.cache, progress=fetching(progress))
         started = time.perf_counter()

@@ -101,6 +101,12 @@ def open_models(settings: Settings, *, on_text: OnText = None) -> Models:
     return Models(sources, routes, book, store=store, budget=budget)
 
 
+def needs_weights(settings: Settings) -> bool:
+    """Whether nothing is set up to write with, so that the default model's weights would have to be fetched first."""
+    named = settings.model_url or settings.model_name or settings.models or _routes_file(settings).is_file()
+    return not named and not any(model.present for model in list_models(settings.cache))
+
+
 def spent_since(cache: Path, day: datetime) -> list[SpendLine]:
     """What the models of this machine have cost from a day (aware, UTC) on, the latest day first."""
     book = SpendBook(cache / SPEND_FILE)
@@ -112,7 +118,7 @@ def spent_since(cache: Path, day: datetime) -> list[SpendLine]:
 
 def _sources(settings: Settings, on_text: OnText) -> tuple[Mapping[str, Source], Mapping[Task, Sequence[str]]]:
     """What can be opened, and the order for each task."""
-    file = settings.models.expanduser() if settings.models else settings.cache / ROUTES_FILE
+    file = _routes_file(settings)
     routes = read_routes(file) if settings.models or file.is_file() else None
     name = settings.model_name
     if routes is not None and name is not None and name in routes.models:
@@ -125,6 +131,10 @@ def _sources(settings: Settings, on_text: OnText) -> tuple[Mapping[str, Source],
     else:
         model, source = _embedded_source(settings, name or _default(settings.cache), on_text)
     return {model.name: source}, dict.fromkeys(TASKS, (model.name,))
+
+
+def _routes_file(settings: Settings) -> Path:
+    return settings.models.expanduser() if settings.models else settings.cache / ROUTES_FILE
 
 
 def _entry_source(settings: Settings, entry: ModelEntry, file: Path, on_text: OnText) -> Source:
