@@ -4,6 +4,7 @@ from brandloom.decide.bandit import Allocation, Arm, allocate
 from brandloom.decide.decisions import MAX_VARIANTS, POLICY, REASONS, Audience, DecisionSummary, Products, decide
 from brandloom.decide.economics import Economics, incremental_value
 from brandloom.decide.variants import Variant
+from brandloom.decide.waves import FLOOR, WAVE_POLICY, draw_texts, share_out, texts_worth_writing, wave_numbers
 
-__all__ = ["MAX_VARIANTS", "POLICY", "REASONS", "Allocation", "Arm", "Audience", "DecisionSummary", "Economics", "Products", "Variant",
-           "allocate", "decide", "incremental_value"]
+__all__ = ["FLOOR", "MAX_VARIANTS", "POLICY", "REASONS", "WAVE_POLICY", "Allocation", "Arm", "Audience", "DecisionSummary", "Economics",
+           "Products", "Variant", "allocate", "decide", "draw_texts", "incremental_value", "share_out", "texts_worth_writing", "wave_numbers"]

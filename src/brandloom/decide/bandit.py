@@ -50,9 +50,16 @@ class Allocation:
     deviation: Mapping[str, float]
 
     def draw(self, people: int, rng: np.random.Generator) -> tuple[list[str], Floats]:
-        """An arm for each person and the probability with which that arm was drawn for them."""
+        """An arm for each person and the probability with which that arm was drawn for them.
+
+        The wave is cut by the shares at a random start and dealt out in random order: each person's probabilities are exactly the shares,
+        and each arm gets its share of the wave to within one person, which people drawn one by one would not.
+        """
         keys, shares = list(self.share), np.array(list(self.share.values()))
-        drawn = rng.choice(len(keys), size=people, p=shares / shares.sum())
+        ends = np.cumsum(shares / shares.sum())
+        ends[-1] = 1.0
+        places = (rng.permutation(people) + rng.random()) / max(people, 1)
+        drawn = np.minimum(np.searchsorted(ends, places, side="right"), len(keys) - 1)
         return [keys[number] for number in drawn], shares[drawn]
 
 

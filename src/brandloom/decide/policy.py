@@ -78,8 +78,14 @@ def within_limits(wanted: Bools, value: Floats, cost: Floats, customers: Strings
 
 
 def holdout_draw(plan: str, seed: int, customers: Sequence[str]) -> Floats:
-    """A number in [0, 1) for each person from plan, seed and id alone: the same in any order, on any machine."""
+    """The draw that holds people out, see `uniform_draw`."""
+    return uniform_draw(plan, seed, customers, purpose="holdout")
+
+
+def uniform_draw(plan: str, seed: int, customers: Sequence[str], *, purpose: str) -> Floats:
+    """A number in [0, 1) for each person from plan, seed, purpose and id alone: the same in any order, on any machine."""
     key = blake2b(f"{plan}\x1f{seed}".encode(), digest_size=32).digest()
-    raw = b"".join(blake2b(customer.encode(), digest_size=8, key=key, person=b"holdout").digest() for customer in customers)
+    mark = purpose.encode()
+    raw = b"".join(blake2b(customer.encode(), digest_size=8, key=key, person=mark).digest() for customer in customers)
     uniform: Floats = (np.frombuffer(raw, dtype=">u8") >> np.uint64(11)) / 2.0**53
     return uniform
