@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Hashable
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
@@ -89,6 +89,24 @@ class SenderOverride(_Strict):
     reply_to: str | None = Field(default=None, pattern=r"^[^@\s]+@[^@\s]+$")
 
 
+class Learn(_Strict):
+    """Sends in waves; each is shared out among the texts of a cell by what the waves before it brought."""
+
+    waves: int = Field(default=4, ge=2, le=20)
+    every: str = Field(default="24h", pattern=r"^[1-9][0-9]{0,3}(min|h|d)$")
+    """Pause between waves, from the last message of one to the first of the next; what a message brings within it counts."""
+    metric: Literal["clicks", "orders"] = "clicks"
+    """What a text is judged by."""
+    texts: int = Field(default=3, ge=2, le=8)
+    """Most texts per persona, product group, channel and language; a cell too small to tell them apart gets fewer."""
+
+    @property
+    def pause(self) -> timedelta:
+        """`every` as a time."""
+        unit = self.every.lstrip("0123456789")
+        return int(self.every.removesuffix(unit)) * {"min": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}[unit]
+
+
 class Brief(_Strict):
     """A campaign as its owner wants it."""
 
@@ -106,6 +124,8 @@ class Brief(_Strict):
     facts: tuple[Fact, ...] = ()
     products: ProductChoice = ProductChoice()
     sender: SenderOverride = SenderOverride()
+    learn: Learn | None = None
+    """Absent: everything goes out in one wave."""
 
     @field_validator("tone", mode="before")
     @classmethod
@@ -126,11 +146,17 @@ class Brief(_Strict):
         """Refuse a brief whose offer is over.
 
         Raises:
-            ConfigError: `offer.until` lies before `today`.
+            ConfigError: `offer.until` lies before `today`, or before the day of the last wave.
         """
         if self.offer.until is not None and self.offer.until < today:
             raise ConfigError(_("The offer of '{name}' ended on {until}, before {today}. Give offer.until a later date."),
                               name=self.name, until=self.offer.until, today=today)
+        if self.offer.until is not None and self.learn is not None:
+            last = today + (self.learn.waves - 1) * self.learn.pause
+            if self.offer.until < last:
+                raise ConfigError(_("{waves} waves, one every {every}, end on {last}, after the offer of '{name}' ({until}). Take fewer or "
+                                    "closer waves, or give offer.until a later date."), waves=self.learn.waves, every=self.learn.every,
+                                  last=last, name=self.name, until=self.offer.until)
 
 
 def read_brief(path: Path) -> Brief:

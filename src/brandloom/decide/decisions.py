@@ -260,6 +260,7 @@ def _rows(choice: _Choice, plan: str, holdout_share: float, now: datetime) -> pa
         "expected_value": choice.value, "cost": np.where(action == SEND, choice.cost, 0.0),
         "candidates": _candidates(choice, holdout_share), "propensity": propensity, "policy": [POLICY] * n,
         "decided_at": [now] * n,
+        "wave": [None] * n, "text": [None] * n, "text_propensity": [None] * n,  # drawn when the person's wave is opened
     }
     return pa.table({f.name: pa.array(columns[f.name], f.type) for f in tables.DECISIONS}, schema=tables.DECISIONS)
 

@@ -43,6 +43,7 @@ class Item:
     products: tuple[str, ...] = ()
     channel: str = "email"
     step: int = 1
+    wave: int = 1
 
 
 @dataclass(frozen=True)
@@ -94,17 +95,22 @@ def enqueue(ledger: Ledger, plan: str, items: Iterable[Item], now: datetime, *, 
     Args:
         domain: the sender's domain, for Message-IDs.
     """
+    with ledger.begin() as connection:
+        return add(connection, plan, items, now, domain=domain)
+
+
+def add(connection: Connection, plan: str, items: Iterable[Item], now: datetime, *, domain: str) -> Enqueued:
+    """`enqueue` inside a transaction of the caller."""
     queued = known = 0
     shared: list[str] = []
     rows = iter(items)
-    with ledger.begin() as connection:
-        while chunk := list(islice(rows, _CHUNK)):
-            fresh, old, twice = _sort_out(connection, plan, chunk)
-            known += old
-            shared += twice
-            queued += len(fresh)
-            if fresh:
-                connection.execute(insert(outbox), [_row(plan, item, now, domain) for item in fresh])
+    while chunk := list(islice(rows, _CHUNK)):
+        fresh, old, twice = _sort_out(connection, plan, chunk)
+        known += old
+        shared += twice
+        queued += len(fresh)
+        if fresh:
+            connection.execute(insert(outbox), [_row(plan, item, now, domain) for item in fresh])
     return Enqueued(queued, known, tuple(shared))
 
 
@@ -134,7 +140,7 @@ def _sort_out(connection: Connection, plan: str, chunk: Sequence[Item]) -> tuple
 
 def _row(plan: str, item: Item, now: datetime, domain: str) -> dict[str, Any]:
     return {"plan": plan, "customer": item.customer, "channel": item.channel, "step": item.step, "address": item.address,
-            "variant": item.variant, "language": item.language, "products": json.dumps(list(item.products)),
+            "variant": item.variant, "wave": item.wave, "language": item.language, "products": json.dumps(list(item.products)),
             "message_id": f"<{secrets.token_hex(16)}@{domain}>", "state": "queued", "attempts": 0, "not_before": now,
             "state_at": now}
 
@@ -200,7 +206,7 @@ def claim(connection: Connection, plan: str, channel: str, me: str, now: datetim
     connection.execute(update(outbox).where(outbox.c.id.in_(ids)).values(owner=me, lease_until=until))
     rows = connection.execute(select(outbox).where(outbox.c.id.in_(ids)).order_by(outbox.c.not_before, outbox.c.id))
     return [Claimed(row.customer, row.address, row.variant, row.language, tuple(json.loads(row.products)), row.channel, row.step,
-                    row.id, row.message_id, row.attempts) for row in rows]
+                    row.wave, row.id, row.message_id, row.attempts) for row in rows]
 
 
 def start(connection: Connection, item: Claimed, me: str, now: datetime, until: datetime) -> bool:

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from dataclasses import dataclass
 from datetime import datetime
 
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 from sqlalchemy import select, update
 
 from brandloom.deliver.outbox import lock_person
+from brandloom.deliver.tokens import Tokens, with_token
 from brandloom.govern import Audit, granted, suppress, suppressed, withdraw
 from brandloom.ledger import Ledger
 from brandloom.ledger.schema import outbox
 
-_BOUND_TO = [b"brandloom unsubscribe 1"]
+_PURPOSE = b"brandloom unsubscribe 1"
 
 
 @dataclass(frozen=True)
@@ -31,8 +28,7 @@ class Subscription:
 class Links:
     """Makes and opens the links of one workspace.
 
-    A token is its content encrypted and authenticated with AES-SIV: opaque, without personal data, the same each time it is
-    made, and valid for as long as the key is known; there is no date after which a person can no longer refuse.
+    A token (see `Tokens`) is valid for as long as its key is known: there is no date after which a person can no longer refuse.
 
     Args:
         key: `workspace.derive_key("links")`.
@@ -40,7 +36,7 @@ class Links:
     """
 
     def __init__(self, key: bytes, base_url: str, *, older: tuple[bytes, ...] = ()) -> None:
-        self._ciphers = [AESSIV(one) for one in (key, *older)]
+        self._tokens = Tokens((key, *older), _PURPOSE)
         self._base_url = base_url
 
     def __repr__(self) -> str:
@@ -48,27 +44,15 @@ class Links:
 
     def url(self, subscription: Subscription) -> str:
         """The address to put in `List-Unsubscribe` and in the mail's footer."""
-        return f"{self._base_url}{'&' if '?' in self._base_url else '?'}t={self.token(subscription)}"
+        return with_token(self._base_url, self.token(subscription))
 
     def token(self, subscription: Subscription) -> str:
-        plain = "\0".join((subscription.customer, subscription.plan, subscription.channel)).encode()
-        return base64.urlsafe_b64encode(self._ciphers[0].encrypt(plain, _BOUND_TO)).rstrip(b"=").decode()
+        return self._tokens.make(subscription.customer, subscription.plan, subscription.channel)
 
     def read(self, token: str) -> Subscription | None:
         """What a token stands for; None for anything that was not made here, whatever is wrong with it."""
-        try:
-            raw = base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True)
-        except (binascii.Error, ValueError):
-            return None
-        if base64.urlsafe_b64encode(raw).rstrip(b"=").decode() != token:
-            return None  # base64 has several spellings of the same bytes; only ours is ours
-        for cipher in self._ciphers:
-            try:
-                customer, plan, channel = cipher.decrypt(raw, _BOUND_TO).decode().split("\0")
-            except (InvalidTag, ValueError):
-                continue
-            return Subscription(customer, plan, channel)
-        return None
+        fields = self._tokens.read(token)
+        return Subscription(*fields) if fields is not None and len(fields) == 3 else None
 
 
 def unsubscribe(ledger: Ledger, links: Links, token: str, *, audit: Audit, now: datetime) -> Subscription | None:

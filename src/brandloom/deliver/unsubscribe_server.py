@@ -41,7 +41,7 @@ class UnsubscribeServer:
     """
 
     def __init__(self, ledger: Ledger, workspace: Workspace, *, clock: Callable[[], datetime] = utc_now, port: int = 0) -> None:
-        self._http = _Server(("127.0.0.1", port), _Handler)
+        self._http = self._server(port)
         self._http.ledger, self._http.clock = ledger, clock
         self._http.audit = Audit(ledger, workspace.derive_key("audit"))
         self.url = f"http://127.0.0.1:{self._http.server_port}/unsubscribe"
@@ -57,8 +57,11 @@ class UnsubscribeServer:
         self._http.server_close()
         self._thread.join()
 
+    def _server(self, port: int) -> Server:
+        return Server(("127.0.0.1", port), Handler)
 
-class _Server(ThreadingHTTPServer):
+
+class Server(ThreadingHTTPServer):
     daemon_threads = True
     ledger: Ledger
     links: Links
@@ -66,29 +69,35 @@ class _Server(ThreadingHTTPServer):
     clock: Callable[[], datetime]
 
 
-class _Handler(BaseHTTPRequestHandler):
-    server: _Server
+class Handler(BaseHTTPRequestHandler):
+    server: Server
     timeout = 10.0  # a client that says nothing does not hold a thread for ever
     server_version = "Brandloom"
     sys_version = ""
 
     def do_GET(self) -> None:
-        self._answer(200, _page(self._language(), _QUESTION, form=True))
+        if not self.answered():
+            self.answer(200, _page(self.language(), _QUESTION, form=True))
 
     def do_HEAD(self) -> None:
-        self._answer(200, b"")
+        if not self.answered():
+            self.answer(200, b"")
+
+    def answered(self) -> bool:
+        """Answer a request that is for another kind of link; False when it is for this kind."""
+        return False
 
     def do_POST(self) -> None:
         body = self._body()
         if body is None:
-            self._answer(413, _page(self._language(), _UNKNOWN))
+            self.answer(413, _page(self.language(), _UNKNOWN))
             return
         token = (parse_qs(urlsplit(self.path).query).get("t") or [""])[0]
         confirmed = _says_one_click(self.headers.get("Content-Type", ""), body)
         ended = None
         if confirmed:
             ended = unsubscribe(self.server.ledger, self.server.links, token, audit=self.server.audit, now=self.server.clock())
-        self._answer(200 if ended else 400, _page(self._language(), _DONE if ended else _UNKNOWN))
+        self.answer(200 if ended else 400, _page(self.language(), _DONE if ended else _UNKNOWN))
 
     def _body(self) -> bytes | None:
         length = self.headers.get("Content-Length", "")
@@ -96,10 +105,10 @@ class _Handler(BaseHTTPRequestHandler):
             return None
         return self.rfile.read(int(length))
 
-    def _language(self) -> str:
+    def language(self) -> str:
         return nearest_language(self.headers.get("Accept-Language", "en").split(",")[0].strip())
 
-    def _answer(self, code: int, page: bytes) -> None:
+    def answer(self, code: int, page: bytes, **more: str) -> None:
         self.send_response(code)
         self.send_header("Content-Type", "text/html; charset=utf-8")
         self.send_header("Content-Length", str(len(page)))
@@ -107,11 +116,13 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("X-Content-Type-Options", "nosniff")
         self.send_header("Referrer-Policy", "no-referrer")
         self.send_header("Cache-Control", "no-store")
+        for name, value in more.items():
+            self.send_header(name, value)
         self.end_headers()
         self.wfile.write(page)
 
     def log_message(self, format: str, *args: object) -> None:
-        _log.debug("unsubscribe endpoint answered %s", self.command)  # the address line holds the token: not logged
+        _log.debug("link endpoint answered %s", self.command)  # the address line holds the token: not logged
 
 
 def _says_one_click(content_type: str, body: bytes) -> bool:

@@ -26,7 +26,15 @@ def open_engine(workspace: Workspace, settings: Settings) -> Engine:
 
 
 def ensure_tables(engine: Engine) -> None:
-    """Make every canonical table that is missing, empty."""
+    """Make every canonical table that is missing, empty, and add columns that a table of an earlier version lacks."""
     for name, schema in tables.CANONICAL.items():
         if not engine.exists(name):
-            engine.put(name, pa.Table.from_pylist([], schema=schema))
+            engine.put(name, schema.empty_table())
+            continue
+        there = set(engine.query(f"SELECT * FROM {name} WHERE 1 = 0").column_names)
+        if there.issuperset(schema.names):
+            continue
+        engine.put("_new_columns", schema.empty_table())
+        columns = ", ".join(f"{'old' if column in there else 'new'}.{column} AS {column}" for column in schema.names)
+        engine.replace(name, f"SELECT {columns} FROM {name} old LEFT JOIN _new_columns new ON 1 = 0")
+        engine.drop("_new_columns")

@@ -72,7 +72,7 @@ DECISIONS = pa.schema([
     ("persona", pa.string()),
     ("product_group", pa.string()),
     ("products", pa.list_(pa.string())),  # what the message shows, best first
-    ("variant", pa.string()),
+    ("variant", pa.string()),  # the cell: persona/group/channel/language, which is also the key of its first text
     ("p_purchase", pa.float64()),
     ("expected_value", pa.float64()),  # money, before cost
     ("cost", pa.float64()),
@@ -80,14 +80,25 @@ DECISIONS = pa.schema([
     ("propensity", pa.float64()),  # probability with which this policy took this action
     ("policy", pa.string()),
     ("decided_at", TIME),
+    ("wave", pa.int32()),  # null until the person's wave is opened
+    ("text", pa.string()),  # key of the text drawn then
+    ("text_propensity", pa.float64()),  # probability of that text among those of the cell; times `propensity`: of exactly this message
 ])
 MESSAGES = pa.schema([
     ("plan", pa.string()),
     ("customer", pa.string()),
     ("channel", pa.string()),
-    ("variant", pa.string()),
+    ("variant", pa.string()),  # key of the text
     ("state", pa.string()),  # sent, failed, suppressed, uncertain
     ("state_at", TIME),
+    ("wave", pa.int32()),
+])
+CLICKS = pa.schema([
+    ("plan", pa.string()),
+    ("customer", pa.string()),
+    ("channel", pa.string()),
+    ("clicked_at", TIME),
+    ("machine", pa.string()),  # why it was no person, a key of deliver.MACHINES; null: a person as far as one can tell
 ])
 OUTCOMES = pa.schema([
     ("plan", pa.string()),
@@ -123,5 +134,5 @@ RECOMMENDATIONS = pa.schema([
 
 CANONICAL = {
     "customers": CUSTOMERS, "products": PRODUCTS, "events": EVENTS, "documents": DOCUMENTS,
-    "decisions": DECISIONS, "messages": MESSAGES, "outcomes": OUTCOMES,
+    "decisions": DECISIONS, "messages": MESSAGES, "clicks": CLICKS, "outcomes": OUTCOMES,
 }

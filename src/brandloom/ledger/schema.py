@@ -248,7 +248,7 @@ links = Table(  # where the links of a plan's messages lead; a click names one b
     Column("target", Text, nullable=False),
     UniqueConstraint("plan", "target"),
 )
-clicks = Table(  # append-only; who clicked is told by the message alone
+clicks = Table(  # who clicked is told by the message alone; only `machine` is ever set later
     "clicks", metadata,
     Column("id", BigId, primary_key=True),
     Column("message", ForeignKey("outbox.id"), nullable=False),
