@@ -179,6 +179,7 @@ def test_words_of_the_brand() -> None:
     assert [(item.excerpt, item.span) for item in found] == [("便 宜", (2, 5)), ("cheap", (9, 14)), ("海港礼品", None)]
     assert check_words("cheaper", avoid=["cheap"]) == []
     assert [item.excerpt for item in check_words("cheaper", avoid=["cheap*"])] == ["cheap"]
+    assert [item.rule for item in check_words("A T-shirt", avoid=["t-shirt", "\u200b"], must_say=["T-shirt", "Linen", "*"])] == ["brand-word", "must-say"]
 
 
 def test_lines_are_checked_in_order_and_a_bad_one_is_named() -> None:

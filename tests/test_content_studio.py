@@ -117,9 +117,16 @@ def test_words_that_must_and_must_not_be_said() -> None:
     wants = asked(must_say=["满100元包邮"], facts=["满100元包邮"], must_not_say=["热水"])
     model = says(GOOD_ZH, OTHER_ZH, OTHER_ZH + "满100元包邮。")
     (draft,) = write_copy(model, wants, variants=1).drafts
-    assert "满100元包邮" in str(draft.copy["text"]) and {"brand", "must-say"} <= {item.rule for item in draft.rejected}
+    assert "满100元包邮" in str(draft.copy["text"]) and {"brand-word", "must-say"} <= {item.rule for item in draft.rejected}
     (plain,) = write_copy(None, wants, variants=1).drafts
     assert "满100元包邮" in str(plain.copy["text"])
+
+
+@pytest.mark.parametrize("spelling", ["热水", "热 水", "热\u200b水", "热·水"])
+def test_a_word_the_brief_forbids_is_found_in_every_disguise(spelling: str) -> None:
+    text = GOOD_ZH.replace("热水", spelling)
+    found = [item for item in Gate(asked(must_not_say=["热水"])).check({"text": text}) if item.rule == "brand-word"]
+    assert [(item.span, item.excerpt) for item in found] == [((7, 7 + len(spelling)), spelling)]
 
 
 def test_what_the_channel_takes() -> None:

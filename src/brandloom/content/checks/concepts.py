@@ -109,7 +109,7 @@ class Lexicon:
         return self._weights[name]
 
     def _walk(self, text: str) -> Iterator[Token]:
-        text = text.translate(_SPACES) if _SPACED.search(text) else text
+        text = spaced(text)
         words, lengths, size = self._words, self._lengths, len(text)
         spots = [(start, start + length) for start, pair in enumerate(map(add, text, text[1:])) if pair in lengths for length in lengths[pair]]
         spots += [match.span() for character in self._single.intersection(text) for match in re.finditer(re.escape(character), text)]
@@ -155,6 +155,11 @@ class Lexicon:
                     first, last = bare.source_span(low, _syllable_end(bare.text, high - 1))
                     for name in entry.names:
                         yield Token(name, first, last, entry.word, True)
+
+
+def spaced(text: str) -> str:
+    """The text with hyphens and line ends as spaces, one for one, which is how words are kept."""
+    return text.translate(_SPACES) if _SPACED.search(text) else text
 
 
 def _whole(text: str, start: int, end: int, is_open: bool) -> bool:

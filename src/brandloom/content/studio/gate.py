@@ -10,10 +10,12 @@ from functools import cached_property
 from brandloom.content.checks import Finding
 from brandloom.content.checks.finding import finding
 from brandloom.content.checks.form import check_forbidden, check_language, check_slots
+from brandloom.content.checks.ground import Ground, ground
 from brandloom.content.checks.normalise import fold
 from brandloom.content.checks.packs import sector_of
 from brandloom.content.checks.records import check_against
 from brandloom.content.checks.review import check_law
+from brandloom.content.checks.words import check_words
 from brandloom.content.studio.asked import Asked
 from brandloom.content.studio.formats import Form, Part, length
 from brandloom.content.studio.prompts import example_marks
@@ -48,6 +50,7 @@ class Gate:
         for place, text in texts:
             found += self.check_part(place, text)
         found += self._together(texts)
+        found += self.asked.voice_cautions("\n".join(text for _place, text in texts), self.form.parts[0].name)
         if earlier and texts and isinstance(copy, Mapping):
             found += self._alike(copy, earlier)
         return found
@@ -93,16 +96,14 @@ class Gate:
             found.append(finding("form", "ban", place, "!", _("The {place} may hold no exclamation mark: the ad network refuses it.")))
         if place == "hashtags" and re.search(r"[#\s]", text):
             found.append(finding("form", "ban", place, text, _("'{excerpt}' is no tag: one word without '#'.")))
+        found += check_words(text, avoid=(*self.asked.must_not_say, *self.asked.voice.avoid))
         plain = fold(text).casefold()
-        for word in (*self.asked.must_not_say, *self.asked.voice.avoid):
-            if word and fold(word).casefold() in plain:
-                found.append(finding("brand", "ban", place, word, _("'{excerpt}' must not be said, says the brief.")))
         for mark in self._foreign_marks:
             if re.search(rf"\b{re.escape(mark)}\b" if mark.isascii() else re.escape(mark), plain):
                 found.append(finding("copied", "ban", place, mark, _("'{excerpt}' comes from the worked example, not from the facts.")))
         if not self.asked.voice.emoji and re.search("[\u2600-\u27bf\U0001f300-\U0001faff]", text):
             found.append(finding("brand", "ban", place, text, _("The brand uses no emoji.")))
-        found += check_against(text, self.asked.records, language=lang)
+        found += check_against(text, self.ground, language=lang)
         for jurisdiction in self.jurisdictions:
             found += check_law(text, place, names=self.asked.names, sectors=self.sectors, jurisdiction=jurisdiction)
         return [replace(item, place=place) for item in found]
@@ -121,9 +122,8 @@ class Gate:
 
     def _together(self, texts: Sequence[tuple[str, str]]) -> list[Finding]:
         """What the text as a whole lacks or says twice."""
-        whole = fold(" ".join(text for _place, text in texts)).casefold()
-        found = [finding("must-say", "ban", self.form.parts[0].name, said, _("'{excerpt}' must be said and is not there."))
-                 for said in self.asked.must_say if texts and fold(said).casefold() not in whole]
+        whole = "\n".join(text for _place, text in texts)
+        found = check_words(whole, must_say=self.asked.must_say, place=self.form.parts[0].name) if texts else []
         seen: dict[str, str] = {}
         for place, text in texts:
             words = "" if place == "hashtags" else re.sub(r"\W+", "", text).casefold()
@@ -138,6 +138,11 @@ class Gate:
             return []
         return [finding("alike", "ban", self.form.parts[0].name, "", _("The text is {share} % the same as an earlier variant."),
                         share=round(100 * nearest))]
+
+    @cached_property
+    def ground(self) -> Ground:
+        """What the brief bears out, read once for all drafts."""
+        return ground(self.asked.records)
 
     @cached_property
     def _wording(self) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import cached_property
 from typing import Any
 
 from brandloom.content.checks import Finding
@@ -49,8 +50,12 @@ class PlainCopy:
         self.form: Form = gate.form
         self.words = _WORDS[gate.asked.lang]
         self.name = self._name()
-        self.sentences = list(self._sentences())
         self.used: list[str] = []
+
+    @cached_property
+    def sentences(self) -> list[str]:
+        """One per fact that passes the gate by itself; made when first asked for, since each costs a check."""
+        return list(self._sentences())
 
     def part(self, part: Part) -> str | list[str]:
         """The copy of one part, other than that of the parts before it."""
@@ -113,7 +118,6 @@ class PlainCopy:
         return humanise(named) if named else next(iter([*values, *self.gate.asked.facts]), "")
 
     def _sentences(self) -> Iterator[str]:
-        """One sentence per fact, those that pass the gate by themselves."""
         for product in self.gate.asked.products:
             for key, value in product.items():
                 label = plain_text(str(key)).replace("_", " ")
