@@ -136,9 +136,10 @@ def test_tasks_go_where_the_file_sends_them_else_to_the_cheapest(first: Endpoint
         assert answered == {"draft": "big", "translate": "big", "judge": "small", "classify": "small"}
         assert models.estimate(HELLO, 1000, calls=1000).money == Decimal("10.06"), "24 tokens in and 1000 out, at 2.5 and 10"
         assert models.estimate(HELLO, 1000, task="judge").currency == "USD"
-        lines = {line.model: line for line in models.spent()}
-        assert {name: line.calls for name, line in lines.items()} == {"dear": 1, "cheap": 1}, "the same question twice is asked once"
-        assert (lines["dear"].money, lines["cheap"].money) == (Decimal("0.000048"), Decimal("0.000003"))
+        lines = {line.task: line for line in models.spent()}
+        assert {task: (line.model, line.calls, line.cached) for task, line in lines.items()} == {
+            "draft": ("dear", 1, 0), "judge": ("cheap", 1, 0), "classify": ("cheap", 0, 1), "translate": ("dear", 0, 1)}
+        assert (lines["draft"].money, lines["judge"].money, lines["translate"].money) == (Decimal("0.000048"), Decimal("0.000003"), Decimal(0))
     assert first.headers[0]["authorization"] == "Bearer sk-big"
 
 
@@ -207,7 +208,11 @@ def test_cache_budget_and_price_come_from_the_settings(first: Endpoint, tmp_path
         assert [model.complete(HELLO, max_tokens=9, seed=seed).cached for seed in (0, 0, 1)] == [False, True, False]
         assert model.estimate(HELLO, 9).currency == "CNY"
         line, = model.spent()
-        assert (line.calls, line.money, line.currency) == (2, Decimal("0.000026"), "CNY")
+        assert (line.calls, line.cached, line.money, line.currency) == (2, 1, Decimal("0.000026"), "CNY")
+        assert llm.spent_by(model) == llm.Spent(2, 1, 14, 6, Decimal("0.000026"), "CNY")
+        most = llm.most_cost(model, [llm.Ask(HELLO, 9, calls=2), llm.Ask(HELLO, 9)])
+        assert most is not None
+        assert (most.completion_tokens, most.money, most.currency) == (27, Decimal("0.000126"), "CNY"), "3 times 24 in and 9 out, at 1 and 2"
         with pytest.raises(BudgetError):
             model.complete(HELLO, max_tokens=9, seed=2)
         assert model.complete(HELLO, max_tokens=9).cached, "what costs nothing goes on"

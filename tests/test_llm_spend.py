@@ -27,6 +27,8 @@ from brandloom.llm import (
     Price,
     ScriptedTextModel,
     SpendBook,
+    SpendLine,
+    Spent,
     SpentError,
     estimate,
     spent_since,
@@ -85,6 +87,16 @@ def test_the_book_is_there_for_the_next_process(endpoint: Endpoint, tmp_path: Pa
         assert [line.calls for line in book.run()] == [1]
         book.close()
     assert [line.calls for line in spent_since(tmp_path, NOON)] == [2]
+
+
+def test_a_sum_in_money_needs_one_currency() -> None:
+    def line(currency: str | None, money: str | None, calls: int = 1) -> SpendLine:
+        return SpendLine("2026-11-22", "m", "draft", calls, 1, 7, 3, None if money is None else Decimal(money), currency, 0)
+    assert Spent.of([line("USD", "0.5"), line("USD", "0.25")]) == Spent(2, 2, 14, 6, Decimal("0.75"), "USD")
+    assert Spent.of([line("USD", "0.5"), line("CNY", "2")]).money is None
+    assert Spent.of([line("USD", "0.5"), line(None, None)]).money is None, "one price is not known"
+    assert Spent.of([line("USD", "0.5"), line(None, None, calls=0)]).money == Decimal("0.5"), "what was kept costs nothing"
+    assert Spent.of([]) == Spent(0, 0, 0, 0, None, None)
 
 
 @pytest.mark.parametrize(("answer", "expected"), [

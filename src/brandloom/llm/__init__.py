@@ -11,21 +11,22 @@ from brandloom.llm.embedded import EmbeddedModel
 from brandloom.llm.fallback import FallbackModel
 from brandloom.llm.fetch import fetch
 from brandloom.llm.metered import MeteredModel
-from brandloom.llm.opened import Models, OpenedModel
+from brandloom.llm.opened import Ask, Models, OpenedModel, most_cost, spent_by
 from brandloom.llm.prices import Estimate, Price, estimate
 from brandloom.llm.pull import pull
 from brandloom.llm.routes import TASKS, Routes, Task, read_routes
-from brandloom.llm.spend import Budget, BudgetError, SpendBook, SpendLine
+from brandloom.llm.spend import Budget, BudgetError, SpendBook, SpendLine, Spent
 from brandloom.llm.weights import Progress, Weights, default_name, registry
 
 if TYPE_CHECKING:
     from brandloom.llm.endpoint import EndpointModel
 
 __all__ = [
-    "TASKS", "AnswerStore", "Budget", "BudgetError", "CachedModel", "Completion", "EmbeddedModel", "EndpointModel", "Estimate",
+    "TASKS", "AnswerStore", "Ask", "Budget", "BudgetError", "CachedModel", "Completion", "EmbeddedModel", "EndpointModel", "Estimate",
     "FallbackModel", "Message", "MeteredModel", "ModelInfo", "ModelTest", "Models", "OpenedModel", "Price", "Progress", "Routes", "Schema",
-    "ScriptedCall", "ScriptedTextModel", "SpendBook", "SpendLine", "SpentError", "Task", "TextModel", "Weights", "default_name", "estimate",
-    "fetch", "list_models", "needs_weights", "open_model", "open_models", "pull", "read_routes", "registry", "spent_since", "test_model", "use",
+    "ScriptedCall", "ScriptedTextModel", "SpendBook", "SpendLine", "Spent", "SpentError", "Task", "TextModel", "Weights", "default_name", "estimate",
+    "fetch", "list_models", "most_cost", "needs_weights", "open_model", "open_models", "pull", "read_routes", "registry", "spent_by", "spent_since",
+    "test_model", "use",
 ]
 
 

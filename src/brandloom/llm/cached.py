@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -69,11 +69,12 @@ class CachedModel(TextModel):
         model: the one that answers what is new; it is closed with this one.
         store: it may serve many models and stays open.
         identity: what tells this model from others of the same name, such as its address.
+        on_kept: called for each answer that came from the store.
     """
 
-    def __init__(self, model: TextModel, store: AnswerStore, *, identity: str = "") -> None:
+    def __init__(self, model: TextModel, store: AnswerStore, *, identity: str = "", on_kept: Callable[[], None] | None = None) -> None:
         self.name = model.name
-        self._model, self._store, self._identity = model, store, identity
+        self._model, self._store, self._identity, self._on_kept = model, store, identity, on_kept
         self._asking: dict[str, tuple[threading.Lock, int]] = {}
         self._lock = threading.Lock()
 
@@ -89,6 +90,8 @@ class CachedModel(TextModel):
             kept = self._store.find(key)
             if kept is not None:
                 known = json.loads(kept)
+                if self._on_kept is not None:
+                    self._on_kept()
                 return Completion(text=known["text"], model=known["model"], prompt_tokens=0, completion_tokens=0, seconds=0.0, cached=True)
             done = self._model.complete(messages, schema=schema, max_tokens=max_tokens, temperature=0.0, seed=seed)
             if done.finish_reason == "stop":

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import reduce
+from operator import add
 
 from brandloom.llm.base import Completion, Message, Schema, TextModel
 from brandloom.llm.cached import AnswerStore, CachedModel
@@ -13,7 +15,7 @@ from brandloom.llm.fallback import FallbackModel
 from brandloom.llm.metered import MeteredModel, utc_now
 from brandloom.llm.prices import Estimate, Price, estimate
 from brandloom.llm.routes import Task
-from brandloom.llm.spend import Budget, SpendBook, SpendLine
+from brandloom.llm.spend import Budget, SpendBook, SpendLine, Spent
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,7 @@ class Models:
         self._sources, self._routes, self._book, self._store = sources, routes, book, store
         self._budget, self._now = budget or Budget(), now
         self._open: dict[str, TextModel] = {}
+        self._paid: dict[tuple[str, Task], TextModel] = {}
         self._lock = threading.Lock()
 
     def model(self, task: Task = "draft") -> TextModel:
@@ -48,7 +51,7 @@ class Models:
         Raises:
             ConfigError: one of them cannot be opened as it is set up.
         """
-        return FallbackModel([self._opened(name) for name in self._routes[task]])
+        return FallbackModel([self._opened(name, task) for name in self._routes[task]])
 
     def estimate(self, messages: Sequence[Message], max_tokens: int, *, task: Task = "draft", schema: Schema | None = None,
                  calls: int = 1) -> Estimate:
@@ -59,15 +62,12 @@ class Models:
         """What was spent since this was opened, without other processes."""
         return self._book.run()
 
-    def spent_since(self, day: datetime) -> list[SpendLine]:
-        """What this machine has spent from a day (UTC) on, the latest day first."""
-        return self._book.lines(day)
-
     def close(self) -> None:
         """Close all models and the files; a second call does nothing."""
         for model in self._open.values():
             model.close()
         self._open.clear()
+        self._paid.clear()
         self._book.close()
         if self._store is not None:
             self._store.close()
@@ -78,13 +78,17 @@ class Models:
     def __exit__(self, *_error: object) -> None:
         self.close()
 
-    def _opened(self, name: str) -> TextModel:
+    def _opened(self, name: str, task: Task) -> TextModel:
+        """A model is opened once, and paid and kept for each task by itself."""
         with self._lock:
-            if name not in self._open:
+            if (name, task) not in self._paid:
                 source = self._sources[name]
-                model: TextModel = MeteredModel(source.open(), self._book, price=source.price, budget=self._budget, name=name, now=self._now)
-                self._open[name] = model if self._store is None else CachedModel(model, self._store, identity=source.identity)
-            return self._open[name]
+                if name not in self._open:
+                    self._open[name] = source.open()
+                model = MeteredModel(self._open[name], self._book, price=source.price, budget=self._budget, name=name, task=task, now=self._now)
+                self._paid[name, task] = model if self._store is None else CachedModel(
+                    model, self._store, identity=source.identity, on_kept=model.note_cached)
+            return self._paid[name, task]
 
 
 class OpenedModel(TextModel):
@@ -108,3 +112,26 @@ class OpenedModel(TextModel):
 
     def close(self) -> None:
         self.models.close()
+
+
+@dataclass(frozen=True)
+class Ask:
+    """A request that may be made, so often at most."""
+
+    messages: Sequence[Message]
+    max_tokens: int
+    schema: Schema | None = None
+    calls: int = 1
+
+
+def most_cost(model: TextModel | None, asks: Iterable[Ask]) -> Estimate | None:
+    """The most that all these requests may cost; None where there are none, or the model is not one that `open_model` gave."""
+    if not isinstance(model, OpenedModel):
+        return None
+    estimates = [model.estimate(ask.messages, ask.max_tokens, schema=ask.schema, calls=ask.calls) for ask in asks]
+    return reduce(add, estimates) if estimates else None
+
+
+def spent_by(model: TextModel | None) -> Spent | None:
+    """What a model has cost since it was opened; None where it is not one that `open_model` gave."""
+    return Spent.of(model.spent()) if isinstance(model, OpenedModel) else None

@@ -7,6 +7,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, Decimal
+from typing import Any
 
 from brandloom.llm.base import Message, Schema
 
@@ -44,6 +45,16 @@ class Estimate:
     @property
     def tokens(self) -> int:
         return self.prompt_tokens + self.completion_tokens
+
+    def __add__(self, other: Estimate) -> Estimate:
+        known = self.money is not None and other.money is not None and self.currency == other.currency
+        return Estimate(self.prompt_tokens + other.prompt_tokens, self.completion_tokens + other.completion_tokens,
+                        self.money + other.money if known and self.money is not None and other.money is not None else None,
+                        self.currency if known else None)
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"prompt_tokens": self.prompt_tokens, "completion_tokens": self.completion_tokens,
+                "money": None if self.money is None else str(self.money), "currency": self.currency}
 
 
 def estimate(messages: Sequence[Message], max_tokens: int, price: Price | None = None, *, schema: Schema | None = None,

@@ -1,4 +1,4 @@
-"""What models have cost, per day and model, and the budget that stops them.
+"""What models have cost, per day, model and task, and the budget that stops them.
 
 Before a request the most it may cost is written down, in the transaction that looks whether the budget still has room for it;
 afterwards that reservation gives way to what the request has cost. A process that dies in between leaves its reservation
@@ -8,11 +8,12 @@ behind, and it counts: no crash and no second process can spend the same money t
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import cast
+from typing import Any, Self, cast
 
 from brandloom.errors import ConfigError
 from brandloom.i18n import _
@@ -21,25 +22,32 @@ from brandloom.llm.prices import Estimate, Price, to_money
 
 FILE = "spend.sqlite"
 _TABLES = """
-CREATE TABLE IF NOT EXISTS spent (
-    day TEXT, model TEXT, currency TEXT, calls INTEGER, prompt_tokens INTEGER, completion_tokens INTEGER, micros INTEGER,
-    PRIMARY KEY (day, model, currency));
-CREATE TABLE IF NOT EXISTS reserved (
-    id INTEGER PRIMARY KEY AUTOINCREMENT, day TEXT, model TEXT, currency TEXT, prompt_tokens INTEGER, completion_tokens INTEGER,
-    micros INTEGER);
+CREATE TABLE IF NOT EXISTS costs (
+    day TEXT, model TEXT, task TEXT, currency TEXT, calls INTEGER, cached INTEGER, prompt_tokens INTEGER, completion_tokens INTEGER,
+    micros INTEGER, PRIMARY KEY (day, model, task, currency));
+CREATE TABLE IF NOT EXISTS reservations (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, day TEXT, model TEXT, task TEXT, currency TEXT, prompt_tokens INTEGER,
+    completion_tokens INTEGER, micros INTEGER);
 """
 _LINES = """
-SELECT day, model, currency, sum(calls), sum(prompt_tokens), sum(completion_tokens), sum(micros), sum(pending) FROM (
-    SELECT day, model, currency, calls, prompt_tokens, completion_tokens, micros, 0 AS pending FROM spent
-    UNION ALL SELECT day, model, currency, 1, prompt_tokens, completion_tokens, micros, 1 FROM reserved)
-WHERE day >= ? GROUP BY day, model, currency ORDER BY day DESC, model, currency
+SELECT day, model, task, currency, sum(calls), sum(cached), sum(prompt_tokens), sum(completion_tokens), sum(micros), sum(pending) FROM (
+    SELECT day, model, task, currency, calls, cached, prompt_tokens, completion_tokens, micros, 0 AS pending FROM costs
+    UNION ALL SELECT day, model, task, currency, 1, 0, prompt_tokens, completion_tokens, micros, 1 FROM reservations)
+WHERE day >= ? GROUP BY day, model, task, currency ORDER BY day DESC, model, task, currency
 """
 _TODAY = """
 SELECT coalesce(sum(prompt_tokens + completion_tokens), 0), coalesce(sum(CASE WHEN currency = ? THEN micros ELSE 0 END), 0) FROM (
-    SELECT day, currency, prompt_tokens, completion_tokens, micros FROM spent
-    UNION ALL SELECT day, currency, prompt_tokens, completion_tokens, micros FROM reserved)
+    SELECT day, currency, prompt_tokens, completion_tokens, micros FROM costs
+    UNION ALL SELECT day, currency, prompt_tokens, completion_tokens, micros FROM reservations)
 WHERE day = ?
 """
+_ADD = """
+INSERT INTO costs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET calls = calls + excluded.calls, cached = cached + excluded.cached,
+    prompt_tokens = prompt_tokens + excluded.prompt_tokens, completion_tokens = completion_tokens + excluded.completion_tokens,
+    micros = micros + excluded.micros
+"""
+_Key = tuple[str, str, str, str]
+_Counts = tuple[int, int, int, int, int]
 
 
 class BudgetError(ConfigError):
@@ -59,12 +67,15 @@ class Budget:
 
 @dataclass(frozen=True)
 class SpendLine:
-    """What one model has cost on one day."""
+    """What one model has cost on one day for one task."""
 
     day: str
     model: str
+    task: str
     calls: int
     """Requests that may have to be paid; answers from the cache are none."""
+    cached: int
+    """Requests that were answered from the cache, at no cost."""
     prompt_tokens: int
     completion_tokens: int
     money: Decimal | None
@@ -75,12 +86,42 @@ class SpendLine:
 
 
 @dataclass(frozen=True)
+class Spent:
+    """What requests have cost together."""
+
+    calls: int
+    cached: int
+    prompt_tokens: int
+    completion_tokens: int
+    money: Decimal | None
+    """None where a price was not known, or the currencies differ."""
+    currency: str | None
+
+    @classmethod
+    def of(cls, lines: Iterable[SpendLine]) -> Self:
+        """The sum of several lines."""
+        lines = list(lines)
+        paid = {line.currency for line in lines if line.calls} or {line.currency for line in lines}
+        currency = paid.pop() if len(paid) == 1 else None
+        money = sum((line.money for line in lines if line.money is not None), Decimal(0)) if currency else None
+        return cls(sum(line.calls for line in lines), sum(line.cached for line in lines), sum(line.prompt_tokens for line in lines),
+                   sum(line.completion_tokens for line in lines), money, currency)
+
+    @property
+    def tokens(self) -> int:
+        return self.prompt_tokens + self.completion_tokens
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"calls": self.calls, "cached": self.cached, "prompt_tokens": self.prompt_tokens, "completion_tokens": self.completion_tokens,
+                "money": None if self.money is None else str(self.money), "currency": self.currency}
+
+
+@dataclass(frozen=True)
 class Reservation:
     """The right to make one request."""
 
     id: int
-    day: str
-    model: str
+    key: _Key
     price: Price | None
 
 
@@ -93,14 +134,15 @@ class SpendBook:
 
     def __init__(self, path: Path) -> None:
         self._database = Database(path, _TABLES)
-        self._run: dict[tuple[str, str, str], tuple[int, int, int, int]] = {}
+        self._run: dict[_Key, _Counts] = {}
         self._lock = threading.Lock()
 
-    def reserve(self, model: str, most: Estimate, price: Price | None, budget: Budget, now: datetime) -> Reservation:
+    def reserve(self, model: str, most: Estimate, price: Price | None, budget: Budget, now: datetime, *, task: str = "draft") -> Reservation:
         """Write down the most a request may cost.
 
         Args:
             now: aware; its day in UTC is the one that pays.
+            task: what the request is for; see `routes.Task`.
         Raises:
             BudgetError: that is more than the day's budget has left.
             ConfigError: the budget is in money and the model has no price in that currency.
@@ -109,58 +151,67 @@ class SpendBook:
             raise ConfigError(_("Model '{model}' has no price in {currency}, so the day's budget in money cannot be kept. Set "
                                 "BRANDLOOM_MODEL_PRICE_IN and BRANDLOOM_MODEL_PRICE_OUT, or a budget in tokens."),
                               model=model, currency=budget.currency)
-        day = f"{now.astimezone(UTC):%Y-%m-%d}"
+        key = _key(now, model, task, price)
         micros = price.micros(most.prompt_tokens, most.completion_tokens) if price else 0
         with self._database.writing() as connection:
-            tokens_spent, micros_spent = connection.execute(_TODAY, (budget.currency, day)).fetchone()
+            tokens_spent, micros_spent = connection.execute(_TODAY, (budget.currency, key[0])).fetchone()
             if budget.tokens is not None and tokens_spent + most.tokens > budget.tokens:
                 raise _over_tokens(tokens_spent, most.tokens, budget, now)
             if budget.money is not None and to_money(micros_spent + micros) > budget.money:
                 raise _over_money(to_money(micros_spent), to_money(micros), budget, now)
             number = connection.execute(
-                "INSERT INTO reserved (day, model, currency, prompt_tokens, completion_tokens, micros) VALUES (?, ?, ?, ?, ?, ?)",
-                (day, model, price.currency if price else "", most.prompt_tokens, most.completion_tokens, micros)).lastrowid
+                "INSERT INTO reservations (day, model, task, currency, prompt_tokens, completion_tokens, micros) VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (*key, most.prompt_tokens, most.completion_tokens, micros)).lastrowid
         assert number is not None
-        return Reservation(number, day, model, price)
+        return Reservation(number, key, price)
 
     def settle(self, reservation: Reservation, prompt_tokens: int, completion_tokens: int) -> None:
         """Put what the request has cost in place of its reservation."""
         price = reservation.price
-        key = (reservation.day, reservation.model, price.currency if price else "")
-        cost = (1, prompt_tokens, completion_tokens, price.micros(prompt_tokens, completion_tokens) if price else 0)
-        with self._database.writing() as connection:
-            connection.execute("DELETE FROM reserved WHERE id = ?", (reservation.id,))
-            connection.execute(
-                "INSERT INTO spent VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET calls = calls + excluded.calls, "
-                "prompt_tokens = prompt_tokens + excluded.prompt_tokens, micros = micros + excluded.micros, "
-                "completion_tokens = completion_tokens + excluded.completion_tokens", (*key, *cost))
-        with self._lock:
-            before = self._run.get(key, (0, 0, 0, 0))
-            self._run[key] = (before[0] + cost[0], before[1] + cost[1], before[2] + cost[2], before[3] + cost[3])
+        micros = price.micros(prompt_tokens, completion_tokens) if price else 0
+        self._add(reservation.key, (1, 0, prompt_tokens, completion_tokens, micros), settled=reservation.id)
+
+    def note_cached(self, model: str, price: Price | None, now: datetime, *, task: str = "draft") -> None:
+        """Count a request that was answered from the cache."""
+        self._add(_key(now, model, task, price), (0, 1, 0, 0, 0))
 
     def release(self, reservation: Reservation) -> None:
         """Take back the reservation of a request that costs nothing."""
         with self._database.writing() as connection:
-            connection.execute("DELETE FROM reserved WHERE id = ?", (reservation.id,))
+            connection.execute("DELETE FROM reservations WHERE id = ?", (reservation.id,))
 
     def lines(self, since: datetime) -> list[SpendLine]:
         """What was spent from the day of `since` (aware, UTC) on, the latest day first."""
-        rows = cast(list[tuple[str, str, str, int, int, int, int, int]], self._database.rows(_LINES, f"{since.astimezone(UTC):%Y-%m-%d}"))
-        return [_line(*row) for row in rows]
+        rows = cast(list[tuple[str, str, str, str, int, int, int, int, int, int]], self._database.rows(_LINES, f"{since.astimezone(UTC):%Y-%m-%d}"))
+        return [_line(row[:4], row[4:9], row[9]) for row in rows]
 
     def run(self) -> list[SpendLine]:
         """What was spent through this object alone: the cost of one run."""
         with self._lock:
-            return [_line(*key, *cost, 0) for key, cost in self._run.items()]
+            return [_line(key, counts, 0) for key, counts in self._run.items()]
 
     def close(self) -> None:
         """Let go of the file."""
         self._database.close()
 
+    def _add(self, key: _Key, counts: _Counts, *, settled: int | None = None) -> None:
+        with self._database.writing() as connection:
+            if settled is not None:
+                connection.execute("DELETE FROM reservations WHERE id = ?", (settled,))
+            connection.execute(_ADD, (*key, *counts))
+        with self._lock:
+            before = self._run.get(key, (0,) * len(counts))
+            self._run[key] = cast(_Counts, tuple(old + new for old, new in zip(before, counts, strict=True)))
 
-def _line(day: str, model: str, currency: str, calls: int, prompt_tokens: int, completion_tokens: int, micros: int,
-          pending: int) -> SpendLine:
-    return SpendLine(day, model, calls, prompt_tokens, completion_tokens, to_money(micros) if currency else None, currency or None, pending)
+
+def _key(now: datetime, model: str, task: str, price: Price | None) -> _Key:
+    return f"{now.astimezone(UTC):%Y-%m-%d}", model, task, price.currency if price else ""
+
+
+def _line(key: _Key, counts: _Counts, pending: int) -> SpendLine:
+    (day, model, task, currency), (calls, cached, prompt_tokens, completion_tokens, micros) = key, counts
+    return SpendLine(day, model, task, calls, cached, prompt_tokens, completion_tokens, to_money(micros) if currency else None,
+                     currency or None, pending)
 
 
 def _over_tokens(spent: int, wanted: int, budget: Budget, now: datetime) -> BudgetError:
