@@ -7,13 +7,16 @@ import sys
 from collections import Counter
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from brandloom.errors import ConfigError
 from brandloom.i18n import _, say
 from brandloom.terminal import bars, command, err, opened
+
+if TYPE_CHECKING:
+    from brandloom.content import studio
 
 
 def register(app: typer.Typer) -> None:
@@ -53,13 +56,15 @@ def write(file: Annotated[Path, typer.Argument(metavar="BRIEF", allow_dash=True,
           variants: Annotated[int, typer.Option("-n", min=1, max=20, help=say("How many variants."))] = 3,
           most_calls: Annotated[int | None, typer.Option("--max-calls", min=0, show_default=False, help=say(
               "Call the model at most so often; plain copy stands in for the rest."))] = None,
+          workspace: Annotated[Path | None, typer.Option(metavar="DIR", show_default=False, help=say(
+              "Workspace whose brand kits fill in the voice that the brief leaves open."))] = None,
           target: Annotated[Path | None, typer.Option("--out", metavar="FILE", show_default=False, help=say(
               "Write the result to this file instead of standard output."))] = None) -> None:
     from brandloom import llm
     from brandloom.content import studio
     from brandloom.settings import read_settings
     with opened(file) as lines:
-        asked = studio.read_asked(lines.read(), source=say(_("standard input")) if str(file) == "-" else file.name)
+        asked = studio.read_asked(lines.read(), source=say(_("standard input")) if str(file) == "-" else file.name, brands=_brands(workspace))
     settings = read_settings()
     chosen = None if model == "none" else llm.open_model(settings.model_copy(update={"model_name": model}) if model else settings)
     with chosen or nullcontext(), bars() as progress:
@@ -72,3 +77,13 @@ def write(file: Annotated[Path, typer.Argument(metavar="BRIEF", allow_dash=True,
         target.write_text(text, encoding="utf-8")
     if written.stopped:
         raise ConfigError(_("The model stopped early; what was written until then is kept. {reason}"), reason=written.stopped)
+
+
+def _brands(workspace: Path | None) -> studio.Brands | None:
+    """The brand kits of a workspace by name; '' is the default one, which need not be there."""
+    if workspace is None:
+        return None
+    from brandloom.content import brand
+    from brandloom.workspace import open_workspace
+    opened_at = open_workspace(workspace)
+    return lambda name: brand.open_brand(opened_at, name) if name or brand.default_brand(opened_at) else None

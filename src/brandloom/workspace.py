@@ -80,6 +80,8 @@ class ShopConfig(_Strict):
     max_variants: int = Field(default=12, ge=1, le=200)
     """Most distinct texts of one campaign; people with a rarer mix of persona and products get the text of a larger one."""
     engine: Literal["duckdb", "spark"] = "duckdb"
+    brand: str = Field(default="", max_length=40)
+    """Brand of campaigns and briefs that name none; the only one there is when empty."""
     sender: SenderConfig = SenderConfig()
     caps: CapConfig = CapConfig()
     economics: EconomicsConfig = EconomicsConfig()
@@ -124,6 +126,11 @@ class Workspace:
     @property
     def rejects(self) -> Path:
         return self.folder("rejects")
+
+    @property
+    def brands(self) -> Path:
+        """The brand kits, one YAML file each, with their logos."""
+        return self.folder("brands")
 
     def folder(self, name: str) -> Path:
         """A sub-folder, made when first asked for."""

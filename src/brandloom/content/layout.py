@@ -27,6 +27,12 @@ _TEXTS = {
     "unsubscribe": _("Unsubscribe with one click"),
     "preview": _("Preview: this message has not been sent"),
 }
+PLAIN_BRAND: Mapping[str, object] = {
+    "logo": {"src": "", "alt": "", "width": 0, "height": 0}, "legal": (),
+    "colours": {"primary": "#0c5c50", "on_primary": "#ffffff", "page": "#f3efe8", "soft": "#55625f", "tint": "#eaf3f0", "accent": "#0c5c50",
+                "tile": "#e3efeb", "on_tile": "#0c5c50", "night_tint": "#21352f", "night_accent": "#8fd6c3", "night_tile": "#21443c",
+                "on_night_tile": "#9fdccb"}}
+"""The look of a shop without a brand kit; `content.brand.look` makes one from a kit, to be passed as the value `brand`."""
 
 
 @dataclass(frozen=True)
@@ -135,10 +141,10 @@ def _text_environment() -> Environment:
 
 def _render(environment: object, source: str, layout: Layout, values: Mapping[str, object]) -> str:
     try:
-        page = environment().from_string(source).render(**values)  # type: ignore[operator]
+        page = environment().from_string(source).render(**{"brand": PLAIN_BRAND, **values})  # type: ignore[operator]
     except LiquidError as error:
         raise ConfigError(_("Layout '{name}' cannot be rendered: {reason}. Values are {known}."), name=layout.name,
-                          reason=" ".join(str(error).split())[:160], known=", ".join(values)) from error
+                          reason=" ".join(str(error).split())[:160], known=", ".join(dict.fromkeys((*values, "brand")))) from error
     if len(_HOLE.findall(page)) != page.count(_OPEN) or page.count(_OPEN) != page.count(_CLOSE):
         raise ConfigError(_("Layout '{name}' changes a personal value with a filter; such values can only be printed."),
                           name=layout.name)

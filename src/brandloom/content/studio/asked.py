@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import difflib
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, field_validator
 
+from brandloom.content.brand import BrandKit, VoiceKit, tone_of, voice_cautions
+from brandloom.content.checks import Finding
 from brandloom.content.checks.records import check_against
 from brandloom.content.facts import plain_text
 from brandloom.content.studio.formats import Form, form, limited
@@ -27,6 +29,8 @@ _UNSAID = ("id", "sku", "uniq_id", "url", "link", "image", "stock", "number_avai
 """Fields that copy seldom should speak of; the model is not shown them, a check may still rest on them."""
 
 Record = Mapping[str, Any]
+Brands = Callable[[str], BrandKit | None]
+"""The kit of a brand by its name; '' asks for the default one, which need not be there."""
 
 
 class Voice(BaseModel):
@@ -56,6 +60,8 @@ class Asked(BaseModel):
     facts: tuple[str, ...] = Field(default=(), max_length=100)
     """What else is true and may be said: the offer, its dates, the shop."""
     persona: str = Field(default="", max_length=300)
+    brand: str = Field(default="", max_length=40)
+    """Brand of the workspace whose kit says what `voice` leaves open; the default one where it is empty."""
     voice: Voice = Voice()
     limits: dict[str, int | tuple[int, int]] = Field(default_factory=dict)
     """Most characters per part of the format, or [least, most]; `all` for every part."""
@@ -63,6 +69,7 @@ class Asked(BaseModel):
     must_not_say: tuple[str, ...] = Field(default=(), max_length=200)
     sector: str | None = None
     jurisdiction: str | None = None
+    _spoken: VoiceKit | None = PrivateAttr(default=None)
 
     @field_validator("products", mode="before")
     @classmethod
@@ -96,17 +103,36 @@ class Asked(BaseModel):
         keys = ("name", "title", "product_name", "brand", "manufacturer", "名称", "商品名称", "标题", "品牌", "店铺", "shop")
         return tuple(plain_text(str(product[key])) for product in self.products for key in keys if product.get(key))
 
+    def with_kit(self, kit: BrandKit) -> Asked:
+        """The brief with its voice filled from a brand's kit where it says nothing; words that the brand avoids are added to its own."""
+        spoken = kit.voice.get(self.lang)
+        if spoken is None:
+            return self.model_copy(update={"brand": kit.name})
+        own = self.voice
+        voice = own.model_copy(update={
+            "tone": own.tone or tone_of(spoken, self.lang), "use": own.use or tuple(spoken.use), "examples": own.examples or spoken.examples,
+            "avoid": tuple(dict.fromkeys((*own.avoid, *spoken.avoid))),
+            "emoji": own.emoji if "emoji" in own.model_fields_set else spoken.emoji.value != "never"})
+        filled = self.model_copy(update={"brand": kit.name, "voice": voice})
+        filled._spoken = spoken
+        return filled
+
+    def voice_cautions(self, text: str, place: str) -> list[Finding]:
+        """Where a text leaves the voice of the brand's kit; nothing without one."""
+        return [] if self._spoken is None else voice_cautions(text, self._spoken, self.lang, place=place)
+
     def fact_lines(self) -> list[str]:
         """One line per product and per fact, for the model: the fields that copy speaks of, first things first."""
         return [*(_product_line(product, self.lang) for product in self.products[:5]), *(plain_text(fact) for fact in self.facts)]
 
 
-def read_asked(text: str, *, source: str) -> Asked:
+def read_asked(text: str, *, source: str, brands: Brands | None = None) -> Asked:
     """Read a brief for the studio.
 
     Args:
         text: one JSON object.
         source: its name for messages.
+        brands: the workspace's brand kits.
     Raises:
         DataError: no JSON object, an unknown key, a wrong value.
         ConfigError: it contradicts itself or the catalogue.
@@ -123,16 +149,25 @@ def read_asked(text: str, *, source: str) -> Asked:
         asked = Asked.model_validate(found)
     except ValidationError as error:
         raise DataError(_("{file}: {what}"), file=source, what=_first_fault(error)) from error
+    asked = _branded(asked, source, brands)
     _refuse_contradictions(asked, source)
     return asked
 
 
-def read_asked_file(path: Path) -> Asked:
+def read_asked_file(path: Path, *, brands: Brands | None = None) -> Asked:
     """Read a brief for the studio from a file."""
     try:
-        return read_asked(path.read_text("utf-8-sig"), source=path.name)
+        return read_asked(path.read_text("utf-8-sig"), source=path.name, brands=brands)
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(_("{file} cannot be read as UTF-8 text: {reason}."), file=path.name, reason=str(error)) from error
+
+
+def _branded(asked: Asked, source: str, brands: Brands | None) -> Asked:
+    if brands is None and asked.brand:
+        raise ConfigError(_("{file}: it names the brand '{name}', but no workspace is given. Add --workspace DIR, or take `brand` out."), file=source,
+                          name=asked.brand)
+    kit = brands(asked.brand) if brands is not None else None
+    return asked if kit is None else asked.with_kit(kit)
 
 
 def _refuse_contradictions(asked: Asked, source: str) -> None:
@@ -189,4 +224,4 @@ def _first_fault(error: ValidationError) -> str:
     return f"{place}: {first['msg']}"
 
 
-__all__ = ["Asked", "Record", "Voice", "read_asked", "read_asked_file"]
+__all__ = ["Asked", "Brands", "Record", "Voice", "read_asked", "read_asked_file"]
