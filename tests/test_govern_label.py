@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from brandloom.errors import DataError
-from brandloom.govern import AiLabel, ai_label, is_genuine, label_in_html, label_in_mail, parse_label, visible_label
+from brandloom.govern import AiLabel, ai_label, is_genuine, is_sealed, label_in_html, label_in_mail, parse_label, visible_label
 
 KEY = b"k" * 32
 COPY = "Hello {{ first_name }}, your {{ product.name }} is back."
@@ -69,6 +69,21 @@ def test_only_this_workspace_and_text_verify() -> None:
     for changed in (made(producer="Other"), made(produce_id="p2")):
         stolen = AiLabel(**{**vars(changed), "reserved_code1": label.reserved_code1})
         assert not is_genuine(stolen, COPY, key=KEY)
+
+
+def test_in_china_the_mark_is_chinese_too() -> None:
+    assert visible_label("en", producer="x", jurisdictions=("eu", "cn")).mark == "AI-generated AI生成"
+    assert visible_label("zh", producer="x", jurisdictions=("cn",)).mark == "AI生成"
+    assert visible_label("en", producer="x", jurisdictions=("eu", "us")).mark == "AI-generated"
+
+
+def test_without_a_workspace_a_change_shows_but_nobody_is_proven() -> None:
+    label = ai_label(COPY, producer="x", produce_id="p", key=None)
+    assert is_genuine(label, COPY, key=None) and not is_sealed(label)
+    assert not is_genuine(label, COPY + " ", key=None)
+    assert not is_genuine(label, COPY, key=KEY)
+    assert not is_genuine(AiLabel(**{**vars(label), "produce_id": "q"}), COPY, key=None)
+    assert is_sealed(made()) and not is_genuine(made(), COPY, key=None)
 
 
 @pytest.mark.parametrize("text", ["", "no json", "[]", "{}", json.dumps(dict.fromkeys(SEVEN, 1)), json.dumps(dict.fromkeys(SEVEN[:6], "")),

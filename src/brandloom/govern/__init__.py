@@ -11,13 +11,17 @@ from brandloom.govern.consent import (
     withdraw,
 )
 from brandloom.govern.label import (
+    DIGITAL_SOURCE,
     AiLabel,
     VisibleLabel,
     ai_label,
     is_genuine,
+    is_sealed,
     label_in_html,
     label_in_mail,
+    labels_in_html,
     parse_label,
+    read_label,
     visible_label,
 )
 from brandloom.govern.patterns import holds_personal, scrub
@@ -25,7 +29,8 @@ from brandloom.govern.personal import find_personal_columns
 from brandloom.govern.vault import PERSONAL_FIELDS, Person, Vault
 
 __all__ = [
-    "PERSONAL_FIELDS", "AiLabel", "Audit", "Consent", "Head", "Person", "Vault", "VisibleLabel", "ai_label",
-    "find_personal_columns", "granted", "holds_personal", "is_genuine", "label_in_html", "label_in_mail", "parse_label",
-    "record", "refusals", "scrub", "suppress", "suppressed", "visible_label", "withdraw",
+    "DIGITAL_SOURCE", "PERSONAL_FIELDS", "AiLabel", "Audit", "Consent", "Head", "Person", "Vault", "VisibleLabel", "ai_label",
+    "find_personal_columns", "granted", "holds_personal", "is_genuine", "is_sealed", "label_in_html", "label_in_mail",
+    "labels_in_html", "parse_label",
+    "read_label", "record", "refusals", "scrub", "suppress", "suppressed", "visible_label", "withdraw",
 ]
