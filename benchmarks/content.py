@@ -29,7 +29,7 @@ import pyarrow.parquet as pq
 
 from brandloom.content.studio import Asked, Gate, coverage, mean_similarity, read_asked, write_copy
 from brandloom.content.studio.prompts import angles, conversation
-from brandloom.content.writer import read_reply
+from brandloom.content.studio.reply import read_reply
 from brandloom.llm import Message, TextModel, open_model
 from brandloom.measure import wilson
 from brandloom.settings import read_settings

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from typing import Protocol
 
 from brandloom.content.studio.formats import Part, length
 from brandloom.content.studio.gate import Copy, Gate
-from brandloom.content.studio.plain import PlainCopy
 
 _SENTENCE = re.compile(r"(?<=[。！？!?])|(?<=\.)(?=\s)|(?<=\n)")
 _LEANS = re.compile(r"\s*(?:(?:it|its|they|their|these|this|that|those|which|and|but|so|also)\b|它|这|而且|并且|同时|此外|所以)", re.IGNORECASE)
@@ -15,11 +15,25 @@ _LEANS = re.compile(r"\s*(?:(?:it|its|they|their|these|this|that|those|which|and
 _FORM = ("length", "form")
 
 
-def mend(gate: Gate, draft: object) -> Copy | None:
-    """The draft without what the gate objects to; None where too little of it would be the model's own."""
+class StandIn(Protocol):
+    """What fills parts that had to be taken out, none of them the same as another."""
+
+    def text(self, part: Part) -> str: ...
+    def items(self, part: Part, count: int) -> list[str]: ...
+    def mark(self, text: str) -> None: ...
+    def says(self, text: str) -> bool: ...
+    def with_must_say(self, copy: dict[str, str | list[str]]) -> dict[str, str | list[str]]: ...
+
+
+def mend(gate: Gate, draft: object, plain: StandIn) -> Copy | None:
+    """The draft without what the gate objects to; None where too little of it would be the model's own.
+
+    Args:
+        plain: fills parts that are at fault or say what another part says already.
+    """
     if not isinstance(draft, Mapping):
         return None
-    plain, made = PlainCopy(gate), dict[str, str | list[str]]()
+    made = dict[str, str | list[str]]()
     longest = max(gate.form.parts, key=lambda part: part.high * part.most)
     for part in gate.form.parts:
         value = draft.get(part.name)
@@ -36,7 +50,7 @@ def mend(gate: Gate, draft: object) -> Copy | None:
             text = _kept(gate, part, value) if isinstance(value, str) else ""
             if part == longest and not text:
                 return None
-            made[part.name] = text or plain.text(part)
+            made[part.name] = plain.text(part) if not text or plain.says(text) else text
             plain.mark(str(made[part.name]))
     return plain.with_must_say(made)
 

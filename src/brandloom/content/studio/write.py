@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from itertools import cycle, islice
 from typing import Any, Literal
 
@@ -12,22 +13,17 @@ from brandloom.content.checks import Finding
 from brandloom.content.facts import plain_text
 from brandloom.content.response import ResponseModel
 from brandloom.content.studio.asked import Asked
+from brandloom.content.studio.attempt import TRIES, Attempt, Passed
 from brandloom.content.studio.formats import Form
 from brandloom.content.studio.gate import Copy, Gate
-from brandloom.content.studio.mend import mend
-from brandloom.content.studio.plain import plain_copy
+from brandloom.content.studio.plain import PlainCopy, plain_copy
 from brandloom.content.studio.prompts import angles, conversation
 from brandloom.content.studio.variety import mean_similarity
-from brandloom.content.writer import read_reply
-from brandloom.errors import BrandloomError, ProviderError
+from brandloom.errors import ProviderError
 from brandloom.govern import visible_label
 from brandloom.llm import BudgetError, Completion, TextModel
 
-TRIES = 3
-"""Times a model may try one variant; greedy only the very first, since few facts leave it one thing to say."""
 MOST_TOKENS = 900
-_FORM = ("length", "schema", "must-say", "repeat", "alike", "language", "form", "invisible", "slot", "markup")
-"""Rules whose objection is not mended by leaving the excerpt out."""
 
 Source = Literal["model", "repaired", "plain"]
 Progress = Callable[[int, int], None]
@@ -46,6 +42,8 @@ class Draft:
     """What kept earlier drafts of this variant from being used."""
     coverage: float | None
     """Share of the values that the model was shown which the copy names; None without products."""
+    model: str | None = None
+    """The model that wrote it."""
     predicted: tuple[float, float] | None = None
     """Log-odds of a click against an average text of the shop's tests, and their deviation; None where the scorer knows nothing."""
     calls: int = 0
@@ -102,27 +100,56 @@ def write_copy(model: TextModel | None, asked: Asked, *, variants: int = 3, most
         DataError: not even the bare facts pass the gate.
         ProviderError, ConfigError: the model failed before it wrote anything.
     """
-    gate, drafts, stopped = Gate(asked), list[Draft](), None
+    gate, drafts, lost, stopped = Gate(asked), list[Draft](), list[Attempt](), None
     for number, angle in enumerate(islice(cycle(angles(asked.lang)), variants), start=1):
-        left = None if most_calls is None else most_calls - sum(draft.calls for draft in drafts)
+        calls = sum(draft.calls for draft in drafts) + sum(attempt.calls for attempt in lost)
+        tries = 0 if model is None or stopped else TRIES if most_calls is None else min(TRIES, most_calls - calls)
+        earlier = [draft.copy for draft in drafts]
+        attempt = Attempt(gate, partial(_ask, model, gate, angle, earlier), partial(PlainCopy, gate), earlier, tries)
         try:
-            draft = _Attempt(model if stopped is None else None, gate, angle, [item.copy for item in drafts if item.source != "plain"], left).write()
-        except BrandloomError as error:
-            if not isinstance(error, ProviderError | BudgetError) or not any(item.calls for item in drafts):
+            passed = attempt.write()
+        except (ProviderError, BudgetError) as error:
+            if not calls + attempt.calls:
                 raise
-            stopped = str(error)
-            draft = _Attempt(None, gate, angle, [], None).write()
-        if draft.source != "plain" or not any(item.source == "plain" for item in drafts):
-            drafts.append(draft)
-        elif drafts:
-            drafts = [*drafts[:-1], replace(drafts[-1], calls=drafts[-1].calls + draft.calls, seconds=drafts[-1].seconds + draft.seconds,
-                                            prompt_tokens=drafts[-1].prompt_tokens + draft.prompt_tokens,
-                                            completion_tokens=drafts[-1].completion_tokens + draft.completion_tokens)]
+            stopped, passed = str(error), None
+        if passed is None:
+            lost.append(attempt)
+        else:
+            drafts.append(_draft(angle, passed, attempt, asked))
         if progress is not None:
             progress(number, variants)
+    if lost:
+        drafts.append(_plain_draft(gate, lost))
     ranked, unscored = _ranked(drafts, asked, scorer)
-    return Written(asked, gate.form, tuple(ranked), model.name if model else None, stopped,
+    answered = next((attempt.model for attempt in lost if attempt.model), None) or next((draft.model for draft in drafts if draft.model), None)
+    return Written(asked, gate.form, tuple(ranked), answered or (model.name if model else None), stopped,
                    mean_similarity([draft.copy for draft in ranked if draft.source != "plain"], ignore=asked.names), unscored)
+
+
+def _ask(model: TextModel | None, gate: Gate, angle: str, earlier: Sequence[Copy], number: int, forbidden: Sequence[str]) -> Completion:
+    """Ask for one variant; greedy only the very first time, since few facts leave it one thing to say."""
+    assert model is not None, "no try is made without one"
+    form = gate.form
+    room = {part.name: gate.room(part) for part in form.parts}
+    messages = conversation(gate.asked, form, angle, room, forbidden=forbidden)
+    size = sum(min(room[part.name], 400) * min(part.most, part.least + 2) for part in form.parts)
+    tokens = min(MOST_TOKENS, 60 + (size if gate.asked.lang == "zh" else size // 3))
+    return model.complete(messages, schema=_schema(form), max_tokens=tokens, temperature=0.7 if number or earlier else 0.0,
+                          seed=len(earlier) * TRIES + number)
+
+
+def _draft(angle: str, passed: Passed, attempt: Attempt, asked: Asked) -> Draft:
+    return Draft(angle, dict(passed.copy), passed.source, passed.cautions, tuple(attempt.rejected), coverage(passed.copy, asked), model=attempt.model,
+                 calls=attempt.calls, prompt_tokens=attempt.prompt_tokens, completion_tokens=attempt.completion_tokens, seconds=attempt.seconds)
+
+
+def _plain_draft(gate: Gate, lost: Sequence[Attempt]) -> Draft:
+    """The facts themselves, once for all variants that no try of the model brought through; what those cost is told with it."""
+    copy, found = plain_copy(gate)
+    cautions = tuple(item for item in found if not item.blocks)
+    return Draft("facts", copy, "plain", cautions, tuple(item for attempt in lost for item in attempt.rejected), coverage(copy, gate.asked),
+                 calls=sum(attempt.calls for attempt in lost), prompt_tokens=sum(attempt.prompt_tokens for attempt in lost),
+                 completion_tokens=sum(attempt.completion_tokens for attempt in lost), seconds=sum(attempt.seconds for attempt in lost))
 
 
 def _ranked(drafts: Sequence[Draft], asked: Asked, scorer: ResponseModel | None) -> tuple[list[Draft], str | None]:
@@ -152,60 +179,6 @@ def published(copy: Copy, form: Form, language: str, *, labelled: bool = True) -
         lines.append(value if isinstance(value, str) else " ".join(f"#{tag}" for tag in value) if part.name == "hashtags" else "\n".join(value))
     ending = visible_label(language, producer="").mark if labelled and form.label != "none" else ""
     return "\n".join([*lines, *([ending] if ending else [])])
-
-
-@dataclass
-class _Attempt:
-    """One variant on its way."""
-
-    model: TextModel | None
-    gate: Gate
-    angle: str
-    earlier: list[Copy]
-    left: int | None
-    cost: Draft = field(init=False)
-
-    def write(self) -> Draft:
-        """Ask, mend what can be mended without the model, else ask afresh with the words at fault forbidden.
-
-        A small model that is shown its own draft repeats it, so no try sees the one before.
-        """
-        self.cost = Draft(self.angle, {}, "plain", (), (), None)
-        tries = 0 if self.model is None else TRIES if self.left is None else min(TRIES, self.left)
-        forbidden: list[str] = []
-        for number in range(tries):
-            reply = self._ask(number, forbidden)
-            draft = read_reply(reply.text, self.gate.asked.lang)
-            found = self.gate.check(draft, earlier=self.earlier)
-            blocking = [item for item in found if item.blocks]
-            if not blocking:
-                return self._done(draft, "repaired" if number else "model", found)
-            self.cost = replace(self.cost, rejected=(*self.cost.rejected, *blocking))
-            mended = mend(self.gate, draft)
-            found = self.gate.check(mended, earlier=self.earlier)
-            if mended is not None and not any(item.blocks for item in found):
-                return self._done(mended, "repaired", found)
-            forbidden += [item.excerpt for item in blocking if item.rule not in _FORM and 1 < len(item.excerpt) <= 30]
-        copy, found = plain_copy(self.gate)
-        return self._done(copy, "plain", found)
-
-    def _ask(self, number: int, forbidden: Sequence[str]) -> Completion:
-        assert self.model is not None
-        form = self.gate.form
-        room = {part.name: self.gate.room(part) for part in form.parts}
-        messages = conversation(self.gate.asked, form, self.angle, room, forbidden=tuple(dict.fromkeys(forbidden)))
-        size = sum(min(room[part.name], 400) * min(part.most, part.least + 2) for part in form.parts)
-        tokens = min(MOST_TOKENS, 60 + (size if self.gate.asked.lang == "zh" else size // 3))
-        reply = self.model.complete(messages, schema=_schema(form), max_tokens=tokens, temperature=0.7 if number or self.earlier else 0.0,
-                                    seed=len(self.earlier) * TRIES + number)
-        self.cost = replace(self.cost, calls=self.cost.calls + 1, prompt_tokens=self.cost.prompt_tokens + reply.prompt_tokens,
-                            completion_tokens=self.cost.completion_tokens + reply.completion_tokens, seconds=self.cost.seconds + reply.seconds)
-        return reply
-
-    def _done(self, copy: object, source: Source, found: Sequence[Finding]) -> Draft:
-        assert isinstance(copy, Mapping)
-        cautions = tuple(item for item in found if not item.blocks)
-        return replace(self.cost, copy=dict(copy), source=source, cautions=cautions, coverage=coverage(copy, self.gate.asked))
 
 
 def coverage(copy: Copy, asked: Asked) -> float | None:
