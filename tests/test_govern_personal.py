@@ -37,7 +37,7 @@ PLAIN_HEADERS = [
     "下单时间", "created_at", "Email Opt-In", "email_consent", "Accepts Marketing", "email_sent_at", "Email Subject", "email_open_rate", "emails_opened",
     "phone_brand", "Phone Model", "Phone Case", "手机型号", "手机品牌", "手机壳颜色", "是否订阅邮件", "address_type", "地址类型", "website", "web address",
     "网址", "Store Address", "门店地址", "供应商地址", "supplier name", "Company", "category", "Category Name", "campaign_name", "file name", "Page Title",
-    "Segment", "Gender", "Age", "Income", "Description", "备注", "买家留言", "Unit Price", "StockCode", "Sub-Category", "Discount", "Profit", "Row ID",
+    "Segment", "Gender", "Age", "Income", "Description", "Unit Price", "StockCode", "Sub-Category", "Discount", "Profit", "Row ID",
     "facebook_spend", "tv_S", "channel", "session", "event_name", "variant", "coupon", "review", "rating", "customer_type", "customer segment",
 ]
 

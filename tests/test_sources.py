@@ -176,10 +176,10 @@ SECRETS = ["zebulon", "quagmire", "philomena", "zwart", "13812345678", "13987654
 
 def test_personal_data_is_only_in_the_vault(shop: Shop) -> None:
     report = shop.load(shop.write("orders.csv", *PEOPLE))
-    assert report.files[0].personal == {"Customer Name": "full_name", "Email": "email", "Phone": "phone"}
+    assert report.files[0].personal == {"Customer Name": "full_name", "Email": "email", "Phone": "phone", "Note": "other"}
     person = shop.vault.reveal([shop.vault.pseudonym("c-1")])[shop.vault.pseudonym("c-1")]
     assert (person.full_name, person.email, person.phone) == ("Zebulon Quagmire", "zebulon.quagmire@example.com", "13812345678")
-    assert "please" in shop.rows("SELECT properties FROM events WHERE order_id = '1'")[0]["properties"]
+    assert person.other == {"Note": "call 13812345678 please"}
     shop.engine.close()
     places = [*shop.workspace.path.rglob("*"), *shop.files.glob("shop-ledger*")]
     assert any(path.suffix == ".duckdb" for path in places) and any(path.suffix == ".csv" for path in places)

@@ -6,18 +6,20 @@ the known values of the person first. Order numbers, EAN codes, prices and dates
 
 from __future__ import annotations
 
+import base64
 import ipaddress
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 from importlib.resources import files
+from urllib.parse import unquote_to_bytes
 
 Check = Callable[[str], bool]
 
 _FULL_WIDTH = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}
 _HIDDEN = re.compile(r"(?<=[\w@.+-])[\u200b-\u200d\u2060\ufeff\u00ad]+(?=[\w@.+-])")
-_WORTH_A_LOOK = re.compile(r"[0-9@号]|[\[(]at[\])]|微信|wechat|qq|vx", re.IGNORECASE)
+_WORTH_A_LOOK = re.compile(r"[0-9@号]|[A-Za-z0-9+/_-]{16,}|[\[(]at[\])]|微信|wechat|qq|vx", re.IGNORECASE)
 _NOT_A_PHONE = re.compile(
     r"(?:(?<![a-z])(?:orders?|invoice|item|sku|product|goods|ref(?:erence)?|tracking|parcel|barcode|ean|upc|gtin|isbn|asin|serial|"
     r"model|batch|"
@@ -29,7 +31,7 @@ _NOT_A_PHONE = re.compile(
 class Found:
     """Personal data from `start` to `end` of a text."""
 
-    kind: str  # email, phone, id_number, card, account, ip, plate, address
+    kind: str  # email, phone, id_number, card, account, ip, plate, address, encoded (any of these in base64, hex or percent signs)
     start: int
     end: int
 
@@ -145,6 +147,29 @@ def _is_plate(match: re.Match[str]) -> bool:
     return len(_digits(match["value"])) >= 3
 
 
+def _is_handle(match: re.Match[str]) -> bool:
+    """A name of an account rather than a word: it holds a digit or '_', or letters no word begins with."""
+    return bool(re.search(r"[0-9_]", match["value"]))
+
+
+def _hides_personal(match: re.Match[str]) -> bool:
+    """Base64, hex or percent-encoding of text that holds personal data."""
+    return any(_WORTH_A_LOOK.search(text) and holds_personal(text) for text in _decoded(match["value"]))
+
+
+def _decoded(value: str) -> list[str]:
+    found = []
+    if "%" in value:
+        found.append(unquote_to_bytes(value))
+    plain = value.rstrip("=").replace("-", "+").replace("_", "/")
+    if re.fullmatch(r"[A-Za-z0-9+/]+", plain) and len(plain) % 4 != 1:
+        found.append(base64.b64decode(plain + "=" * (-len(plain) % 4)))
+    if re.fullmatch(r"(?:[0-9A-Fa-f]{2})+", value):
+        found.append(bytes.fromhex(value))
+    texts = [raw.decode("utf-8", "ignore") for raw in found]
+    return [text for text in texts if text != value and text.isprintable()]
+
+
 def _chinese_id(match: re.Match[str]) -> bool:
     return is_chinese_id(re.sub(r"[ -]", "", match["value"]))
 
@@ -160,7 +185,7 @@ _SERVICE = re.compile(r"(?:\+?86[ -]?)?[48]00[ -]?[0-9]|95[0-9]{3}$")
 _CHECKS: dict[str, Callable[[re.Match[str]], bool]] = {
     "always": _always, "chinese_id": _chinese_id, "iban": _by_value(is_iban), "card": _by_value(is_card), "called": _called,
     "no_order_number": _no_order_number, "international": _international, "american": _american, "plate": _is_plate,
-    "ip": _is_person_ip,
+    "ip": _is_person_ip, "handle": _is_handle, "hides_personal": _hides_personal,
 }
 
 

@@ -45,8 +45,8 @@ def find_personal_columns(columns: Mapping[str, Sequence[object]]) -> dict[str, 
 
     A name is believed unless the cells speak against it ('email' full of yes and no); cells are believed whatever the name.
     City, region and country are coarse and stay; a postcode counts as an address. 'other' is personal, but nothing a message
-    would use: accounts, cards, birthdays, IP addresses, names of staff. Free text with a phone in some cell is not a personal
-    column: `scrub` it.
+    would use: accounts, cards, birthdays, IP addresses, names of staff, notes and messages (names in them follow no pattern).
+    Other free text with a phone in some cell is not a personal column: `scrub` it.
 
     Args:
         columns: some cells by column name, a few hundred; empty ones do not count. Without cells the name decides.

@@ -70,7 +70,7 @@ KINDS: dict[str, dict[str, Column]] = {
         "age": Column("text", "age agegroup ageband agerange 年龄 年龄段"),
     },
     "documents": {
-        "document": Column("id", "documentid docid reviewid id 文档编号 评论id 编号"),
+        "document": Column("id", "documentid docid reviewid id 文档编号 评论id 评论编号 评价编号 编号"),
         "kind": Column("text", "kind type documenttype 类型"),
         "title": Column("text", "title question subject headline 标题 问题 主题"),
         "text": Column("text", "text body answer content review reviewtext comment 正文 内容 回答 答案 评论 评价 评论内容 评价内容"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,9 +15,13 @@ from brandloom.sources.staging import BATCH, insert_rows
 from brandloom.sources.texts import clean
 
 SAMPLE_ROWS = 2_000
-WORTH_A_LOOK = (r"@|[0-9][0-9 ().-]{4,}[0-9]|[0-9０-９]{6,}|[号室栋座]"  # what `scrub` could mask is among these
+FEW = 20  # cells from which a column can be said to tell people apart
+SPREAD = 0.5  # share of different values, among as many cells as there are customers, from which it does
+WORTH_A_LOOK = (r"[@＠]|[\[(](?i:at)[\])]|%40|[0-9０-９]|[A-Za-z0-9+/_-]{16,}|微信|(?i:wechat|weixin|vx|qq)|号"  # all `scrub` could mask is among these
                 r"|[\x{0}-\x{1F}\x{7F}-\x{9F}\x{AD}\x{200B}-\x{200F}\x{202A}-\x{202E}\x{2060}-\x{2069}\x{FE00}-\x{FE0F}\x{FEFF}\x{FFF9}-\x{FFFB}"
                 r"\x{E0000}-\x{E0FFF}]")  # and what `clean` takes out
+_MEASURE = re.compile(r"[-+]?[0-9]{1,6}(?:[.,][0-9]+)?|[0-9]{1,4}[-/.年][0-9]{1,2}[-/.月][0-9]{1,4}日?(?:[ T][0-9:.]+)?")
+"""A count, an amount or a date, not the number of an account."""
 
 
 def sample_values(duck: DuckEngine, source: Source) -> list[list[str]]:
@@ -29,6 +34,34 @@ def sample_values(duck: DuckEngine, source: Source) -> list[list[str]]:
 def personal_columns(source: Source, sample: list[list[str]]) -> dict[str, str]:
     """Heading -> kind of personal data, judged by the heading and by a sample of values."""
     return dict(find_personal_columns(dict(zip(source.columns, sample, strict=True))))
+
+
+def tell_people_apart(columns: dict[int, list[str]], customers: list[str] | None) -> set[int]:
+    """Columns that say something else of nearly everybody: notes, links, nested records, ids of other systems.
+
+    They can point at a person whatever they hold, and say nothing about groups; numbers that are counted or measured stay.
+
+    Args:
+        columns: position -> cells of columns no canonical one stands for.
+        customers: cells of the customer column of the same rows; None where rows belong to no customer.
+    """
+    return {at for at, cells in columns.items() if len(cells) >= FEW and not all(map(_is_measure, cells))
+            and len(set(cells)) > SPREAD * min(len(cells), len(set(customers or cells)))}
+
+
+def _is_measure(cell: str) -> bool:
+    return bool(_MEASURE.fullmatch(cell.strip()))
+
+
+def mask_own_names(duck: DuckEngine, table: str, texts: list[str], names: list[str]) -> None:
+    """Replace the names a row holds by [name] where its own free text repeats them, whole or in part, as in a signature."""
+    for name in names:
+        words = (f"list_transform(list_filter([trim({name})] || string_split_regex(trim({name}), '\\s+'), "
+                 "lambda w: length(w) > 2 OR regexp_matches(w, '^[\\x{4E00}-\\x{9FFF}]{2}$')), "
+                 "lambda w: CASE WHEN regexp_matches(w, '^[\\x00-\\x7F]+$') THEN '\\b' || regexp_escape(w) || '\\b' ELSE regexp_escape(w) END)")
+        for text in texts:
+            duck.connection.execute(f"UPDATE {table} SET {text} = regexp_replace({text}, array_to_string({words}, '|'), '[name]', 'gi') "
+                                    f"WHERE {text} IS NOT NULL AND length(array_to_string({words}, '|')) > 0")
 
 
 def mask_free_text(duck: DuckEngine, table: str, columns: list[str]) -> None:

@@ -14,10 +14,11 @@ from brandloom.engine import DuckEngine, Engine
 from brandloom.govern import Consent, Person, Vault, record
 from brandloom.sources.columns import KINDS, PRODUCT_NAME, Column, match_columns
 from brandloom.sources.formats import Source, literal
-from brandloom.sources.people import keep_people, mask_free_text, people, personal_columns, sample_values
+from brandloom.sources.people import keep_people, mask_free_text, mask_own_names, people, personal_columns, sample_values, tell_people_apart
 from brandloom.sources.reports import FileReport
 from brandloom.sources.staging import Staged, parse, plain_columns, stage, written_with_commas
 
+NAMES = ("first_name", "last_name", "full_name")
 FREE_TEXT = ("country", "channel", "campaign", "language", "category", "name", "description", "title", "text")
 
 
@@ -102,6 +103,10 @@ def lay_out(job: Job, source: Source) -> Layout:
     if born is not None:
         hidden[born] = "other"
     others = tuple(at for at in range(len(source.columns)) if at not in used and at not in hidden)
+    if job.kind != "products":
+        about_one = tell_people_apart({at: sample[at] for at in others}, sample[key] if key is not None else None)
+        hidden |= dict.fromkeys(about_one, "other")
+        others = tuple(at for at in others if at not in about_one)
     keyed_by = hidden.get(key, "id") if key is not None else "id"
     doubtful = tuple(name for name, at in positions.items() if at in personal and at not in hidden and KINDS[job.kind][name].reads == "id")
     plain = plain_columns(source, positions, KINDS[job.kind], sample)
@@ -118,7 +123,9 @@ def read_rows(job: Job, layout: Layout, also: Iterable[int] = ()) -> Staged:
     if commas:
         staged = stage(job.staging, source, layout.positions, columns, wanted, job.zone, careful=commas)
     texts = [name for name in (*FREE_TEXT, *layout.doubtful) if name in layout.positions and columns[name].reads != "label"]
-    mask_free_text(job.staging, "staged", texts + [f"c{at}" for at in layout.others if source.types[at] == "text"])
+    texts += [f"c{at}" for at in layout.others if source.types[at] == "text"]
+    mask_own_names(job.staging, "staged", texts, [f"c{at}" for at, kind in layout.personal.items() if kind in NAMES])
+    mask_free_text(job.staging, "staged", texts)
     job.tell("parse", 0.4)
     parse(job.staging, staged, job.date_order, job.zone)
     return staged
@@ -143,8 +150,8 @@ def properties_of(layout: Layout, extra: Iterable[str] = ()) -> str:
 
 
 def seal_later(job: Job, layout: Layout) -> Callable[[], Iterable[Person]]:
-    """Keep the personal columns of this file until the ledger is written."""
-    if not layout.personal:
+    """Keep the personal columns of this file until the ledger is written; those of rows that belong to no customer are kept nowhere."""
+    if not layout.personal or "customer" not in layout.positions:
         return lambda: ()
     table = f"people_{job.number}"
     job.tell("vault", 0.8)
