@@ -28,10 +28,9 @@ from pathlib import Path
 from typing import Any
 
 from brandloom.content import check_copy, review
-from brandloom.content.checks import find_terms
+from brandloom.content.checks.adlaw import listed_words
 
 DATA = Path(__file__).parent / "data"
-PACKS = ("absolute", "authority", "cosmetics", "education", "food", "guarantee", "invest", "medical", "realestate", "superstition")
 SEED, LENGTH, MIN_CLAUSE = 20261122, 500, 3
 
 
@@ -63,10 +62,18 @@ def verdict(row: dict[str, str]) -> str:
 
 
 def by_list(row: dict[str, str]) -> str:
-    """The verdict of the plain word list."""
-    hits = [hit for hit in find_terms(row["text"], PACKS) if not hit.disguised]
-    levels = {hit.level for hit in hits}
+    """The verdict of the plain word list, every pack on, matched as it is written; a rule's own exceptions excuse what they cover."""
+    levels = set()
+    for name, spots in _listed(row["text"].lower()).items():
+        excused = _listed(row["text"].lower(), "!").get(name + "!", [])
+        if any(not any(low <= start and end <= high for low, high in excused) for start, end in spots):
+            levels.add(name.rpartition(":")[2])
     return "block" if "ban" in levels else "needs_proof" if "evidence" in levels else "pass"
+
+
+def _listed(text: str, ending: str = "") -> dict[str, list[tuple[int, int]]]:
+    return {name: [match.span() for body in [*map(re.escape, terms), *bodies] for match in re.finditer(body, text, re.IGNORECASE)]
+            for name, (terms, bodies) in listed_words().items() if name.endswith("!") == bool(ending)}
 
 
 def measure(rows: list[dict[str, str]], judge: Any) -> dict[str, Any]:
@@ -100,12 +107,33 @@ def disguised(rows: Iterable[dict[str, str]]) -> dict[str, Any]:
     return {name: wilson(*counts[name]) for name in counts}
 
 
-def labelled(folder: Path) -> dict[str, int]:
-    """The 33 labelled sentences of the word list: exactly the expected terms."""
+LIST_SECTORS = {"food": "food", "cosmetics": "cosmetics", "education": "education", "realestate": "realestate"}
+"""Packs of the labelled sentences that are laws of a sector here."""
+
+
+def labelled(folder: Path) -> dict[str, Any]:
+    """The 33 labelled sentences, judged by the review that the product runs.
+
+    A sentence is right when each term it is labelled with lies under a finding in one of the sectors of its packs, and one without
+    terms when it passes as general copy and in the one sector that it is about, if any. A pack that the label switched
+    off has no switch in the product: labels of one sentence are joined.
+    """
     rows = read(folder / "labelled_sentences.tsv")
-    right = [row for row in rows if [hit.term for hit in find_terms(row["sentence"], row["packs"].split())]
-             == [term for term in (row["expected_hits"] or "").split("|") if term]]
-    return {"right": len(right), "of": len(rows)}
+    terms: dict[str, set[str]] = defaultdict(set)
+    for row in rows:
+        terms[row["sentence"]] |= {term for term in (row["expected_hits"] or "").split("|") if term}
+    wrong = [row["sentence"] for row in rows if not _right(row["sentence"], terms[row["sentence"]], row["packs"].split())]
+    return {"right": len(rows) - len(wrong), "of": len(rows), "wrong": wrong}
+
+
+def _right(sentence: str, terms: set[str], packs: list[str]) -> bool:
+    named = [LIST_SECTORS[pack] for pack in packs if pack in LIST_SECTORS]
+    found = [review(sentence, language="zh", sector=sector) for sector in ("general", *(named if terms or len(named) == 1 else ()))]
+    if not terms:
+        return all(one.verdict == "pass" for one in found)
+    covered = [item.span for one in found for item in one.findings]
+    return all(any(low < match.end() and match.start() < high for low, high in covered)
+               for term in terms for match in re.finditer(re.escape(term), sentence)) and any(one.verdict != "pass" for one in found)
 
 
 def messages(rows: list[dict[str, str]], number: int) -> list[str]:

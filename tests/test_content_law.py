@@ -79,6 +79,26 @@ def test_a_record_proves_a_rank_but_no_praise() -> None:
     assert review("本市最好的门店", facts={"note": "本市最好的门店"}).verdict == "block"
 
 
+@pytest.mark.parametrize(("text", "where", "record", "proven"), [
+    ("Was £20, now £15", "eu", {"price": "£15", "was_price": "£20"}, True), ("Was £30, now £15", "eu", {"price": "£15", "was_price": "£20"}, False),
+    ("Was £20, now £15", "eu", {"price": "£15"}, False), ("RRP £40, now £25", "uk", {"price": 25, "rrp": 40, "currency": "GBP"}, True),
+    ("25% off the usual price", "us", {"price": "$15", "original_price": "$20"}, True),
+    ("60% off the usual price", "us", {"price": "$15", "original_price": "$20"}, False), ("It was £5 well spent", "eu", {}, True),
+    ("It was £50, now £25", "eu", {}, False)])
+def test_an_earlier_price_is_proven_by_the_record_that_states_it(text: str, where: str, record: dict[str, object], proven: bool) -> None:
+    found = review(text, jurisdiction=where, facts=record)
+    assert found.verdict == ("pass" if proven else "needs_proof")
+    assert all(item.severity == "caution" and "record" in item.reason for item in found.findings) is proven
+
+
+@pytest.mark.parametrize(("text", "sector", "passes"), [
+    ("最好用温水冲泡", "food", True), ("全国最好用的锅", "general", False), ("这口锅最好用了", "general", False), ("大家最好看看天气再出门", "general", True),
+    ("并非遗漏", "general", True), ("非遗传承人手作", "general", False), ("非遗失物品", "general", True), ("治愈系甜点", "food", True),
+    ("能治愈胃病的甜点", "food", False)])
+def test_words_that_only_look_like_a_claim(text: str, sector: str, passes: bool) -> None:
+    assert (review(text, sector=sector).verdict == "pass") is passes
+
+
 def test_the_same_words_in_another_sector_and_jurisdiction() -> None:
     assert review("距地铁站步行5分钟到店", sector="food").verdict == "pass"
     assert review("距地铁站步行5分钟", sector="realestate").verdict == "block"
@@ -212,6 +232,16 @@ def test_a_long_file_is_shared_among_processes_with_the_same_result() -> None:
     texts = [row["text"] for row in rows("dev_cn")]
     lines = [json.dumps({"id": place, "text": texts[place % len(texts)]}) for place in range(620)]
     assert list(check_copy(lines, workers=2)) == list(check_copy(lines, workers=1))
+
+
+def test_dates_told_from_today_count_from_the_day_of_the_line_or_of_the_command() -> None:
+    line = {"id": 1, "text": "去年三月上市。", "facts": {"上市": "2025-03-10"}, "lang": "zh"}
+    verdicts = [row["verdict"] for row in check_copy(
+        [json.dumps(line), json.dumps(line | {"today": "2027-01-05"}), json.dumps(line | {"today": "2026-11-22"})], today=date(2026, 5, 1))]
+    assert verdicts == ["pass", "block", "pass"]
+    with pytest.raises(DataError) as caught:
+        list(check_copy([json.dumps(line | {"today": "soon"})]))
+    assert caught.value.text("en") == "Line 1: 'today' is 'soon'. Allowed: 2026-11-22."
 
 
 def test_facts_of_a_line_are_checked_too() -> None:

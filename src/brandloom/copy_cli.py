@@ -6,6 +6,7 @@ import json
 import sys
 from collections import Counter
 from contextlib import nullcontext
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -42,7 +43,8 @@ def check_copy(file: Annotated[Path, typer.Argument(metavar="FILE", allow_dash=T
     from brandloom import content
     counts: Counter[str] = Counter()
     with opened(file) as lines, (target.open("w", encoding="utf-8") if target else nullcontext(sys.stdout)) as sink:
-        for row in content.check_copy(lines, language=lang, sector=sector, jurisdiction=jurisdiction, reasons_in=reasons):
+        for row in content.check_copy(lines, language=lang, sector=sector, jurisdiction=jurisdiction, reasons_in=reasons,
+                                      today=date.today()):  # noqa: DTZ011 - a shop's day is that of its clock
             sink.write(json.dumps(row, ensure_ascii=False) + "\n")
             counts[row["verdict"]] += 1
     err.print(say(_("{passed} passed, {proof} need proof, {blocked} blocked."), passed=counts["pass"], proof=counts["needs_proof"],

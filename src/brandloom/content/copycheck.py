@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from datetime import date
 from itertools import islice
 from typing import Any
 
@@ -30,15 +31,17 @@ class CopyLine:
     sector: str | None
     jurisdiction: str | None
     reasons_in: str | None
+    today: date | None
 
 
 def check_copy(lines: Iterable[str], *, language: str | None = None, sector: str | None = None, jurisdiction: str | None = None,
-               reasons_in: str | None = None, workers: int | None = None) -> Iterator[dict[str, Any]]:
-    """Check JSON lines `{id, text, facts?, sector?, lang?}`; yields `{id, verdict, findings}` in their order, as they are done.
+               reasons_in: str | None = None, today: date | None = None, workers: int | None = None) -> Iterator[dict[str, Any]]:
+    """Check JSON lines `{id, text, facts?, sector?, lang?, today?}`; yields `{id, verdict, findings}` in their order, as they are done.
 
     Args:
         language, sector, jurisdiction: for lines that name none of their own.
         reasons_in: language of the reasons, zh or en; that of each text when absent.
+        today: the day from which 'last year' or 下周一 counts in lines that name none of their own.
         workers: processes for a long file; as many as there are cores when absent.
     Raises:
         DataError: an unknown language, sector or jurisdiction; a line that cannot be read, after the results of all before it.
@@ -46,7 +49,8 @@ def check_copy(lines: Iterable[str], *, language: str | None = None, sector: str
     review("", language=language, sector=sector, jurisdiction=jurisdiction, reasons_in=reasons_in)
     defaults = {"lang": language, "sector": sector, "jurisdiction": jurisdiction}
     rest, problem = iter(enumerate(lines, 1)), list[BrandloomError]()
-    first, more = list(islice(_read(rest, defaults, reasons_in, problem), 2 * BATCH)), _read(rest, defaults, reasons_in, problem)
+    read = _Reader(defaults, reasons_in, today, problem)
+    first, more = list(islice(read(rest), 2 * BATCH)), read(rest)
     if len(first) < 2 * BATCH or workers == 1:
         yield from map(_check, first)
         yield from map(_check, more)
@@ -76,7 +80,7 @@ def _check(line: CopyLine) -> dict[str, Any]:
                    reasons_in=line.reasons_in)
     findings, levels = [item.to_dict() for item in found.findings], [item.severity for item in found.findings]
     if line.facts is not None:
-        for item in check_against(line.text, line.facts, language=found.language):
+        for item in check_against(line.text, line.facts, language=found.language, today=line.today):
             levels.append(item.severity)
             findings.append(_claim(item, line.text, line.reasons_in or found.language))
     return {"id": line.id, "verdict": verdict_of(levels), "findings": findings}
@@ -90,37 +94,53 @@ def _claim(item: Finding, text: str, language: str) -> dict[str, Any]:
             "suggestion": item.suggestion or translate(_("Add the record that states it, or leave it out."), language)}
 
 
-def _read(numbered: Iterator[tuple[int, str]], defaults: Mapping[str, str | None], reasons_in: str | None,
-          problem: list[BrandloomError]) -> Iterator[CopyLine]:
-    """The lines up to the first bad one; what is wrong with that one goes to `problem`."""
-    for number, line in numbered:
-        if not line.strip():
-            continue
+@dataclass(frozen=True)
+class _Reader:
+    """Lines of the file as they are to be checked, up to the first bad one; what is wrong with that one goes to `problem`."""
+
+    defaults: Mapping[str, str | None]
+    reasons_in: str | None
+    today: date | None
+    problem: list[BrandloomError]
+
+    def __call__(self, numbered: Iterator[tuple[int, str]]) -> Iterator[CopyLine]:
+        for number, line in numbered:
+            if not line.strip():
+                continue
+            try:
+                yield self._parse(number, line)
+            except DataError as error:
+                self.problem.append(error)
+                return
+
+    def _parse(self, number: int, line: str) -> CopyLine:
         try:
-            yield _parse(number, line, defaults, reasons_in)
+            row = json.loads(line)
+        except (ValueError, RecursionError) as error:
+            raise DataError(_("Line {number} is not JSON. Write one object per line, such as {example}."), number=number, example=_EXAMPLE) from error
+        if not isinstance(row, dict) or "id" not in row or not isinstance(row.get("text"), str):
+            raise DataError(_("Line {number} needs an 'id' and a 'text', such as {example}."), number=number, example=_EXAMPLE)
+        asked = {name: row.get(name) or value for name, value in self.defaults.items()}
+        for name, allowed in (("lang", ("zh", "en")), ("jurisdiction", JURISDICTIONS)):
+            if asked[name] is not None and asked[name] not in allowed:
+                raise _not_allowed(number, name, asked[name], allowed)
+        try:
+            sector_of(asked["sector"])
         except DataError as error:
-            problem.append(error)
-            return
+            raise _not_allowed(number, "sector", asked["sector"], sectors()) from error
+        return CopyLine(row["id"], row["text"], row.get("facts"), asked["lang"], asked["sector"], asked["jurisdiction"], self.reasons_in,
+                        self._day(number, row.get("today")))
+
+    def _day(self, number: int, given: object) -> date | None:
+        try:
+            return self.today if given is None else date.fromisoformat(str(given))
+        except ValueError as error:
+            raise _not_allowed(number, "today", given, ["2026-11-22"]) from error
 
 
-def _parse(number: int, line: str, defaults: Mapping[str, str | None], reasons_in: str | None) -> CopyLine:
-    try:
-        row = json.loads(line)
-    except ValueError as error:
-        raise DataError(_("Line {number} is not JSON. Write one object per line, such as {example}."), number=number, example=_EXAMPLE) from error
-    if not isinstance(row, dict) or "id" not in row or not isinstance(row.get("text"), str):
-        raise DataError(_("Line {number} needs an 'id' and a 'text', such as {example}."), number=number, example=_EXAMPLE)
-    asked = {name: row.get(name) or value for name, value in defaults.items()}
-    for name, allowed in (("lang", ("zh", "en")), ("jurisdiction", JURISDICTIONS)):
-        if asked[name] is not None and asked[name] not in allowed:
-            raise DataError(_("Line {number}: '{name}' is '{given}'. Allowed: {allowed}."), number=number, name=name, given=asked[name],
-                            allowed=", ".join(allowed))
-    try:
-        sector_of(asked["sector"])
-    except DataError as error:
-        raise DataError(_("Line {number}: '{name}' is '{given}'. Allowed: {allowed}."), number=number, name="sector", given=asked["sector"],
-                        allowed=", ".join(sectors())) from error
-    return CopyLine(row["id"], row["text"], row.get("facts"), asked["lang"], asked["sector"], asked["jurisdiction"], reasons_in)
+def _not_allowed(number: int, name: str, given: object, allowed: Iterable[str]) -> DataError:
+    return DataError(_("Line {number}: '{name}' is '{given}'. Allowed: {allowed}."), number=number, name=name, given=given,
+                     allowed=", ".join(allowed))
 
 
 _EXAMPLE = '{"id": "1", "text": "..."}'

@@ -9,9 +9,8 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 from brandloom.content.brief import Brief, Offer
-from brandloom.content.checks.adlaw import ALWAYS_ON, Hit, exemptions, find_terms
+from brandloom.content.checks.adlaw import ALWAYS_ON
 from brandloom.content.checks.claims import claims
-from brandloom.content.checks.copied import check_copied
 from brandloom.content.checks.figures import Figure, figures
 from brandloom.content.checks.finding import Finding, Severity, finding
 from brandloom.content.checks.form import (
@@ -33,8 +32,8 @@ from brandloom.content.checks.review import Objection, Review, check_law, review
 from brandloom.content.checks.words import check_words
 from brandloom.content.facts import SLOTS, Facts
 
-__all__ = ["ALWAYS_ON", "JURISDICTIONS", "LENGTHS", "PARTS", "SLOT", "Figure", "Finding", "Hit", "Objection", "Review", "Severity", "check",
-           "check_against", "check_brief", "check_text", "check_words", "claims", "exemptions", "figures", "find_terms", "review", "sectors",
+__all__ = ["ALWAYS_ON", "JURISDICTIONS", "LENGTHS", "PARTS", "SLOT", "Figure", "Finding", "Objection", "Review", "Severity", "check",
+           "check_against", "check_brief", "check_text", "check_words", "claims", "figures", "review", "sectors",
            "verdict_of"]
 
 
@@ -50,7 +49,6 @@ def check(slots: object, facts: Facts, *, language: str, channel: str = "email",
         Findings in order of place, none when the text may be used.
     """
     texts, found = check_parts(slots, channel)
-    evidence = [*facts.evidence, *facts.lines]
     found += check_repeats(texts)
     for place, text in texts.items():
         found += check_slots(text, place, facts.slots)
@@ -58,14 +56,13 @@ def check(slots: object, facts: Facts, *, language: str, channel: str = "email",
         found += check_language(text, place, language, [*facts.names, *facts.evidence])
         found += check_forbidden(text, place)
         found += _check_facts(text, place, facts)
-        found += check_copied(text, place, language, evidence)
         found += _check_law(text, place, language, facts.names, packs)
     return found
 
 
 def check_text(text: str, language: str, *, evidence: Sequence[str] = (), packs: Sequence[str] = ALWAYS_ON) -> list[Finding]:
     """Check pasted copy of any length: slots, forbidden content, figures and claims beyond `evidence`, advertising law."""
-    facts = Facts(lines=(), evidence=tuple(evidence), names=(), slots=frozenset(SLOTS))
+    facts = Facts(evidence=tuple(evidence), names=(), slots=frozenset(SLOTS))
     return [*check_slots(text, "text", facts.slots), *check_forbidden(text, "text"), *_check_facts(text, "text", facts),
             *_check_law(text, "text", language, (), packs)]
 
@@ -90,7 +87,7 @@ def check_brief(brief: Brief, *, jurisdictions: Sequence[str] = ("cn",)) -> list
 
 def _check_facts(text: str, place: str, facts: Facts) -> list[Finding]:
     """Figures and claims that the facts do not bear out; what stands inside a name the facts give is no claim."""
-    known = _ground_of((*facts.evidence, *facts.lines, *facts.names), facts.offer, facts.currency)
+    known = _ground_of((*facts.evidence, *facts.names), facts.offer, facts.currency)
     return [finding("figure" if claim.is_figure else "claim", claim.severity, place, claim.excerpt, claim.template, said=claim.said)
             for claim in unborne(mask(text, facts.names), known)]
 

@@ -73,17 +73,23 @@ class Reading:
 
     @cached_property
     def _origin(self) -> Sequence[int]:
-        if len(self.source) == len(self.text) and all(len(_TABLE[ord(character)]) == 1 for character in set(self.source)):
-            return range(len(self.text))
-        return [place for place, character in enumerate(self.source) for _copy in _TABLE[ord(character)]]
+        return _places(self.source, self.text, _LOWER)
 
     def source_span(self, start: int, end: int) -> tuple[int, int]:
         """Place in the source of a stretch of `text`."""
         return self._origin[start], self._origin[end - 1] + 1
 
 
-class _Table(dict[int, str]):
-    """What each character becomes; filled as characters are met."""
+class _Spelling(dict[int, str]):
+    """What each character becomes, its case kept; filled as characters are met."""
+
+    def __missing__(self, code: int) -> str:
+        self[code] = plain = fold(chr(code))
+        return plain
+
+
+class _LowerSpelling(dict[int, str]):
+    """What each character becomes in lower case, accents and rings taken off; filled as characters are met."""
 
     def __missing__(self, code: int) -> str:
         character = chr(code)
@@ -97,12 +103,25 @@ class _Table(dict[int, str]):
         return plain
 
 
-_TABLE = _Table()
+_CASED, _LOWER = _Spelling(), _LowerSpelling()
 
 
 def read(text: str) -> Reading:
     """Half width, simplified, lower case, without what nobody sees; character by character, so that places are kept."""
-    return Reading(text, text.translate(_TABLE))
+    return Reading(text, text.translate(_LOWER))
+
+
+def fold_places(text: str) -> Folded:
+    """The same with case and accents kept, as claims need them."""
+    folded = text if text.isascii() else text.translate(_CASED)
+    return Folded(folded, _places(text, folded, _CASED))
+
+
+def _places(source: str, text: str, spelling: dict[int, str]) -> Sequence[int]:
+    """Where each character of a text spelled character by character comes from."""
+    if len(source) == len(text) and (source.isascii() or all(len(spelling[ord(character)]) == 1 for character in set(source))):
+        return range(len(text))
+    return [place for place, character in enumerate(source) for _copy in spelling[ord(character)]]
 
 
 def strip_invisible(text: str) -> str:

@@ -147,7 +147,7 @@ def _rule(row: Mapping[str, Any], laws: Mapping[str, Mapping[str, str]]) -> Rule
     return Rule(row["id"], cast(Severity, row["level"]), row.get("group", ""), _source(laws[row["law"]], str(row["article"])), row["reason"],
                 row["suggest"], tuple(parse_match(line) for line in row["match"]), _conditions(row.get("unless", ())),
                 _conditions(row.get("only", ())), frozenset(name for name in named if not name.startswith("-")),
-                frozenset(name[1:] for name in named if name.startswith("-")))
+                frozenset(name[1:] for name in named if name.startswith("-")), frozenset(row.get("proven_by", ())))
 
 
 def _source(law: Mapping[str, str], article: str) -> dict[str, str]:

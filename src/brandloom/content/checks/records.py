@@ -14,8 +14,7 @@ from brandloom.content.checks.figures import Figure, read_figures
 from brandloom.content.checks.finding import Finding, Severity, finding
 from brandloom.content.checks.ground import Ground, ground, negated
 from brandloom.content.checks.implied import denied_fields, harmless, implied
-from brandloom.content.checks.normalise import Folded
-from brandloom.content.checks.places import fold_places
+from brandloom.content.checks.normalise import Folded, fold_places
 from brandloom.content.checks.products import parts_of
 from brandloom.content.checks.relative import told_dates
 from brandloom.content.checks.roles import clause, role_at

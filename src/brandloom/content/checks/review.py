@@ -8,9 +8,13 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from brandloom import i18n
+from brandloom.content.checks.bearing import bears
+from brandloom.content.checks.figures import read_figures
 from brandloom.content.checks.finding import Finding, Severity
+from brandloom.content.checks.ground import Ground, ground
 from brandloom.content.checks.normalise import read
 from brandloom.content.checks.packs import Pack, open_pack, sector_of
+from brandloom.content.checks.roles import role_at
 from brandloom.content.checks.rules import Rule, Scene
 from brandloom.errors import DataError
 from brandloom.i18n import _
@@ -21,6 +25,7 @@ _HAN = re.compile("[\u3400-\u4dbf\u4e00-\u9fff]")
 _NAMES = re.compile("name|brand|model|trademark|series|title|品名|名称|品牌|型号|商标|系列|书名", re.IGNORECASE)
 _QUOTES = "[“”\"'「」『』《》 ]?"
 """A name may be quoted in part: “极品”蚝油."""
+_SENTENCES = re.compile(r"[。！？!?\n]|\.(?=\s|$)")
 _ORDER: dict[Severity, int] = {"ban": 0, "evidence": 1, "caution": 2}
 _EXEMPT = _("'{excerpt}' is an absolute term that article {article} of the SAMR guide of 2023 allows here: {situation}")
 _PROVEN = _("'{excerpt}' is borne out by the record given; keep it as the proof.")
@@ -86,10 +91,10 @@ def review(text: str, *, language: str | None = None, sector: str | None = None,
     language, reasons_in = _language(text, language), reasons_in and _language(text, reasons_in)
     where = (jurisdiction,) if jurisdiction else ("cn",) if language == "zh" else ("eu", "uk", "us")
     kind = sector_of(sector)
-    strings = list(strings_of(facts))
+    strings, known = list(strings_of(facts)), None if facts is None else ground(facts)
     found = []
     for name in where:
-        hits = _hits(text, open_pack(name), (kind,), strings)
+        hits = _hits(text, open_pack(name), (kind,), strings, known)
         found += [_objection(text, item, reasons_in or language) for item in [*hits, *_missing(text, open_pack(name), kind, hits)]]
     chosen = _strongest(found) if len(where) > 1 else found
     return Review(verdict_of(item.severity for item in chosen), tuple(chosen), language, where, kind)
@@ -113,7 +118,7 @@ def check_law(text: str, place: str, *, names: Sequence[str] = (), sectors: Sequ
     return made
 
 
-def _hits(text: str, pack: Pack, sectors: tuple[str, ...], strings: Sequence[tuple[str, str]]) -> list[_Found]:
+def _hits(text: str, pack: Pack, sectors: tuple[str, ...], strings: Sequence[tuple[str, str]], known: Ground | None = None) -> list[_Found]:
     """What a pack finds in a text after exemptions and records: places are those of the text, none overlap."""
     reading = read(text)
     scene = Scene(reading, *pack.lexicons(sectors))
@@ -126,7 +131,9 @@ def _hits(text: str, pack: Pack, sectors: tuple[str, ...], strings: Sequence[tup
     named = [match.span() for key, value in strings if _NAMES.search(key) and value.strip()
              for match in re.finditer(_QUOTES.join(map(re.escape, read(value).text)), scene.text)]
     proofs = [read(value).text for _key, value in strings]
-    kept = _outer([_judge(item, scene, pack, named, proofs) for item in hits.values()])
+    judged = [_judge(item, scene, pack, named, proofs) for item in hits.values()]
+    kept = _outer([replace(item, severity="caution", exemption="proven") if known and _bears_out(item, scene.text, known) else item
+                   for item in judged])
     return [replace(item, start=start, end=end) for item in kept for start, end in [reading.source_span(item.start, item.end)]]
 
 
@@ -153,6 +160,19 @@ def _judge(item: _Found, scene: Scene, pack: Pack, named: Sequence[tuple[int, in
     if item.rule.severity == "evidence" and any(words in proof for proof in proofs):
         return _Found(item.start, item.end, item.rule, "caution", "proven")
     return item
+
+
+def _bears_out(item: _Found, text: str, known: Ground) -> bool:
+    """Whether the figures of the hit's sentence are all stated, one of them about what the rule asks a proof of."""
+    if not item.rule.proven_by or item.severity == "ban":
+        return False
+    low = max((match.end() for match in _SENTENCES.finditer(text, 0, item.start)), default=0)
+    after = _SENTENCES.search(text, item.end)
+    sentence = text[low:after.start() if after else len(text)]
+    told = [(figure, role_at(sentence, figure.start, figure.end, figure.kind)) for figure in read_figures(sentence)
+            if figure.kind in ("money", "percent")]
+    return (any(stated.roles & item.rule.proven_by for stated in known.stated) and bool(told)
+            and all(bears(figure, roles, sentence, known) for figure, roles in told))
 
 
 def _outer(found: Sequence[_Found]) -> list[_Found]:

@@ -70,6 +70,8 @@ class Rule:
     sectors: frozenset[str]
     """Sectors it applies to; empty for all."""
     not_sectors: frozenset[str]
+    proven_by: frozenset[str] = frozenset()
+    """What a record's figure must be about to be the proof that is asked for, such as an earlier price."""
 
     def applies_to(self, sector: str) -> bool:
         return sector not in self.not_sectors and (not self.sectors or sector in self.sectors)
