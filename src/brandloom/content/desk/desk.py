@@ -14,7 +14,8 @@ from brandloom.content.desk import book
 from brandloom.content.desk.book import Piece, State, Version
 from brandloom.content.desk.kept import Kept, Wording, require_parts
 from brandloom.content.desk.people import require_person, require_remark, same_person
-from brandloom.content.studio import Gate
+from brandloom.content.studio import Asked, Gate
+from brandloom.content.studio.asked import Brands
 from brandloom.errors import ConfigError, DataError, StateError
 from brandloom.govern import Audit
 from brandloom.govern.rows import insert_new
@@ -25,8 +26,7 @@ from brandloom.workspace import ApprovalConfig
 _FROM: Mapping[str, tuple[State, ...]] = {"edited": ("draft", "review"), "submitted": ("draft",), "approved": ("review",),
                                           "rejected": ("review", "approved"), "retired": ("draft", "review", "approved")}
 _TO: Mapping[str, State] = {"edited": "draft", "submitted": "review", "approved": "approved", "rejected": "draft", "retired": "retired"}
-_VERBS = {"edited": _("edited"), "submitted": _("submitted for review"), "approved": _("approved"), "rejected": _("sent back"),
-          "retired": _("retired")}
+_VERBS = {"edited": "edit", "submitted": "submit", "approved": "approve", "rejected": "reject", "retired": "retire"}
 
 
 class Desk:
@@ -35,10 +35,12 @@ class Desk:
     Args:
         approval: the size from which another person than the last editor approves; a text of unknown size counts as above.
         machines: names of models, which may neither edit nor approve; those that wrote a text here are known anyway.
+        brands: the workspace's brand kits, so that a text is held against its brand's voice as it is now.
     """
 
-    def __init__(self, ledger: Ledger, audit: Audit, *, approval: ApprovalConfig | None = None, machines: Collection[str] = ()) -> None:
-        self._ledger, self._audit = ledger, audit
+    def __init__(self, ledger: Ledger, audit: Audit, *, approval: ApprovalConfig | None = None, machines: Collection[str] = (),
+                 brands: Brands | None = None) -> None:
+        self._ledger, self._audit, self._brands = ledger, audit, brands
         self._approval, self._machines = approval or ApprovalConfig(), frozenset(machines)
 
     def keep(self, kept: Kept, *, brand: str, by: str, now: datetime) -> list[Piece]:
@@ -46,7 +48,7 @@ class Desk:
 
         Every variant is checked again, for the rules may be newer than the file; one with a blocking finding is kept as refused.
         """
-        gate = Gate(kept.asked)
+        gate = self._gate(kept.asked)
         found = [gate.check(one.parts) for one in kept.wordings]
         with self._ledger.begin() as connection:
             person = self._person(connection, by)
@@ -74,7 +76,7 @@ class Desk:
         whole = {**book.plain_parts(old.parts), **require_parts(parts, before.id)}
         if book.seal("", whole) == book.seal("", old.parts):
             raise DataError(_("The edit of {piece} changes nothing: its words are those of version {number}."), piece=before.id, number=old.number)
-        findings = Gate(before.asked).check(whole)
+        findings = self._gate(before.asked).check(whole)
         with self._ledger.begin() as connection:
             locked = book.find_piece(connection, before.id, lock=True)
             _require_step(locked, "edited")
@@ -119,7 +121,7 @@ class Desk:
                 raise StateError(_("{name} edited version {number} of {piece} last; for {people} persons or a budget of {budget}, another "
                                    "person approves."), name=person, number=current.number, piece=found.id, people=_known(found.people),
                                  budget=_known(found.budget))
-            wrong = next((item for item in Gate(found.asked).check(current.parts) if item.blocks), None)
+            wrong = next((item for item in self._gate(found.asked).check(current.parts) if item.blocks), None)
             if wrong is not None:
                 raise StateError(_("Version {number} of {piece} passes the checks no longer, at {place}: {reason} Send it back and edit it."),
                                  number=current.number, piece=found.id, place=wrong.place, reason=wrong.text())
@@ -172,9 +174,13 @@ class Desk:
     def translated(self, source: Piece, kept: Kept, *, by: str, now: datetime) -> Piece:
         """Put a translation of a text on the desk as a draft of its own."""
         (wording,) = kept.wordings
-        findings = [*wording.told, *Gate(kept.asked).check(wording.parts)]
+        findings = [*wording.told, *self._gate(kept.asked).check(wording.parts)]
         with self._ledger.begin() as connection:
             return self._put(connection, kept, wording, findings, brand=source.brand, by=self._person(connection, by), now=now, parent=source.id)
+
+    def _gate(self, asked: Asked) -> Gate:
+        kit = None if self._brands is None else self._brands(asked.brand)
+        return Gate(asked if kit is None else asked.with_kit(kit))
 
     def _put(self, connection: Connection, kept: Kept, wording: Wording, findings: list[Finding], *, brand: str, by: str, now: datetime,
              parent: str | None = None) -> Piece:
@@ -240,9 +246,9 @@ def _known(size: float | None) -> str:
 
 def _require_step(piece: Piece, step: str) -> None:
     if piece.state not in _FROM[step]:
-        allowed = ", ".join(say(_VERBS[one]) for one, states in _FROM.items() if piece.state in states) or "-"
-        raise StateError(_("Text {piece} is {state} and cannot be {step} now. Possible: {allowed}."), piece=piece.id,
-                         state=say(book.STATES[piece.state]), step=say(_VERBS[step]), allowed=allowed)
+        allowed = ", ".join(_VERBS[one] for one, states in _FROM.items() if piece.state in states) or "-"
+        raise StateError(_("Text {piece} is in the state '{state}', so {step} is not possible. Possible: {allowed}."), piece=piece.id,
+                         state=say(book.STATES[piece.state]), step=_VERBS[step], allowed=allowed)
 
 
 def _require_base(piece: Piece, root: int, base: int) -> None:

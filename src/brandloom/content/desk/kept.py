@@ -71,7 +71,8 @@ def read_kept(text: str, *, source: str) -> Kept:
     if len(variants) > MOST_VARIANTS:
         raise DataError(_("{file} holds {count} variants; at most {most} are kept at a time."), file=source, count=len(variants),
                         most=MOST_VARIANTS)
-    asked = read_asked(json.dumps(found["brief"], ensure_ascii=False), source=source)
+    # The brief was filled from the brand's kit when the text was written.
+    asked = read_asked(json.dumps(found["brief"], ensure_ascii=False), source=source, brands=lambda _name: None)
     model = found["model"] if isinstance(found.get("model"), str) else None
     return Kept(asked, title(asked), tuple(_wording(number, item, model, source) for number, item in enumerate(variants, start=1)))
 

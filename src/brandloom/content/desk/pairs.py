@@ -1,0 +1,132 @@
+"""Preference pairs: what people changed, sent back and approved, and what readers clicked, as examples for training.
+
+The form is the field's: `prompt` as messages, `chosen` and `rejected` as the model's turn, one JSON object a line. Source: Rafailov et al.
+2023 (direct preference optimisation).
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Any
+
+from brandloom.content.desk.book import Piece, Version, pick, plain_parts, read_decisions, read_pieces, read_results, read_versions
+from brandloom.content.desk.compare import changed
+from brandloom.content.studio import Gate
+from brandloom.content.studio.gate import Copy
+from brandloom.content.studio.prompts import angles, conversation
+from brandloom.i18n import _
+from brandloom.ledger import Ledger
+
+SURE = 0.9
+"""Probability from which results count as a preference."""
+SOURCES = {"check": _("a check refused it and the next version passed"), "edit": _("a person changed it"),
+           "rejection": _("a person sent it back and later approved another version"),
+           "choice": _("of two texts of one brief, one was approved and the other was not"), "clicks": _("readers clicked it more often"),
+           "conversions": _("readers bought more often after it")}
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two texts for one request, the better one first."""
+
+    piece: str
+    brand: str
+    language: str
+    format: str
+    prompt: tuple[dict[str, str], ...]
+    chosen: Copy
+    rejected: Copy
+    source: str
+    """A key of `SOURCES`."""
+    strength: float
+    """How sure it is that `chosen` is better, above 0 to 1. For results the probability; a check and a rejection are 1; a choice between
+    whole texts 0.8; an edit 0.5 and half the share of the words it changed, for a slip of the pen says less than a rewriting."""
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"prompt": list(self.prompt), "chosen": _turn(self.chosen), "rejected": _turn(self.rejected), "source": self.source,
+                "strength": round(self.strength, 4), "brand": self.brand, "lang": self.language, "format": self.format, "piece": self.piece}
+
+
+def read_pairs(ledger: Ledger, *, brand: str | None = None) -> list[Pair]:
+    """All preferences of a workspace or one of its brands, in order of request and version; the same ledger gives the same pairs."""
+    with ledger.read() as connection:
+        pieces = sorted(read_pieces(connection, brand=brand), key=lambda one: (one.created_at, one.id))
+        versions = {one.id: read_versions(connection, one) for one in pieces}
+        sent_back = {one.id: {item.version for item in read_decisions(connection, one) if item.decision == "rejected"} for one in pieces}
+        results = {one.id: read_results(connection, one) for one in pieces}
+    found = [pair for one in pieces for pair in _within(one, versions[one.id], sent_back[one.id])]
+    siblings: dict[tuple[str, str], list[Piece]] = defaultdict(list)
+    for one in pieces:
+        siblings[one.brand, one.request].append(one)
+    for group in siblings.values():
+        found += _choices(group, versions)
+        counted = [(one, _numbered(versions[one.id], item.version), item) for one in group for item in results[one.id]]
+        for metric in ("clicks", "conversions"):
+            found += _measured([(one, version, item.source, getattr(item, metric), item.shown) for one, version, item in counted], metric)
+    return found
+
+
+def better(hits: int, shown: int, other_hits: int, other_shown: int) -> float:
+    """Probability that the first rate is the higher one.
+
+    Rates with half a hit and half a miss added, their logits taken as normal; flat prior.
+    """
+    odds = [math.log((one + 0.5) / (all_ - one + 0.5)) for one, all_ in ((hits, shown), (other_hits, other_shown))]
+    spread = math.sqrt(sum(1 / (one + 0.5) + 1 / (all_ - one + 0.5) for one, all_ in ((hits, shown), (other_hits, other_shown))))
+    return 0.5 * (1 + math.erf((odds[0] - odds[1]) / spread / math.sqrt(2)))
+
+
+def _within(piece: Piece, versions: Sequence[Version], sent_back: set[int]) -> Iterator[Pair]:
+    """Pairs of one piece: a refused version and the next that passed, an edit and what it was made from, a rejected one and the approved."""
+    for one in versions:
+        after = next((item for item in versions if item.number > one.number and not item.refused), None)
+        if one.refused and after is not None:
+            yield _pair(piece, after.parts, one.parts, "check", 1.0)
+        base = next((item for item in versions if item.number == one.base), None)
+        if one.origin == "edit" and not one.refused and base is not None and not base.refused and one.base not in sent_back:
+            yield _pair(piece, one.parts, base.parts, "edit", 0.5 + 0.5 * changed(base.parts, one.parts))
+    if piece.state == "approved":
+        for number in sorted(sent_back - {piece.version}):
+            yield _pair(piece, _numbered(versions, piece.version).parts, _numbered(versions, number).parts, "rejection", 1.0)
+
+
+def _choices(group: Sequence[Piece], versions: dict[str, list[Version]]) -> Iterator[Pair]:
+    """An approved text of a request against those that were not: never submitted, sent back or retired unapproved."""
+    approved = [one for one in group if one.state == "approved"]
+    left = [one for one in group if one.state in ("draft", "retired") and one.version]
+    for one in approved:
+        for other in left:
+            yield _pair(one, pick(versions[one.id], one, None).parts, pick(versions[other.id], other, None).parts, "choice", 0.8)
+
+
+def _measured(counted: Sequence[tuple[Piece, Version, str, int, int]], metric: str) -> Iterator[Pair]:
+    """Texts of one request in the same test; rates of different tests are not compared, for their readers differ."""
+    for first, second in combinations(counted, 2):
+        if first[2] != second[2] or first[1].digest == second[1].digest:
+            continue
+        sure = better(first[3], first[4], second[3], second[4])
+        winner, loser = (first, second) if sure >= 0.5 else (second, first)
+        if max(sure, 1 - sure) >= SURE:
+            yield _pair(winner[0], winner[1].parts, loser[1].parts, metric, max(sure, 1 - sure))
+
+
+def _turn(parts: Copy) -> list[dict[str, str]]:
+    """The parts as the model would have answered."""
+    return [{"role": "assistant", "content": json.dumps(plain_parts(parts), ensure_ascii=False)}]
+
+
+def _numbered(versions: Iterable[Version], number: int) -> Version:
+    return next(one for one in versions if one.number == number)
+
+
+def _pair(piece: Piece, chosen: Copy, rejected: Copy, source: str, strength: float) -> Pair:
+    asked, gate = piece.asked, Gate(piece.asked)
+    angle = piece.angle if piece.angle in angles(asked.lang) else next(iter(angles(asked.lang)))
+    messages = conversation(asked, gate.form, angle, {part.name: gate.room(part) for part in gate.form.parts})
+    prompt = tuple({"role": message.role, "content": message.content} for message in messages)
+    return Pair(piece.id, piece.brand, asked.lang, asked.form.name, prompt, chosen, rejected, source, strength)
