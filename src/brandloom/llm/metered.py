@@ -56,6 +56,9 @@ class MeteredModel(TextModel):
         except BrandloomError:
             self._book.release(reservation)
             raise
+        except BaseException:  # Ctrl-C: the model may be writing on
+            self._book.settle(reservation, most.prompt_tokens, most.completion_tokens)
+            raise
         self._book.settle(reservation, done.prompt_tokens or most.prompt_tokens, done.completion_tokens or count_tokens(done.text))
         return done
 

@@ -1,10 +1,13 @@
 """The content studio: one brief becomes several variants of copy in any form, each checked before anybody sees it."""
 
 from brandloom.content.studio.asked import Asked, Brands, Voice, read_asked, read_asked_file
+from brandloom.content.studio.export import KINDS, Kind, export, kind_of, read_export
 from brandloom.content.studio.formats import Form, Part, form, form_names, length, segments
 from brandloom.content.studio.gate import Gate
+from brandloom.content.studio.marks import AiMark, Maker, Piece, brief_digest, keep_record, pieces
 from brandloom.content.studio.variety import mean_similarity, similarity
-from brandloom.content.studio.write import Draft, Written, coverage, published, write_copy
+from brandloom.content.studio.write import Draft, Written, coverage, most_asked, published, write_copy
 
-__all__ = ["Asked", "Brands", "Draft", "Form", "Gate", "Part", "Voice", "Written", "coverage", "form", "form_names", "length",
-           "mean_similarity", "published", "read_asked", "read_asked_file", "segments", "similarity", "write_copy"]
+__all__ = ["KINDS", "AiMark", "Asked", "Brands", "Draft", "Form", "Gate", "Kind", "Maker", "Part", "Piece", "Voice", "Written", "brief_digest",
+           "coverage", "export", "form", "form_names", "keep_record", "kind_of", "length", "mean_similarity", "most_asked", "pieces",
+           "published", "read_asked", "read_asked_file", "read_export", "segments", "similarity", "write_copy"]

@@ -36,10 +36,12 @@ class Gate:
 
     Args:
         asked: the brief; its records are what claims may rest on.
+        marks: words that are true only of the worked examples a model was shown; None takes those of the studio's.
     """
 
-    def __init__(self, asked: Asked) -> None:
+    def __init__(self, asked: Asked, *, marks: Sequence[str] | None = None) -> None:
         self.asked = asked
+        self._marks = example_marks(asked.lang) if marks is None else marks
         self.form: Form = asked.form
         self.sectors = ("general",) if sector_of(asked.sector) == "general" else ("general", sector_of(asked.sector))
         self.jurisdictions = (asked.jurisdiction,) if asked.jurisdiction else ("cn",) if asked.lang == "zh" else ("eu", "uk", "us")
@@ -65,7 +67,8 @@ class Gate:
     def _reserved(self, part: Part) -> int:
         if self.form.label != "mark" or part.name not in _LABELLED:
             return 0
-        return length(" " + visible_label(self.asked.lang, producer="").mark, "chars" if part.unit == "sms" else part.unit)
+        mark = visible_label(self.asked.lang, producer="", jurisdictions=self.jurisdictions).mark
+        return length(f" {mark}", "chars" if part.unit == "sms" else part.unit)
 
     def _parts(self, copy: object) -> tuple[list[tuple[str, str]], list[Finding]]:
         """Places with their texts, and what is missing, unknown or of the wrong kind."""
@@ -155,7 +158,7 @@ class Gate:
     def _foreign_marks(self) -> list[str]:
         """Words of the worked example that the facts do not hold."""
         known = fold(" ".join(self._wording)).casefold()
-        return [mark for mark in example_marks(self.asked.lang) if mark.casefold() not in known]
+        return [mark for mark in self._marks if mark.casefold() not in known]
 
 
 def _leaves(value: object) -> list[object]:

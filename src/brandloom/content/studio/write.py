@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import cycle, islice
@@ -21,9 +21,11 @@ from brandloom.content.studio.prompts import angles, conversation
 from brandloom.content.studio.variety import mean_similarity
 from brandloom.errors import ProviderError
 from brandloom.govern import visible_label
-from brandloom.llm import BudgetError, Completion, TextModel
+from brandloom.llm import Ask, BudgetError, Completion, TextModel
 
 MOST_TOKENS = 900
+_FORBIDDEN = ("8" * 30,) * 8
+"""Stands for the most that earlier tries may add to a prompt: so many words, so long, in so many tokens."""
 
 Source = Literal["model", "repaired", "plain"]
 Progress = Callable[[int, int], None]
@@ -76,6 +78,8 @@ class Written:
     """Mean similarity of the variants to each other, 0 to 1."""
     unscored: str | None = None
     """Why the scorer says nothing of these variants: a key of `content.response.REASONS`."""
+    interrupted: bool = False
+    """Whether a person stopped the writing; what had passed until then is here."""
 
     def to_dict(self) -> dict[str, Any]:
         drafts = [draft.to_dict(self.form, self.asked.lang) for draft in self.drafts]
@@ -99,8 +103,9 @@ def write_copy(model: TextModel | None, asked: Asked, *, variants: int = 3, most
     Raises:
         DataError: not even the bare facts pass the gate.
         ProviderError, ConfigError: the model failed before it wrote anything.
+        KeyboardInterrupt: a person stopped it before anything had passed; later, what has passed is returned.
     """
-    gate, drafts, lost, stopped = Gate(asked), list[Draft](), list[Attempt](), None
+    gate, drafts, lost, stopped, interrupted = Gate(asked), list[Draft](), list[Attempt](), None, False
     for number, angle in enumerate(islice(cycle(angles(asked.lang)), variants), start=1):
         calls = sum(draft.calls for draft in drafts) + sum(attempt.calls for attempt in lost)
         tries = 0 if model is None or stopped else TRIES if most_calls is None else min(TRIES, most_calls - calls)
@@ -112,6 +117,11 @@ def write_copy(model: TextModel | None, asked: Asked, *, variants: int = 3, most
             if not calls + attempt.calls:
                 raise
             stopped, passed = str(error), None
+        except KeyboardInterrupt:
+            if not drafts:
+                raise
+            stopped, interrupted = "Stopped by a person.", True
+            break
         if passed is None:
             lost.append(attempt)
         else:
@@ -123,19 +133,34 @@ def write_copy(model: TextModel | None, asked: Asked, *, variants: int = 3, most
     ranked, unscored = _ranked(drafts, asked, scorer)
     answered = next((attempt.model for attempt in lost if attempt.model), None) or next((draft.model for draft in drafts if draft.model), None)
     return Written(asked, gate.form, tuple(ranked), answered or (model.name if model else None), stopped,
-                   mean_similarity([draft.copy for draft in ranked if draft.source != "plain"], ignore=asked.names), unscored)
+                   mean_similarity([draft.copy for draft in ranked if draft.source != "plain"], ignore=asked.names), unscored, interrupted)
+
+
+def most_asked(asked: Asked, *, variants: int = 3, most_calls: int | None = None) -> list[Ask]:
+    """The requests that `write_copy` makes at most, for `llm.most_cost`; fewer where a variant passes at once."""
+    gate, left = Gate(asked), TRIES * variants if most_calls is None else most_calls
+    found = []
+    for angle in islice(cycle(angles(asked.lang)), variants):
+        for forbidden, calls in ((_FORBIDDEN, TRIES - 1), ((), 1)):
+            found.append(replace(_request(gate, angle, forbidden), calls=min(calls, left)))
+            left -= found[-1].calls
+    return [ask for ask in found if ask.calls]
 
 
 def _ask(model: TextModel | None, gate: Gate, angle: str, earlier: Sequence[Copy], number: int, forbidden: Sequence[str]) -> Completion:
     """Ask for one variant; greedy only the very first time, since few facts leave it one thing to say."""
     assert model is not None, "no try is made without one"
+    ask = _request(gate, angle, forbidden)
+    return model.complete(ask.messages, schema=ask.schema, max_tokens=ask.max_tokens, temperature=0.7 if number or earlier else 0.0,
+                          seed=len(earlier) * TRIES + number)
+
+
+def _request(gate: Gate, angle: str, forbidden: Sequence[str]) -> Ask:
     form = gate.form
     room = {part.name: gate.room(part) for part in form.parts}
     messages = conversation(gate.asked, form, angle, room, forbidden=forbidden)
     size = sum(min(room[part.name], 400) * min(part.most, part.least + 2) for part in form.parts)
-    tokens = min(MOST_TOKENS, 60 + (size if gate.asked.lang == "zh" else size // 3))
-    return model.complete(messages, schema=_schema(form), max_tokens=tokens, temperature=0.7 if number or earlier else 0.0,
-                          seed=len(earlier) * TRIES + number)
+    return Ask(messages, min(MOST_TOKENS, 60 + (size if gate.asked.lang == "zh" else size // 3)), _schema(form))
 
 
 def _draft(angle: str, passed: Passed, attempt: Attempt, asked: Asked) -> Draft:
@@ -171,13 +196,13 @@ def _lead(copy: Copy) -> str:
     return value if isinstance(value, str) else value[0]
 
 
-def published(copy: Copy, form: Form, language: str, *, labelled: bool = True) -> str:
+def published(copy: Copy, form: Form, language: str, *, labelled: bool = True, jurisdictions: Collection[str] = ()) -> str:
     """The copy as one text the way it is handed to a channel, with the AI label its form carries where a model wrote it."""
     lines = []
     for part in form.parts:
         value = copy[part.name]
         lines.append(value if isinstance(value, str) else " ".join(f"#{tag}" for tag in value) if part.name == "hashtags" else "\n".join(value))
-    ending = visible_label(language, producer="").mark if labelled and form.label != "none" else ""
+    ending = visible_label(language, producer="", jurisdictions=jurisdictions).mark if labelled and form.label != "none" else ""
     return "\n".join([*lines, *([ending] if ending else [])])
 
 
@@ -197,4 +222,4 @@ def _schema(form: Form) -> dict[str, Any]:
     return {"type": "object", "properties": properties, "required": list(properties), "additionalProperties": False}
 
 
-__all__ = ["Draft", "Written", "coverage", "published", "write_copy"]
+__all__ = ["Draft", "Written", "coverage", "most_asked", "published", "write_copy"]
