@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import html
+import re
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -10,23 +13,67 @@ from urllib.parse import urlsplit
 from brandloom.campaigns.planning import read_products
 from brandloom.campaigns.plans import Plan
 from brandloom.content import Press, Product, Rendered, verify
-from brandloom.deliver import Claimed, Item, Links, Mailer, Message, Parts, Subscription
+from brandloom.deliver import Claimed, Click, ClickLinks, Item, Links, Mailer, Message, Parts, Subscription, keep_link
+from brandloom.deliver.clicks import LIFETIME
 from brandloom.engine import Engine
 from brandloom.errors import ConfigError
 from brandloom.govern import Person
 from brandloom.i18n import _
+from brandloom.ledger import Ledger
 from brandloom.workspace import ShopConfig, Workspace
 
 if TYPE_CHECKING:
     from brandloom.campaigns.shop import Shop
 
 MARKETING = "marketing"
+_LINK = re.compile(r'href="(https?://[^"]+)"')
+_ADDRESS = re.compile(r"https?://[^\s<>\"]+")
+
+
+class Tracking:
+    """Puts counted links in place of a message's own: every link to the shop but the one that unsubscribes.
+
+    Args:
+        click_url: address of the redirect, see `ClickLinks`.
+    """
+
+    def __init__(self, ledger: Ledger, workspace: Workspace, plan: Plan, *, click_url: str) -> None:
+        self._ledger, self._plan = ledger, plan.id
+        self._links = ClickLinks(workspace.derive_key("clicks"), click_url)
+        self._hosts = frozenset((urlsplit(workspace.config.sender.website).hostname or "",))
+        self._numbers: dict[str, int] = {}
+
+    def counted(self, made: Rendered, item: Item, now: datetime, *, unsubscribe_url: str) -> Rendered:
+        """The message with its links counted for this person until `LIFETIME` from now."""
+        swapped: dict[str, str] = {}
+        until = (now + LIFETIME).date()
+
+        def swap(target: str) -> str:
+            if target == unsubscribe_url or (urlsplit(target).hostname or "") not in self._hosts:
+                return target
+            if target not in swapped:
+                swapped[target] = self._links.url(Click(item.customer, self._plan, item.channel, item.step, self._number(target), until))
+            return swapped[target]
+
+        page = _LINK.sub(lambda found: f'href="{html.escape(swap(html.unescape(found[1])))}"', made.html)
+        plain = _ADDRESS.sub(lambda found: swapped.get(found[0], found[0]), made.text)
+        return replace(made, html=page, text=plain)
+
+    def _number(self, target: str) -> int:
+        if target not in self._numbers:
+            self._numbers[target] = keep_link(self._ledger, self._plan, target, hosts=self._hosts)
+        return self._numbers[target]
 
 
 class MessageWriter:
-    """Writes the messages of one plan. Personal data comes in per person and is kept nowhere."""
+    """Writes the messages of one plan. Personal data comes in per person and is kept nowhere.
 
-    def __init__(self, engine: Engine, workspace: Workspace, plan: Plan, *, unsubscribe_url: str | None = None) -> None:
+    Args:
+        tracking: counts clicks on the links of mails; previews always show the links themselves.
+    """
+
+    def __init__(self, engine: Engine, workspace: Workspace, plan: Plan, *, unsubscribe_url: str | None = None,
+                 tracking: Tracking | None = None) -> None:
         config = workspace.config
         sender = config.sender.model_copy(update={name: value for name, value in
                                                   (("name", plan.brief.sender.name),) if value})
@@ -34,6 +81,7 @@ class MessageWriter:
         self.plan = plan
         self._variants = {one.key: one for one in plan.variants}
         self._products = _shown_products(engine, plan.id)
+        self._tracking = tracking
         self._label_key = workspace.derive_key("label")
         self._presses: dict[bool, Press] = {}
         address = unsubscribe_url or config.sender.unsubscribe_url
@@ -65,6 +113,8 @@ class MessageWriter:
     def mail(self, mailer: Mailer, item: Claimed, person: Person, now: datetime) -> Message:
         """The whole mail for one person, ready for a carrier."""
         made = self.render(item, person)
+        if self._tracking is not None:
+            made = self._tracking.counted(made, item, now, unsubscribe_url=self.unsubscribe_url(item))
         return mailer.message(Parts(made.subject, made.text, made.html), message_id=item.message_id, recipient=person.email or "",
                               language=item.language, plan=self.plan.id, unsubscribe_url=self.unsubscribe_url(item), now=now,
                               ai_label=made.label, reply_to=self.plan.brief.sender.reply_to)
@@ -74,8 +124,11 @@ class MessageWriter:
 
 
 def items_of(shop: Shop, plan: Plan, customers: Sequence[str] | None = None, *, action: str = "send") -> list[Item]:
-    """What the plan decided to send, as items of the queue; people whose address has gone since are left out."""
-    rows = shop.engine.query("SELECT customer, channel, variant, language, products FROM decisions "
+    """What the plan decided to send, as items of the queue; people whose address has gone since are left out.
+
+    Where a person's text has been drawn already it is that one, else the first of their cell.
+    """
+    rows = shop.engine.query("SELECT customer, channel, coalesce(text, variant) AS variant, language, products FROM decisions "
                              "WHERE plan = $plan AND action = $action ORDER BY expected_value DESC, customer", plan=plan.id, action=action)
     wanted = rows.to_pylist() if customers is None else [row for row in rows.to_pylist() if row["customer"] in set(customers)]
     addresses = shop.vault.addresses([row["customer"] for row in wanted], "email")

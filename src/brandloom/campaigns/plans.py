@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import insert, select, update
 
 from brandloom.content import Brief, Finding, Variant
-from brandloom.decide import REASONS
+from brandloom.decide import FLOOR, REASONS, WAVE_POLICY
 from brandloom.engine import Engine
 from brandloom.errors import ConfigError, StateError
 from brandloom.govern import Audit
@@ -64,6 +64,20 @@ class Plan:
         return next(one for one in self.variants if one.key == key)
 
     @property
+    def cells(self) -> dict[str, tuple[str, ...]]:
+        """Keys of the texts by cell (persona/group/channel/language); the first has the cell's own key, see `text_key`."""
+        found: dict[str, tuple[str, ...]] = {}
+        for one in self.variants:
+            cell = "/".join((one.persona, one.product_group, one.channel, one.language))
+            found[cell] = (*found.get(cell, ()), one.key)
+        return found
+
+    @property
+    def waves(self) -> int:
+        """In how many waves it goes out; one where no cell has several texts to learn about."""
+        return self.brief.learn.waves if self.brief.learn and any(len(texts) > 1 for texts in self.cells.values()) else 1
+
+    @property
     def origins(self) -> dict[str, int]:
         """How many texts the model wrote at once, wrote after a repair, or left to the template."""
         return {origin: sum(one.source == origin for one in self.variants) for origin in ("model", "repaired", "template")}
@@ -84,6 +98,9 @@ class Plan:
                 (say(_("Left out")), "\n".join(f"{n:,}  {say(REASONS[key])}" for key, n in sorted(out.items(), key=lambda one: -one[1]))),
                 (say(_("Cost")), f"{self.decision['cost']:,.2f}"),
                 (say(_("Expected gain at the assumed lift")), f"{self.decision['expected_value']:,.2f}")]
+        if self.brief.learn and self.waves > 1:
+            rows.append((say(_("Waves")), say(_("{waves}, one every {every}; later ones go to the texts with more {metric}"), waves=self.waves,
+                                             every=self.brief.learn.every, metric=say(METRICS[self.brief.learn.metric]))))
         origin = self.origins
         rows.append((say(_("Texts")), say(_("{count}: {model} as the model wrote them, {repaired} repaired, {template} from the template"),
                                          count=len(self.variants), **origin)))
@@ -91,6 +108,7 @@ class Plan:
         return rows
 
 
+METRICS = {"clicks": _("clicks"), "orders": _("orders")}
 STATUSES = (_("draft"), _("approved"), _("sending"), _("finished"))
 
 
@@ -107,9 +125,18 @@ class Approval:
         return {"plan": self.id, "approved_by": self.by, "digest": self.digest, "at": self.at.isoformat()}
 
 
+def text_key(cell: str, number: int) -> str:
+    """Key of a cell's texts, numbered from 1: 'loyal/candles/email/en', 'loyal/candles/email/en#2' ..."""
+    return cell if number == 1 else f"{cell}#{number}"
+
+
 def plan_digest(engine: Engine, plan: Plan) -> str:
-    """SHA-256 over brief, texts and every decision to send: if any of it changes, an approval no longer holds."""
-    seal = hashlib.sha256(json.dumps([plan.brief.model_dump(mode="json"), _document(plan)], sort_keys=True,
+    """SHA-256 over brief, texts, every decision to send and the rules of its waves: if any changes, an approval no longer holds.
+
+    Which text a person gets is not in it where a cell has several: that is drawn by these rules when the person's wave is opened.
+    """
+    rules = [WAVE_POLICY, FLOOR] if plan.waves > 1 else []
+    seal = hashlib.sha256(json.dumps([plan.brief.model_dump(mode="json"), _document(plan), *rules], sort_keys=True,
                                      ensure_ascii=False).encode())
     rows = engine.query("SELECT customer, action, channel, variant, products FROM decisions WHERE plan = $plan "
                         "AND action IN ('send', 'holdout') ORDER BY customer", plan=plan.id)
@@ -206,5 +233,9 @@ def _variant_dict(variant: Variant) -> dict[str, Any]:
 
 
 def _variant(item: dict[str, Any]) -> Variant:
-    findings = tuple(Finding(**{**one, "values": tuple((name, value) for name, value in one["values"])}) for one in item["findings"])
-    return Variant(**{**item, "findings": findings})
+    return Variant(**{**item, "findings": tuple(Finding(**{name: _tuples(value) for name, value in one.items()}) for one in item["findings"])})
+
+
+def _tuples(value: Any) -> Any:
+    """JSON's lists as the tuples they were."""
+    return tuple(_tuples(one) for one in value) if isinstance(value, list) else value

@@ -7,18 +7,15 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, time
 from typing import TYPE_CHECKING, Any
 
-import pyarrow as pa
-from sqlalchemy import select
-
 from brandloom import deliver
-from brandloom.campaigns.messages import MessageWriter, items_of
+from brandloom.campaigns.messages import MessageWriter, Tracking, items_of
 from brandloom.campaigns.plans import Plan, require_approval, set_status
+from brandloom.campaigns.records import copy_to_warehouse
+from brandloom.campaigns.waves import open_next, progress_of
 from brandloom.deliver import Caps, Channel, Claimed, Mailer, SendReport, SmtpChannel
-from brandloom.engine import tables
 from brandloom.errors import ConfigError
 from brandloom.govern import Person
 from brandloom.i18n import _, say
-from brandloom.ledger import schema
 
 if TYPE_CHECKING:
     from brandloom.campaigns.shop import Shop
@@ -42,8 +39,15 @@ class Launch:
     """People who got no message of their own because somebody with the same address got it."""
     reasons: dict[str, int] = field(default_factory=dict)
     next_at: datetime | None = None
+    """When a queued message may go out or the next wave may open, whichever is first."""
     folder: str | None = None
     """Where a dry run wrote its messages."""
+    wave: int = 1
+    """The last wave that was opened,"""
+    waves: int = 1
+    """of so many."""
+    waiting: int = 0
+    """People of waves that are not open yet; they are part of `audience`."""
 
     def to_dict(self) -> dict[str, Any]:
         return {**asdict(self), "next_at": self.next_at.isoformat() if self.next_at else None}
@@ -55,6 +59,9 @@ class Launch:
         rows = [(say(_("Audience")), f"{self.audience:,}"), (say(_("Sent")), f"{self.sent:,}"), (say(_("Failed")), f"{self.failed:,}"),
                 (say(_("Suppressed")), f"{self.suppressed:,}"), (say(_("Uncertain")), f"{self.uncertain:,}"),
                 (say(_("Still queued")), f"{self.queued:,}")]
+        if self.waves > 1:
+            rows.append((say(_("Wave")), say(_("{wave} of {waves}; {waiting} people wait for the next"), wave=self.wave, waves=self.waves,
+                                             waiting=f"{self.waiting:,}")))
         if self.shared_address:
             rows.append((say(_("Share an address with somebody written to")), f"{self.shared_address:,}"))
         rows += [(deliver.reason_text(code), f"{count:,}") for code, count in self.reasons.items()]
@@ -63,35 +70,54 @@ class Launch:
         return rows
 
 
-def launch(shop: Shop, plan: Plan, *, channel: Channel | None = None, unsubscribe_url: str | None = None,
+def launch(shop: Shop, plan: Plan, *, channel: Channel | None = None, unsubscribe_url: str | None = None, click_url: str | None = None,
            progress: Progress | None = None) -> Launch:
-    """Send what is due of an approved plan; call it again after quiet hours, a crash or a stop.
+    """Send what is due of an approved plan; call it again after quiet hours, a crash or a stop, and when the next wave is due.
 
     Args:
         channel: the carrier; the one of `BRANDLOOM_SMTP_URL` when None.
         unsubscribe_url: address of the unsubscribe page; the shop's own when None.
+        click_url: address of the click redirect; the shop's own when None; links are not counted when that is empty.
     Raises:
         StateError: nobody approved the plan as it stands.
-        ConfigError: no carrier is set.
+        ConfigError: no carrier is set; or the plan learns from clicks and nothing counts them.
     """
     if plan.status != "finished":
         require_approval(shop.engine, shop.ledger, plan)
     carrier = _carrier(shop) if channel is None else channel  # an empty outbox is false
     shared = 0
     if plan.status != "finished":
-        writer = MessageWriter(shop.engine, shop.workspace, plan, unsubscribe_url=unsubscribe_url)
+        counting = _counting(shop, plan, click_url)
+        writer = MessageWriter(shop.engine, shop.workspace, plan, unsubscribe_url=unsubscribe_url, tracking=counting)
         mailer = Mailer(writer.config)
-        items = items_of(shop, plan)
-        shared = len(deliver.enqueue(shop.ledger, plan.id, items, shop.clock(), domain=mailer.domain).shared_address)
+        shared = open_next(shop, plan, domain=mailer.domain)
         set_status(shop.ledger, plan.id, "sending")
         _send(shop, plan, carrier, writer, mailer, progress)
-    now = deliver.status(shop.ledger, plan.id)
-    if now.finished and plan.status != "finished":
+        deliver.close_waves(shop.ledger, plan.id)
+    return _settled(shop, plan, shared)
+
+
+def _settled(shop: Shop, plan: Plan, shared: int) -> Launch:
+    """Where everything is now; a plan is finished when every message of every wave has come to an end."""
+    now, waves = deliver.status(shop.ledger, plan.id), progress_of(shop, plan)
+    if now.finished and waves.opened == waves.waves and plan.status != "finished":
         set_status(shop.ledger, plan.id, "finished")
         shop.audit.append("plan.finished", plan.id, actor="brandloom", detail={"sent": now.sent, "audience": now.audience}, now=shop.clock())
-    _copy_to_warehouse(shop, plan)
-    return Launch(plan.id, False, now.audience, now.sent, now.failed, now.suppressed, now.uncertain, now.queued + now.sending, shared,
-                  dict(now.reasons), now.next_at)
+    copy_to_warehouse(shop, plan)
+    next_at = min((at for at in (now.next_at, waves.next_at) if at is not None), default=None)
+    return Launch(plan.id, False, now.audience + waves.waiting, now.sent, now.failed, now.suppressed, now.uncertain, now.queued + now.sending,
+                  shared, dict(now.reasons), next_at, wave=waves.opened, waves=waves.waves, waiting=waves.waiting)
+
+
+def _counting(shop: Shop, plan: Plan, click_url: str | None) -> Tracking | None:
+    """What counts the clicks of the plan's messages; None where nothing does."""
+    address = shop.workspace.config.sender.click_url if click_url is None else click_url
+    if address:
+        return Tracking(shop.ledger, shop.workspace, plan, click_url=address)
+    if plan.waves > 1 and plan.brief.learn is not None and plan.brief.learn.metric == "clicks":
+        raise ConfigError(_("The plan learns from clicks, but nothing counts them. Set sender.click_url in brandloom.toml to the address that "
+                            "`brandloom links` serves, or plan with learn.metric: orders."))
+    return None
 
 
 def _send(shop: Shop, plan: Plan, carrier: Channel, writer: MessageWriter, mailer: Mailer, progress: Progress | None) -> SendReport:
@@ -142,21 +168,6 @@ def _carrier(shop: Shop) -> Channel:
         raise ConfigError(_("No carrier is set, so nothing can be sent. Set BRANDLOOM_SMTP_URL=smtp://user:password@host:587, "
                             "or use --dry-run."))
     return SmtpChannel(url.get_secret_value())
-
-
-def _copy_to_warehouse(shop: Shop, plan: Plan) -> None:
-    """Put the end of every message beside the events, where it is measured; done again it replaces the plan's rows."""
-    outbox = schema.outbox.c
-    with shop.ledger.read() as connection:
-        rows = connection.execute(select(outbox.customer, outbox.channel, outbox.variant, outbox.state, outbox.state_at)
-                                  .where(outbox.plan == plan.id, outbox.state.in_(("sent", "failed", "suppressed", "uncertain")))
-                                  .order_by(outbox.id)).all()
-    table = pa.Table.from_pylist([{"plan": plan.id, "customer": row.customer, "channel": row.channel, "variant": row.variant,
-                                   "state": row.state, "state_at": row.state_at.astimezone(UTC).replace(tzinfo=None)} for row in rows],
-                                 schema=tables.MESSAGES)
-    with shop.engine.transaction():
-        shop.engine.replace("messages", "SELECT * FROM messages WHERE plan <> $plan", plan=plan.id)
-        shop.engine.add("messages", table)
 
 
 __all__ = ["Launch", "dry_run", "launch"]

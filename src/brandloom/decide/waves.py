@@ -30,6 +30,8 @@ LEAST_CLICKS = 3
 def wave_numbers(plan: str, seed: int, customers: Sequence[str], cells: Sequence[str], waves: int) -> Ints:
     """The wave of each person, 1 to `waves`, drawn within each cell so that its waves are of one size, give or take one person.
 
+    A cell of fewer people than waves has nothing to learn from: it goes out with the first.
+
     Args:
         customers, cells: one entry per person, in any order; a person's wave does not depend on the order.
     """
@@ -38,7 +40,7 @@ def wave_numbers(plan: str, seed: int, customers: Sequence[str], cells: Sequence
     _names, start, size = np.unique(np.asarray(cells, dtype=object).astype(str)[order], return_index=True, return_counts=True)
     place = np.arange(len(order)) - np.repeat(start, size)
     numbers = np.empty(len(order), dtype=np.int64)
-    numbers[order] = 1 + place * waves // np.repeat(size, size)
+    numbers[order] = np.where(np.repeat(size, size) < waves, 1, 1 + place * waves // np.repeat(size, size))
     return numbers
 
 

@@ -1,0 +1,195 @@
+"""Do learning waves bring more clicks than an even split of the same size, and what do they cost where there is nothing to learn?
+
+    python -m benchmarks.waves [--data PATH] [--out PATH]
+
+Real headline tests (upworthy_headlines, CC BY 4.0): each test of 2 to 6 headlines under one picture is a cell with as many texts.
+Campaigns of 500 to 20,000 people are sent in four waves by the product's own `share_out`; clicks are drawn from two sets of true rates: the
+click rates as observed, and the same drawn together to what sampling noise leaves of their differences (gamma prior within a test,
+spread of the development half), which is the cautious figure. Scores come from a scorer fitted on the development half alone; the floor
+was chosen there too (`development`); everything else is judged on the other half. Three more worlds: texts that are truly equal, a
+scorer that is always wrong (scores turned round), and a scorer that says nothing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from benchmarks.headlines import DATA, halves_of, read_tests
+from brandloom.content.response import Arms, fit_response, out_of_fold, read_arms
+from brandloom.decide import FLOOR, Arm, share_out
+from brandloom.measure import Estimate, bootstrap
+
+Floats = npt.NDArray[np.float64]
+PEOPLE = (500, 2000, 5000, 20000)
+WAVES, REPEATS, SEED, MOST_ARMS = 4, 4, 7, 6
+FLOORS = (0.0, 0.02, 0.05, 0.1, 0.2)
+SPREAD = 0.29  # deviation of log rates between rivals of one test over the development half, see `content.response`
+LEVEL = 0.015  # what the product assumes before it has seen a click
+
+
+@dataclass(frozen=True)
+class Test:
+    """One test as a cell: true rates of its texts, their scores, and the group whose tests share a headline."""
+
+    rates: Floats
+    scores: Floats
+    deviation: Floats
+    group: int
+
+
+def cells(arms: Arms, rates: Floats, scores: Floats, deviation: Floats, rows: npt.NDArray[np.bool_]) -> list[Test]:
+    """The tests among `rows` with 2 to 6 arms."""
+    found = []
+    for test in np.unique(arms.test[rows]):
+        own = np.flatnonzero(arms.test == test)
+        if 2 <= len(own) <= MOST_ARMS:
+            found.append(Test(rates[own], scores[own], deviation[own], int(arms.group[own[0]])))
+    return found
+
+
+def shrunk(arms: Arms) -> Floats:
+    """Rates with the sampling noise taken out on average: the posterior mean under a gamma prior around the test's own rate."""
+    shape = 1 / np.expm1(SPREAD**2)
+    clicks, shown = (np.bincount(arms.test, weights=np.asarray(column, dtype=np.float64)) for column in (arms.clicks, arms.impressions))
+    usual = (clicks / shown)[arms.test]
+    rates: Floats = (shape + arms.clicks) / (shape / usual + arms.impressions)
+    return rates
+
+
+def campaign(test: Test, people: int, rng: np.random.Generator, *, floor: float, scored: bool) -> tuple[float, float]:
+    """(expected clicks, clicks drawn) of one campaign in waves."""
+    count = len(test.rates)
+    shown, clicks = np.zeros(count, dtype=np.int64), np.zeros(count, dtype=np.int64)
+    for wave in range(WAVES):
+        size = people * (wave + 1) // WAVES - people * wave // WAVES
+        arms = [Arm(str(k), int(shown[k]), int(clicks[k]), score=float(test.scores[k]) if scored else 0.0,
+                    deviation=float(test.deviation[k]) if scored else 0.3) for k in range(count)]
+        share = share_out(arms, wave=size, remaining=people - people * wave // WAVES, level=LEVEL, floor=floor)
+        drawn, _propensity = share.draw(size, rng)
+        dealt = np.bincount(np.array(drawn, dtype=np.int64), minlength=count)
+        shown += dealt
+        clicks += rng.binomial(dealt, test.rates)
+    return float(shown @ test.rates), float(clicks.sum())
+
+
+def run(tests: Sequence[Test], people: int, *, floor: float = FLOOR, scored: bool = True, repeats: int = REPEATS) -> Floats:
+    """(tests, 3) mean expected clicks, of an even split, and clicks drawn."""
+    rng = np.random.default_rng(SEED)
+    rows = []
+    for test in tests:
+        got = [campaign(test, people, rng, floor=floor, scored=scored) for _ in range(repeats)]
+        rows.append((np.mean([one[0] for one in got]), people * test.rates.mean(), np.mean([one[1] for one in got])))
+    return np.array(rows)
+
+
+def over_groups(tests: Sequence[Test], columns: Floats) -> Floats:
+    """Sums per group of tests that share a headline: the unit that is drawn again."""
+    names, at = np.unique([test.group for test in tests], return_inverse=True)
+    return np.column_stack([np.bincount(at, weights=column, minlength=len(names)) for column in columns.T])
+
+
+def gain(tests: Sequence[Test], found: Floats) -> dict[str, float | None]:
+    """More clicks than an even split, as a share of its clicks."""
+    return as_dict(bootstrap(over_groups(tests, found[:, :2]), lambda means: means[:, 0] / means[:, 1] - 1, seed=SEED))
+
+
+def as_dict(estimate: Estimate) -> dict[str, float | None]:
+    return {"value": round(estimate.value, 4), "low": None if estimate.low is None else round(estimate.low, 4),
+            "high": None if estimate.high is None else round(estimate.high, 4)}
+
+
+def best_only(tests: Sequence[Test], people: int) -> dict[str, float | None]:
+    """Everybody gets the text that the scorer puts first."""
+    clicks = np.array([people * test.rates[int(test.scores.argmax())] for test in tests])
+    even = np.array([people * test.rates.mean() for test in tests])
+    return gain(tests, np.column_stack([clicks, even]))
+
+
+def oracle(tests: Sequence[Test], people: int) -> dict[str, float | None]:
+    clicks = np.array([people * test.rates.max() for test in tests])
+    return gain(tests, np.column_stack([clicks, np.array([people * test.rates.mean() for test in tests])]))
+
+
+def equal(tests: Sequence[Test], people: int) -> dict[str, Any]:
+    """Texts that are truly equal: expected clicks cannot differ; what luck adds to the even split's own luck, and to how many texts."""
+    same = [Test(np.full(len(test.rates), test.rates.mean()), test.scores, test.deviation, test.group) for test in tests]
+    found = run(same, people)
+    drawn = bootstrap(over_groups(same, found[:, [2, 1]]), lambda means: means[:, 0] / means[:, 1] - 1, seed=SEED)
+    return {"expected": gain(same, found), "drawn": as_dict(drawn)}
+
+
+def judge(worlds: dict[str, list[Test]], people: int) -> dict[str, Any]:
+    """All rules at one size of campaign."""
+    row: dict[str, Any] = {"people": people}
+    for name, tests in worlds.items():
+        turned = [Test(test.rates, -test.scores, test.deviation, test.group) for test in tests]
+        row[name] = {"even_clicks": round(float(np.mean([people * test.rates.mean() for test in tests])), 2),
+                     "waves": gain(tests, run(tests, people)), "waves_no_scorer": gain(tests, run(tests, people, scored=False)),
+                     "waves_scorer_wrong": gain(turned, run(turned, people)), "best_predicted_only": best_only(tests, people),
+                     "best_predicted_wrong": best_only(turned, people), "oracle": oracle(tests, people)}
+    row["equal_texts"] = equal(worlds["observed"], people)
+    print(people, {name: row[name]["waves"] for name in worlds}, row["equal_texts"], flush=True)
+    return row
+
+
+def choose_floor(tests: Sequence[Test]) -> list[dict[str, Any]]:
+    """Gains on the development half by floor, and the weight of a text that waves have turned away from."""
+    rows: list[dict[str, Any]] = []
+    for floor in FLOORS:
+        gains = [gain(tests, run(tests, people, floor=floor, repeats=2))["value"] for people in (500, 2000, 5000)]
+        rows.append({"floor": floor, "gains": gains, "largest_weight_of_three": None if floor == 0 else round(3 / floor)})
+        print(rows[-1], flush=True)
+    return rows
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, default=DATA)
+    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results" / "waves.json")
+    options = parser.parse_args()
+    raw = pq.read_table(options.data)
+    tests = read_tests(raw)
+    arms = read_arms(tests)
+    half = halves_of(arms, raw)
+    chosen = half == 0
+    own = fit_response(_half(tests, arms, chosen), seed=SEED)
+    told = own.score(arms.text)
+    first = read_arms(_half(tests, arms, chosen))
+    if first.text != tuple(np.array(arms.text, dtype=object)[chosen].tolist()):
+        raise SystemExit("the rows of the development half are not in the order of the whole")
+    inside = out_of_fold(first, seed=SEED, folds=5).scores
+    scores, deviation = told.mean.copy(), told.deviation.copy()
+    scores[chosen], deviation[chosen] = inside.mean, inside.deviation
+    observed, cautious = np.asarray(arms.clicks / arms.impressions), shrunk(arms)
+    development = choose_floor(cells(arms, cautious, scores, deviation, chosen))
+    worlds = {"observed": cells(arms, observed, scores, deviation, ~chosen), "cautious": cells(arms, cautious, scores, deviation, ~chosen)}
+    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False).stdout.strip()
+    report = {"commit": commit, "at": datetime.now(UTC).isoformat(timespec="seconds"), "data": options.data.name, "seed": SEED,
+              "machine": platform.machine(), "python": platform.python_version(), "waves": WAVES, "floor": FLOOR, "repeats": REPEATS,
+              "tests": len(worlds["observed"]), "scorer_accuracy_development": own.card.accuracy and round(own.card.accuracy.value, 3),
+              "development": development, "results": [judge(worlds, people) for people in PEOPLE]}
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    options.out.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+
+
+def _half(tests: pa.Table, arms: Arms, rows: npt.NDArray[np.bool_]) -> pa.Table:
+    """The tests of one half, as `read_arms` kept them."""
+    names = set(np.array(arms.table["test"].to_pylist(), dtype=object)[rows].tolist())
+    return tests.filter(pa.array([name in names for name in tests["test"].to_pylist()]))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,317 @@
+"""Campaigns in waves: shared out by what came before, never sent twice, judged from their own log."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import re
+import shutil
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from email import message_from_bytes, policy
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from sqlalchemy import delete, select
+
+from brandloom.campaigns import Launch, Plan, Shop, create, open_shop
+from brandloom.campaigns.plans import keep_plan, plan_digest, text_key
+from brandloom.campaigns.sending import launch
+from brandloom.content import Brief
+from brandloom.decide import FLOOR
+from brandloom.deliver import ClickLinks, OutboxChannel, Visit, follow, status, waves_of
+from brandloom.engine import scalar
+from brandloom.errors import ConfigError, StateError
+from brandloom.ledger import schema
+from deliver_world import run_sink
+from shop_world import AS_OF, PEOPLE, good_model, write_shop
+from wave_world import launch_once
+
+NOW = datetime(2024, 6, 1, 10, tzinfo=UTC)
+CLICKS = "https://shop.example.com/c"
+PERSON = Visit("GET", {"User-Agent": "Mozilla/5.0 (Windows NT 10.0; Win64; x64) Firefox/130.0"})
+BRIEF = {"name": "Evening lights", "languages": ["en"], "holdout": 0.1, "audience": {"personas": ["regulars"]},
+         "learn": {"waves": 3, "every": "24h"}}
+CONTEXT = multiprocessing.get_context("forkserver")
+CONTEXT.set_forkserver_preload(["brandloom.campaigns", "pytest"])
+
+
+@pytest.fixture(scope="module")
+def learned(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A shop that has loaded and learned; its regulars are one cell."""
+    files = write_shop(tmp_path_factory.mktemp("files"))
+    path = tmp_path_factory.mktemp("learned") / "shop"
+    with create(path, name="Candle Shop", model=good_model(),
+                sender={"name": "Candle Shop", "email": "hi@candle.example", "postal_address": "1 Wick Lane", "click_url": CLICKS}) as opened:
+        opened.load(files / "orders.csv", kind="orders")
+        opened.load(files / "customers.csv", kind="customers")
+        opened.clock = lambda: NOW
+        opened.learn(AS_OF)
+    return path
+
+
+@pytest.fixture
+def shop(learned: Path, tmp_path: Path) -> Iterator[Shop]:
+    with open_shop(Path(shutil.copytree(learned, tmp_path / "shop")), model=good_model()) as opened:
+        opened.clock = lambda: NOW
+        yield opened
+
+
+def planned(shop: Shop, *, texts: int = 3, scores: dict[int, float] | None = None, **brief: object) -> Plan:
+    """An approved plan whose one cell has several texts."""
+    plan = shop.plan(Brief.model_validate(BRIEF | brief))
+    [first] = plan.variants
+    several = tuple(replace(first, key=text_key(first.key, n), slots={**first.slots, "subject": f"Subject {n}"}) for n in range(1, texts + 1))
+    known = {text_key(first.key, n): (score, 0.1) for n, score in (scores or {}).items()}
+    plan = replace(plan, variants=several, extra={"scores": known})
+    plan = replace(plan, digest=plan_digest(shop.engine, plan))
+    with shop.ledger.begin() as connection:
+        connection.execute(delete(schema.plans).where(schema.plans.c.id == plan.id))
+    keep_plan(shop.ledger, plan)
+    shop.approve(plan.id, by="Ana")
+    return plan
+
+
+def go(shop: Shop, plan: Plan, channel: OutboxChannel, days: float) -> Launch:
+    """Launch so many days after the first."""
+    shop.clock = lambda: NOW + timedelta(days=days)
+    return shop.launch(plan.id, channel=channel)
+
+
+def click(shop: Shop, channel: OutboxChannel, subject: str, *, hours: float = 1.0, people: float = 1.0) -> int:
+    """Readers of a text follow its first link; returns how many did."""
+    links = ClickLinks(shop.workspace.derive_key("clicks"), CLICKS)
+    mails = [mail for data in channel if (mail := message_from_bytes(data, policy=policy.default))["Subject"] == subject]
+    done = 0
+    for mail in mails[:round(people * len(mails))]:
+        page = str(mail.get_body(("html",)).get_content())  # type: ignore[union-attr]
+        token = parse_qs(urlsplit(re.findall(r'href="(https://shop.example.com/c[^"]+)"', page)[0]).query)["t"][0]
+        done += follow(shop.ledger, links, token, PERSON, now=shop.clock() + timedelta(hours=hours)).counted
+    return done
+
+
+def decisions(shop: Shop, plan: Plan) -> list[dict[str, object]]:
+    return shop.engine.query("SELECT * FROM decisions WHERE plan = $plan ORDER BY customer", plan=plan.id).to_pylist()
+
+
+def test_waves_move_to_the_text_that_is_clicked(shop: Shop) -> None:
+    plan, channel = planned(shop), OutboxChannel()
+    first = go(shop, plan, channel, 0)
+    assert (first.wave, first.waves) == (1, 3)
+    assert first.waiting > 0 and first.sent + first.waiting == first.audience
+    assert first.next_at == NOW + timedelta(days=1)
+    assert click(shop, channel, "Subject 2") > 5
+    go(shop, plan, channel, 1)
+    last = go(shop, plan, channel, 2)
+    assert (last.wave, last.waiting, last.sent) == (3, 0, last.audience)
+    waves = waves_of(shop.ledger, plan.id)
+    shares = [{one.text[-2:]: one.share for one in wave.texts} for wave in waves]
+    assert set(shares[0].values()) == {1 / 3}
+    assert shares[1]["#2"] > 0.8 and shares[2]["#2"] > 0.8
+    second = next(one for one in waves[1].texts if one.text.endswith("#2"))
+    assert second.known == second.successes > 5
+    subjects = Counter(str(message_from_bytes(data, policy=policy.default)["Subject"]) for data in channel)
+    assert subjects["Subject 2"] > subjects["Subject 1"] + subjects["Subject 3"]
+
+
+def test_everybody_has_a_logged_probability_and_shares_sum_to_one(shop: Shop) -> None:
+    plan, channel = planned(shop), OutboxChannel()
+    for day in (0, 1, 2):
+        go(shop, plan, channel, day)
+        click(shop, channel, "Subject 3", people=0.5)
+    sent = [row for row in decisions(shop, plan) if row["action"] == "send"]
+    for wave in waves_of(shop.ledger, plan.id):
+        assert sum(one.share for one in wave.texts) == pytest.approx(1)
+        share = {one.text: one.share for one in wave.texts}
+        own = [row for row in sent if row["wave"] == wave.number]
+        assert len(own) == sum(1 for _ in own) == wave.texts[0].people
+        assert all(row["text_propensity"] == share[str(row["text"])] >= FLOOR / 3 for row in own)
+        for text, part in share.items():
+            assert abs(sum(row["text"] == text for row in own) - part * len(own)) <= 1
+    assert {row["wave"] for row in sent} == {1, 2, 3}
+    assert {row["text"] for row in decisions(shop, plan) if row["action"] != "send"} == {None}
+    messages = shop.engine.query("SELECT customer, variant, wave FROM messages WHERE plan = $plan ORDER BY customer", plan=plan.id).to_pylist()
+    assert messages == [{"customer": row["customer"], "variant": row["text"], "wave": row["wave"]} for row in sent]
+
+
+def test_a_scorer_leads_the_first_wave(shop: Shop) -> None:
+    plan = planned(shop, scores={1: -0.5, 2: -0.5, 3: 0.8})
+    go(shop, plan, OutboxChannel(), 0)
+    [wave] = waves_of(shop.ledger, plan.id)
+    assert {one.text[-2:]: one.share for one in wave.texts}["#3"] > 0.9
+
+
+def test_nobody_is_written_to_twice_held_out_or_added(shop: Shop) -> None:
+    plan, channel = planned(shop), OutboxChannel()
+    for day in (0, 0, 0.5, 1, 1, 2, 3):
+        found = go(shop, plan, channel, day)
+    chosen = {row["customer"] for row in decisions(shop, plan) if row["action"] == "send"}
+    people = shop.vault.reveal(sorted(map(str, chosen)))
+    assert sorted(str(message_from_bytes(data)["To"]) for data in channel) == sorted(f"<{one.email}>" for one in people.values())
+    assert found.sent == len(chosen) == plan.decision["actions"]["send"]
+    assert shop.launch(plan.id, channel=channel).sent == len(channel) == len(chosen)
+
+
+def test_a_wave_waits_for_its_time(shop: Shop) -> None:
+    plan, channel = planned(shop), OutboxChannel()
+    go(shop, plan, channel, 0)
+    before = len(channel)
+    assert go(shop, plan, channel, 0.99).wave == 1
+    assert len(channel) == before
+    assert go(shop, plan, channel, 1).wave == 2
+
+
+def test_a_wave_held_by_quiet_hours_is_not_out(shop: Shop) -> None:
+    plan, channel = planned(shop), OutboxChannel()
+    held = go(shop, plan, channel, 0.5)  # 22:00
+    assert (held.sent, held.wave, held.next_at) == (0, 1, NOW.replace(hour=8) + timedelta(days=1))
+    assert go(shop, plan, channel, 1).sent > 0
+    assert go(shop, plan, channel, 1.9).wave == 1
+    assert go(shop, plan, channel, 2).wave == 2
+
+
+def test_late_clicks_count_for_the_text_that_was_sent_but_not_for_the_next_wave(shop: Shop) -> None:
+    plan, channel = planned(shop), OutboxChannel()
+    go(shop, plan, channel, 0)
+    go(shop, plan, channel, 1)
+    late = click(shop, channel, "Subject 1", hours=30)
+    go(shop, plan, channel, 2)
+    last = waves_of(shop.ledger, plan.id)[-1]
+    assert late > 0
+    assert sum(one.successes for one in last.texts) < late  # those of the first wave came a day too late
+    rows = shop.engine.query("SELECT m.variant, COUNT(*) AS n FROM clicks c JOIN messages m ON m.plan = c.plan AND m.customer = c.customer "
+                             "GROUP BY m.variant").to_pylist()
+    assert rows == [{"variant": plan.variants[0].key, "n": late}]
+
+
+@pytest.fixture
+def now_only(shop: Shop) -> Shop:
+    """The shop without what it sold later than its clock."""
+    shop.engine.replace("events", "SELECT * FROM events WHERE occurred_at < TIMESTAMP '2024-06-01'")
+    return shop
+
+
+ORDERS = {"waves": 2, "every": "24h", "metric": "orders"}
+
+
+def test_orders_loaded_meanwhile_move_the_next_wave(now_only: Shop, tmp_path: Path) -> None:
+    shop, channel = now_only, OutboxChannel()
+    plan = planned(shop, learn=ORDERS)
+    go(shop, plan, channel, 0)
+    ids = {shop.vault.pseudonym(f"K{n}"): f"K{n}" for n in range(PEOPLE)}
+    to = [ids[str(row["customer"])] for row in decisions(shop, plan) if str(row["text"]).endswith("#3")]
+    lines = [f"N{n},{who},2024-06-01 15:00:00,P1,Red Candle,1,12.50" for n, who in enumerate(to)]
+    (tmp_path / "later.csv").write_text("\n".join(["Order ID,Customer ID,Order Date,SKU,Product Name,Quantity,Unit Price", *lines,
+                                                   "NX,K0,2024-06-02 12:00:00,P1,Red Candle,1,12.50"]) + "\n", encoding="utf-8")
+    shop.clock = lambda: NOW + timedelta(days=1.1)  # what lies ahead of the clock is refused
+    shop.load(tmp_path / "later.csv", kind="orders")
+    go(shop, plan, channel, 1.1)
+    second = {one.text[-2:]: one for one in waves_of(shop.ledger, plan.id)[1].texts}
+    assert second["#3"].successes == second["#3"].known == len(to) > 3
+    assert second["#2"].known > 3 and second["#2"].successes == 0
+    assert second["#3"].share > 0.9
+
+
+def test_orders_that_are_not_loaded_teach_nothing(now_only: Shop) -> None:
+    shop, channel = now_only, OutboxChannel()
+    plan = planned(shop, learn=ORDERS)
+    go(shop, plan, channel, 0)
+    go(shop, plan, channel, 1.1)
+    blind = waves_of(shop.ledger, plan.id)[1].texts
+    assert {one.known for one in blind} == {0}
+    assert sum(one.pending for one in blind) == len(channel) - blind[0].people
+    assert {one.share for one in blind} == {1 / 3}
+
+
+def test_one_text_per_cell_goes_out_at_once(shop: Shop) -> None:
+    plan, channel = planned(shop, texts=1), OutboxChannel()
+    done = go(shop, plan, channel, 0)
+    assert (done.waves, done.waiting, done.sent) == (1, 0, done.audience)
+    assert {row["text_propensity"] for row in decisions(shop, plan) if row["action"] == "send"} == {1.0}
+    assert {row["text"] for row in decisions(shop, plan) if row["action"] == "send"} == {plan.variants[0].key}
+
+
+def test_several_texts_without_learning_go_out_evenly_at_once(shop: Shop) -> None:
+    plan, channel = planned(shop, texts=2, learn=None), OutboxChannel()
+    done = go(shop, plan, channel, 0)
+    assert done.sent == done.audience
+    subjects = Counter(str(message_from_bytes(data)["Subject"]) for data in channel)
+    assert max(subjects.values()) - min(subjects.values()) <= 1 and len(subjects) == 2
+
+
+def test_an_approval_covers_the_rules_of_the_waves(shop: Shop) -> None:
+    plan = planned(shop)
+    other = replace(plan, brief=plan.brief.model_copy(update={"learn": plan.brief.learn and plan.brief.learn.model_copy(update={"waves": 2})}))
+    with pytest.raises(StateError, match="is not what it was"):
+        launch(shop, other, channel=OutboxChannel())
+    warmer = replace(plan, extra={"scores": {plan.variants[0].key: [0.4, 0.1]}})
+    with pytest.raises(StateError, match="is not what it was"):
+        launch(shop, warmer, channel=OutboxChannel())
+
+
+def test_an_approval_still_holds_between_waves(shop: Shop) -> None:
+    plan, channel = planned(shop), OutboxChannel()
+    go(shop, plan, channel, 0)
+    shop.engine.replace("decisions", "SELECT * REPLACE ('send' AS action) FROM decisions")
+    with pytest.raises(StateError, match="is not what it was"):
+        go(shop, plan, channel, 1)
+
+
+def test_clicks_that_nothing_counts_teach_nothing(learned: Path, tmp_path: Path) -> None:
+    path = Path(shutil.copytree(learned, tmp_path / "shop"))
+    file = path / "brandloom.toml"
+    file.write_text(file.read_text(encoding="utf-8").replace(CLICKS, ""), encoding="utf-8")
+    with open_shop(path, model=good_model()) as opened:
+        opened.clock = lambda: NOW
+        plan = planned(opened)
+        with pytest.raises(ConfigError, match="nothing counts them") as caught:
+            opened.launch(plan.id, channel=OutboxChannel())
+        assert "click_url" in caught.value.text("zh")
+        assert status(opened.ledger, plan.id).audience == 0
+
+
+def test_waves_after_the_end_of_the_offer_are_refused(shop: Shop) -> None:
+    brief = BRIEF | {"offer": {"kind": "free_shipping", "until": "2024-06-02"}}
+    with pytest.raises(ConfigError, match="3 waves, one every 24h, end on 2024-06-03"):
+        shop.plan(Brief.model_validate(brief))
+
+
+def test_kills_inside_and_between_waves_send_nothing_twice(shop: Shop, tmp_path: Path) -> None:
+    """Killed while messages are in hand, in each wave; what is in doubt stays in doubt, everybody else gets one message."""
+    plan = planned(shop)
+    path, audience = str(shop.workspace.path), plan.decision["actions"]["send"]
+    shop.close()
+    ticks = [3, audience // 3 + 5, 2 * audience // 3 + 5]
+    pipe, far = CONTEXT.Pipe()
+    sink = CONTEXT.Process(target=run_sink, args=(far, str(tmp_path / "spool"), ticks))
+    sink.start()
+    url: str = pipe.recv()
+    for day in range(3):
+        moment = NOW + timedelta(days=day, hours=day)
+        killed = CONTEXT.Process(target=launch_once, args=(path, url, plan.id, moment))
+        killed.start()
+        assert pipe.poll(60)
+        pipe.recv()
+        killed.kill()
+        killed.join()
+        again = CONTEXT.Process(target=launch_once, args=(path, url, plan.id, moment))
+        again.start()
+        again.join()
+        assert again.exitcode == 0
+    pipe.send("stop")
+    arrivals: dict[str, int] = pipe.recv()
+    sink.join()
+    with open_shop(Path(path), model=good_model()) as after:
+        with after.ledger.read() as connection:
+            states = {row[0]: row[1] for row in connection.execute(select(schema.outbox.c.message_id, schema.outbox.c.state))}
+        assert len(waves_of(after.ledger, plan.id)) == 3
+        assert len(states) == audience
+        assert set(arrivals.values()) == {1}
+        uncertain = [name for name, state in states.items() if state == "uncertain"]
+        assert len(uncertain) <= 3
+        assert set(arrivals) | set(uncertain) == set(states)
+        assert scalar(after.engine, "SELECT COUNT(*) FROM decisions WHERE plan = $plan AND text IS NOT NULL", plan=plan.id) == audience
+        assert json.loads(json.dumps(after.launch(plan.id, channel=OutboxChannel()).to_dict()))["waiting"] == 0
