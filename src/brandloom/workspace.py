@@ -33,6 +33,8 @@ class SenderConfig(_Strict):
     postal_address: str = ""
     website: str = "https://shop.example.com"
     unsubscribe_url: str = "https://shop.example.com/unsubscribe"
+    click_url: str = ""
+    """Address of the click redirect; links are not counted while it is empty."""
 
 
 class CapConfig(_Strict):
@@ -139,7 +141,7 @@ class Workspace:
         return place
 
     def derive_key(self, purpose: str) -> bytes:
-        """A 32-byte key for one purpose ('pseudonym', 'vault', 'audit', 'links'), from the workspace's master key."""
+        """A 32-byte key for one purpose ('pseudonym', 'vault', 'audit', 'links', 'clicks'), from the workspace's master key."""
         return HKDF(algorithm=hashes.SHA256(), length=32, salt=None, info=f"brandloom:{purpose}".encode()).derive(self._key)
 
 
