@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date
 from itertools import product
 from pathlib import Path
@@ -25,6 +26,7 @@ from brandloom.content import (
     write_variants,
 )
 from brandloom.content.checks import claims, figures
+from brandloom.content.templates import framed
 from brandloom.workspace import ShopConfig
 from conftest import require
 
@@ -41,6 +43,7 @@ GOOD = {
     "zh": {"subject": "给家里添一点心意", "preheader": "现在可享{{ offer.value }}优惠", "headline": "挂在你喜欢的地方", "cta": "去看看",
            "body": "我们为你留了几样，先看看 {{ product.name }} 吧。输入优惠码 {{ offer.code }}，可享{{ offer.value }}优惠。"},
 }
+OPENING = {"en": "What would you hang by the window? We have put a few aside for you.", "zh": "门边窗边，你想挂点什么？我们为你留了几样。"}
 FALSE_CLAIMS = {
     "transaction": ("Your order is ready.", "您的包裹已发货。"),  # a small model wrote it as a subject
     "price": ("Now only £4.99, was £12.", "现价只要39元，原价99元。"),
@@ -119,7 +122,6 @@ def test_a_fact_of_the_brief_allows_its_claim_in_both_languages() -> None:
     ("body", "As an AI language model I think you would like {{ product.name }} in the hall.", "boilerplate"),
     ("body", "<b>{{ product.name }}</b> is waiting for you, whenever you would like to look.", "markup"),
     ("body", "看看 {{ product.name }} 吧，我们为你留了几样东西，可享{{ offer.value }}优惠。", "language"),
-    ("body", "Every bike deserves {{ product.name }}, and we have put a few aside for you now.", "copied"),
     ("body", "To unsubscribe reply STOP, or else have a look at {{ product.name }} right here.", "opt-out"),
     ("body", "Have a look at {{ product.name }}\u200b and tell us what you think of it today.", "invisible"),
 ])
@@ -130,14 +132,6 @@ def test_form_faults_are_named(place: str, text: str, rule: str) -> None:
 @pytest.mark.parametrize("reply", ["", "plain text", [], None, {"subject": 3}, {"subject": "x", "extra": "y"}, {**GOOD["en"], "to": "a"}])
 def test_a_reply_of_another_shape_is_a_finding(reply: object) -> None:
     assert "schema" in blocking(reply, "en")
-
-
-def test_a_shop_of_the_examples_own_trade_may_use_its_words() -> None:
-    group = ProductGroup("g", "Door bells", (Product("1", "JINGLE BELL"),))
-    given_facts = build_facts(BRIEF, Request(PERSONA, group, "email", "zh"), SHOP)
-    slots = {**GOOD["zh"], "headline": "叮当一声的铃铛"}
-    assert "copied" in blocking(slots, "zh")
-    assert [item for item in check(slots, given_facts, language="zh") if item.blocks] == []
 
 
 @pytest.mark.parametrize("parts", [{"preheader": GOOD["zh"]["subject"]}, {"body": "我们有 {{ product.name }}，价格 {{ offer.value }}，欢迎你来逛逛看看。"}])
@@ -225,6 +219,18 @@ def test_every_bundled_template_passes_every_check(goal: str, kind: str) -> None
         [variant] = write_variants(None, brief, [Request(PERSONA, GROUP, "email", language)], shop=SHOP, packs=packs)
         assert variant.source == "template"
         assert variant.findings == ()
+
+
+@pytest.mark.parametrize(("kind", "language"), list(product(KINDS, ("en", "zh"))))
+def test_every_sentence_around_an_opening_passes_every_check(kind: str, language: str) -> None:
+    opening = {**GOOD[language], "body": OPENING[language], "preheader": "Something to look at" if language == "en" else "留了几样给你"}
+    offer = {"kind": kind, "code": "X10", "until": date(2011, 12, 1), "value": 10 if "off" in kind else None, "text": "a candle" if kind == "gift" else None}
+    brief = Brief(name="x", offer=offer)
+    for preheader, key in product((opening["preheader"], opening["preheader"].rstrip(".。") + "?？"[language == "zh"]), map(str, range(12))):
+        slots = framed({**opening, "preheader": preheader}, brief, "email", language, key=key)
+        assert "{{ product.name }}" in slots["body"]
+        assert ("{{ offer.code }}" in slots["body"]) is (kind != "none")
+        assert check(slots, facts(language, brief), language=language) == []
 
 
 words = st.text(max_size=60) | st.sampled_from(["{{ product.name }}", "{{{{", "}}", "{%", "100%", "九九折", "零月零日", "万亿", "2011-99-99", "半折", "点折"])

@@ -14,7 +14,6 @@ from babel.dates import format_date
 from babel.numbers import format_currency
 
 from brandloom.content.brief import Brief, Offer
-from brandloom.i18n import _, translate
 from brandloom.workspace import ShopConfig
 
 LOCALES = {"en": "en_GB", "zh": "zh_CN"}
@@ -92,7 +91,6 @@ class Request:
 class Facts:
     """What one text may say: `evidence` is all true wording, `names` the names it may quote, `slots` those with a value."""
 
-    lines: tuple[str, ...]
     evidence: tuple[str, ...]
     names: tuple[str, ...]
     slots: frozenset[str]
@@ -101,19 +99,13 @@ class Facts:
 
 
 def build_facts(brief: Brief, request: Request, shop: ShopConfig) -> Facts:
-    """Gather the facts of one request; `lines` go to the model in the request's language, `evidence` to the checks."""
-    language, group = request.language, request.group
+    """Gather the facts that one text may use."""
+    group = request.group
     products = [product.display for product in group.products[:3]]
-    lines = [translate(_("Shop: {name}"), language).format(name=plain_text(shop.name)),
-             translate(_("Theme: {label}"), language).format(label=plain_text(group.label).lower()),
-             translate(_("For example: {names}"), language).format(names="; ".join(products)),
-             translate(_("Lead product: {{ product.name }}"), language),
-             *([offer] if (offer := offer_line(brief.offer, language)) else []),
-             *(translate(_("Also true: {text}"), language).format(text=plain_text(fact.text)) for fact in brief.facts)]
     evidence = [plain_text(group.label), *products, shop.name, *(fact.text for fact in brief.facts),
                 *(item for product in group.products[:3] for item in (product.category, product.description) if item),
                 *_offer_evidence(brief.offer)]
-    return Facts(tuple(lines), tuple(map(plain_text, evidence)), (*products, plain_text(shop.name), plain_text(group.label)),
+    return Facts(tuple(map(plain_text, evidence)), (*products, plain_text(shop.name), plain_text(group.label)),
                  available_slots(brief), brief.offer, shop.currency)
 
 
@@ -125,27 +117,13 @@ def available_slots(brief: Brief) -> frozenset[str]:
     return frozenset(SLOTS) - absent
 
 
-def offer_line(offer: Offer, language: str) -> str | None:
-    """The offer as one fact line with slots in place of its values; None without an offer."""
-    if offer.kind == "none":
-        return None
-    head = {"percent_off": _("Offer: {{ offer.value }} off"), "amount_off": _("Offer: {{ offer.value }} off"),
-            "free_shipping": _("Offer: free shipping"), "gift": _("Offer: a free gift, {text}")}[offer.kind]
-    # Slots use double braces, so the fields are put in by replacement, not by str.format.
-    parts = [translate(head, language).replace("{text}", plain_text(offer.text or ""))]
-    if offer.code:
-        parts.append(translate(_("code {{ offer.code }}"), language))
-    if offer.until:
-        parts.append(translate(_("until {{ offer.until }}"), language))
-    return translate(_(", "), language).join(parts)
-
-
 def _offer_evidence(offer: Offer) -> list[str]:
     words = {"percent_off": ["discount, offer, save, 优惠, 折扣, 立减, 省"],
              "amount_off": ["discount, offer, save, 优惠, 折扣, 立减, 省"],
              "free_shipping": ["offer, free shipping, free delivery, 包邮, 免运费, 优惠"],
              "gift": ["offer, free gift, 赠品, 礼品, 优惠"], "none": []}[offer.kind]
-    return [*words, *([offer.text] if offer.text else []), *(["limited time, 限时"] if offer.until else [])]
+    code = ["use code, voucher code, 优惠码"] if offer.code else []
+    return [*words, *code, *([offer.text] if offer.text else []), *(["limited time, 限时"] if offer.until else [])]
 
 
 def offer_value(offer: Offer, language: str, currency: str) -> str:

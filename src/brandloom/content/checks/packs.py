@@ -22,6 +22,8 @@ from brandloom.i18n import _
 
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 JURISDICTIONS = ("cn", "eu", "uk", "us")
+RESPECT = "respect"
+"""The pack of insults, threats and stereotypes, which holds everywhere."""
 
 _Tried = tuple[int, Rule, Line]
 """A line of a rule and its place in the order of trying."""
@@ -90,7 +92,7 @@ def open_pack(jurisdiction: str) -> Pack:
     Raises:
         DataError: there is none of that name.
     """
-    if jurisdiction not in JURISDICTIONS:
+    if jurisdiction not in (*JURISDICTIONS, RESPECT):
         raise DataError(_("Unknown jurisdiction '{name}'. Jurisdictions: {known}."), name=jurisdiction, known=", ".join(JURISDICTIONS))
     data = _read(f"{jurisdiction}.yaml")
     words: dict[str, list[str]] = {}

@@ -1,0 +1,100 @@
+"""What a model is told of a campaign's text: one system text and a few worked examples per language, then theme, reader and goal.
+
+The examples are of several trades and say nothing of the things themselves, so that a small model which copies them still tells no
+untruth; the words of their trades may not come back (`marks`).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from functools import cache
+from hashlib import sha256
+from importlib.resources import files
+from typing import Any, Literal, cast
+
+import yaml
+
+from brandloom.content.brief import Brief
+from brandloom.content.facts import Request, plain_text
+from brandloom.content.studio.asked import Asked, Voice
+from brandloom.llm import Message
+from brandloom.recommend import GENERAL
+
+ROOM = {"en": 320, "zh": 110}
+"""Most characters of the opening, in which the sentences on the product and the offer are not counted."""
+
+
+@dataclass(frozen=True)
+class Opening:
+    """One opening to be written."""
+
+    asked: Asked
+    """What the gate judges it by."""
+    angle: str
+    request: str
+    """The last message to the model."""
+
+    def conversation(self, parts: Collection[str], forbidden: Sequence[str]) -> list[Message]:
+        """System text, worked examples and request. All but the last message is the same for every opening of a language.
+
+        Args:
+            parts: those the form has.
+            forbidden: words of earlier tries that no fact bears out.
+        """
+        words = _content()[self.asked.lang]
+        messages = [Message("system", words["system"].strip())]
+        for example in words["examples"]:
+            answer = {part: example[part] for part in parts}
+            messages += [Message("user", _request(words, {**example, "also": "", "tone": words["tone"]})),
+                         Message("assistant", json.dumps(answer, ensure_ascii=False))]
+        avoid = "\n" + words["avoid"].replace("{words}", ", ".join(forbidden[-8:])) if forbidden else ""
+        return [*messages, Message("user", self.request + avoid)]
+
+
+def opening(brief: Brief, request: Request, *, number: int = 0, voice: Voice | None = None) -> Opening:
+    """The opening of one text of a campaign.
+
+    Args:
+        number: of the text among those for the same people, from 0; each has another angle.
+        voice: how the brand speaks.
+    """
+    language, words = request.language, _content()[request.language]
+    reader = words["readers"].get(request.persona.key, {})
+    label = plain_text(request.persona.label_zh if language == "zh" else request.persona.label_en)
+    theme = words["general"] if request.group.key == GENERAL else plain_text(request.group.label).lower()
+    told, facts = reader.get("told", label), [plain_text(fact.text) for fact in brief.facts]
+    voice = (voice or Voice()).model_copy(update={"tone": ", ".join(brief.tone) or (voice or Voice()).tone})
+    asked = Asked(lang=cast(Literal["en", "zh"], language), format=request.channel, facts=(theme, told, *facts), persona=told, voice=voice, limits={"body": ROOM[language]},
+                  must_not_say=tuple(reader.get("never", ())))
+    angle = _angle(request.key, number, words["angles"])
+    also = words["also"].replace("{facts}", "; ".join(facts)) if facts else ""
+    if voice.examples:
+        also += words["voice"].replace("{example}", " ".join(voice.examples[0].split())[:200]) + "\n"
+    return Opening(asked, angle, _request(words, {"theme": theme, "also": also, "reader": told, "goal": words["goals"][brief.goal],
+                                                  "tone": voice.tone or words["tone"], "angle": words["angles"][angle]}))
+
+
+def marks(language: str) -> Sequence[str]:
+    """Words that are true of the worked examples only."""
+    return tuple(_content()[language]["marks"])
+
+
+def _request(words: dict[str, Any], values: dict[str, str]) -> str:
+    text: str = words["request"]
+    for name in ("theme", "also", "reader", "goal", "tone", "angle"):
+        text = text.replace("{" + name + "}", values[name])
+    return text
+
+
+def _angle(key: str, number: int, known: Sequence[str]) -> str:
+    """The same text keeps its angle from plan to plan; texts for the same people differ in it."""
+    start = int.from_bytes(sha256(key.encode()).digest()[:4], "big")
+    return list(known)[(start + number) % len(known)]
+
+
+@cache
+def _content() -> dict[str, dict[str, Any]]:
+    content: dict[str, dict[str, Any]] = yaml.safe_load(files("brandloom.content").joinpath("data", "openings.yaml").read_text("utf-8"))
+    return content
