@@ -14,7 +14,7 @@ from rich.table import Table
 from typer import rich_utils
 from typer.exceptions import Abort, TyperException
 
-from brandloom import brand_cli, copy_cli, openmp
+from brandloom import article_cli, brand_cli, copy_cli, desk_cli, openmp
 from brandloom.errors import BrandloomError, ConfigError
 from brandloom.i18n import _, say
 from brandloom.terminal import bars, command, err, out
@@ -166,7 +166,9 @@ def demo(directory: Annotated[Path, typer.Argument(metavar="[DIR]", help=say("A 
 
 
 copy_cli.register(app)
+article_cli.register(app)
 brand_cli.register(app)
+desk_cli.register(app)
 
 
 @command(models_app, "list", _("List the language models, their size, licence and quality."), "brandloom models list")

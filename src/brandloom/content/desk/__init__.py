@@ -8,6 +8,7 @@ from brandloom.content.desk.book import (
     Result,
     Version,
     find_piece,
+    pick,
     read_comments,
     read_decisions,
     read_pieces,
@@ -25,6 +26,6 @@ from brandloom.content.desk.translate import Sentence, Translation, translate
 __all__ = [
     "SOURCES", "STATES", "Comment", "Comparison", "Decision", "Desk", "Kept", "Pair", "Piece", "Result", "Sentence", "Stretch", "StruckWord",
     "Translation", "Version", "Wording", "avoided_words", "checked_languages", "compare", "examples", "find_piece", "from_written", "judge_word",
-    "read_comments", "read_decisions", "read_edit", "read_kept", "read_pairs", "read_pieces", "read_results", "read_versions", "struck_words",
-    "taught", "translate",
+    "pick", "read_comments", "read_decisions", "read_edit", "read_kept", "read_pairs", "read_pieces", "read_results", "read_versions",
+    "struck_words", "taught", "translate",
 ]

@@ -64,8 +64,8 @@ def examples(ledger: Ledger, *, brand: str, language: str, form: str, most: int 
 def struck_words(ledger: Ledger, *, brand: str, language: str) -> list[StruckWord]:
     """Words that people take out again and again and that nobody has judged yet, the most frequent first.
 
-    A word counts once per text: struck when people took it out and it stands nowhere in what they settled on, kept when it does. Figures and the words of the brief are facts and never proposed. Of words that always go together
-    the longest is proposed.
+    A word counts once per text: struck when people took it out and it stands nowhere in what they settled on, kept when it does.
+    Figures and the words of the brief are facts and never proposed. Of words that always go together the longest is proposed.
     """
     struck, kept = Counter[str](), Counter[str]()
     with ledger.read() as connection:
