@@ -45,7 +45,7 @@ def palette(primary: str, page: str) -> dict[str, str]:
     """Every shade of the e-mail layout, each text at AA on its ground in the light and in the dark."""
     tint, tile = mix(primary, SHEET, 0.09), mix(primary, SHEET, 0.14)
     night_tint, night_tile = mix(primary, NIGHT, 0.14), mix(primary, NIGHT, 0.3)
-    return {"primary": primary, "on_primary": text_on(primary), "page": page, "soft": readable("#55625f", page), "name": readable("#55625f", page),
+    return {"primary": primary, "on_primary": text_on(primary), "page": page, "soft": readable("#55625f", page),
             "tint": tint, "accent": readable(primary, tint), "tile": tile, "on_tile": readable(primary, tile),
             "night_tint": night_tint, "night_accent": readable(mix(primary, SHEET, 0.5), night_tint),
             "night_tile": night_tile, "on_night_tile": readable(mix(primary, SHEET, 0.4), night_tile)}

@@ -18,7 +18,7 @@ from brandloom.i18n import _, say
 
 FARTHEST = 25.0
 """A single scale weighs at most five spreads, squared."""
-WORDS_WEIGHT = 2.0
+WORDS_WEIGHT = 4.0
 """Weight of the words beside the scales, chosen on the development half of `benchmarks/brand.py`."""
 FAR = 2.0
 """Spreads outside of which a scale is a caution."""

@@ -120,6 +120,17 @@ class VoiceKit(_Strict):
     def _words_alone(cls, value: object) -> object:
         return dict.fromkeys(value, 0) if isinstance(value, list) and all(isinstance(item, str) for item in value) else value
 
+    @field_validator("address", "first_person", "emoji", mode="before")
+    @classmethod
+    def _choice_alone(cls, value: object) -> object:
+        return {"value": value} if isinstance(value, str) else value
+
+    @field_validator("scales", mode="before")
+    @classmethod
+    def _value_alone(cls, value: object) -> object:
+        return {name: {"value": item} if isinstance(item, int | float | str) else item for name, item in value.items()} if isinstance(value, dict) \
+            else value
+
     @field_validator("scales")
     @classmethod
     def _known_scales(cls, value: dict[str, Measured]) -> dict[str, Measured]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -126,8 +125,3 @@ def _emoji(texts: Sequence[str]) -> Habit:
         return Habit(texts=len(texts))
     share = sum(bool(EMOJI.search(text)) for text in texts) / len(texts)
     return Habit(value="never" if share == 0 else "often" if share >= 0.3 else "seldom", texts=len(texts))
-
-
-def emoji_used(texts: Sequence[str], *, most: int = 12) -> list[str]:
-    """The emoji of the texts, most frequent first."""
-    return [mark for mark, _count in Counter(mark for text in texts for mark in EMOJI.findall(text)).most_common(most)]

@@ -12,10 +12,10 @@ from itertools import islice
 import numpy as np
 import numpy.typing as npt
 
-from brandloom.content.brand.reading import frequencies, language_of, sentences, size
+from brandloom.content.brand.reading import frequencies, language_of, sentences, size, words
 from brandloom.content.checks import check_against, review
 from brandloom.govern import holds_personal
-from brandloom.govern.names import is_full_name, is_given_name
+from brandloom.govern.names import SURNAMES, is_full_name, is_given_name
 
 PRIOR = 2_000.0
 """Words of the language at large that a company's own words are mixed with."""
@@ -32,6 +32,9 @@ LENGTHS = {"en": (6, 34), "zh": (10, 90)}
 """Shortest and longest example, in words and in Chinese characters."""
 _SALUTATION = re.compile(r"^\s*(?:dear|hi|hello|hey|good (?:morning|afternoon|evening))\b|^\s*(?:best|kind|warm)? ?(?:regards|wishes)\b|sincerely"
                          r"|^\s*(?:尊敬的|亲爱的)|此致|敬礼|敬上", re.IGNORECASE)
+_SURNAMES = SURNAMES - frozenset("高白金黄方万常向易于余夏石江钱龙毛汤武安")
+"""Surnames that are seldom words of their own."""
+_PARTICLES = frozenset("的了是在和与有也都不很更就这那我你您他她它们个款件条")
 _MARKED = re.compile(r"https?:|www\.|[\[\]<>{}|]")
 _PERSON = re.compile(r"[\u4e00-\u9fff]{1,3}(?:先生|女士|小姐|太太|经理|老师|医生)|\b(?:Mr|Mrs|Ms|Dr)\.? [A-Z]")
 
@@ -95,13 +98,14 @@ class _People(Container[str]):
         self._chinese = language == "zh"
         self._capital = Counter(word.lower() for text in written for word in set(re.findall(r"(?<![.!?] )(?<!^)\b[A-Z][a-z]+", text)))
         self._small = Counter(word for text in written for word in set(re.findall(r"(?<![A-Za-z'’])[a-z]+", text)))
+        # Where every word has a capital nothing tells a surname from a word.
+        self._headlines = self._capital.total() > self._small.total()
 
     def __contains__(self, word: object) -> bool:
         text = str(word)
         if self._chinese:
             return len(text) == 3 and is_full_name(text)
-        # In texts whose every word has a capital nothing tells a surname from a word, so none is kept.
-        return is_given_name(text) or self._small[text] <= self._capital[text]
+        return self._headlines or is_given_name(text) or self._small[text] <= self._capital[text]
 
 
 def harmless_word(word: str, language: str) -> bool:
@@ -126,7 +130,8 @@ def passages(texts: Sequence[str], language: str) -> list[str]:
             if low <= size(piece, language) and language_of(piece) == language and not _private(piece):
                 found.setdefault(piece)
     fit = [piece for piece in found if not _MARKED.search(piece)]
-    return [piece for piece in fit if not re.search(r"\d", piece)] or fit
+    calm = [piece for piece in fit if not re.search(r"\d|(?<=[a-z,;] )[A-Z][a-z]", piece)]
+    return calm or [piece for piece in fit if not re.search(r"\d", piece)] or fit
 
 
 def medoids(pieces: Sequence[str], *, most: int = 5) -> list[str]:
@@ -173,6 +178,11 @@ def _private(piece: str) -> bool:
 
 
 def _named(piece: str) -> bool:
-    """True when a frequent given name with a capital, or a Chinese piece that reads as a name, stands in it."""
-    return any(is_given_name(word) for word in re.findall(r"\b[A-Z][a-z]+\b|\b[A-Z]{2,}\b", piece)) or any(
-        len(part) in (2, 3) and is_full_name(part) and part not in frequencies("zh") for part in re.findall("[\u4e00-\u9fff]+", piece))
+    """True when somebody may be named: a frequent given name, a capital on a word no list holds, a surname before single characters."""
+    common = frequencies("en")
+    capital = re.findall(r"(?<![A-Za-z])[A-Z][A-Za-z]+", piece)
+    if any(is_given_name(word) or word.lower() not in common for word in capital if not word.isupper() or is_given_name(word)):
+        return True
+    tokens = words(piece, "zh") if language_of(piece) == "zh" else []
+    return any(len(first) == 1 and first in _SURNAMES and len(second) == 1 and second not in _PARTICLES
+               for first, second in zip(tokens, tokens[1:], strict=False)) or any(len(token) == 3 and is_full_name(token) for token in tokens)

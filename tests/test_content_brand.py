@@ -1,0 +1,462 @@
+"""Brand kits: what is learned and what is not, edits that win, strict files, logos and colours, one brand among several, the studio and the mail."""
+
+from __future__ import annotations
+
+import json
+import struct
+import subprocess
+import sys
+import zlib
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from brandloom.content.brand import (
+    BrandKit,
+    VoiceKit,
+    brand_names,
+    brand_path,
+    brand_sender,
+    check_voice,
+    compare,
+    default_brand,
+    language_of,
+    learn_brand,
+    learn_kit,
+    learn_voice,
+    look,
+    open_brand,
+    read_corpus,
+    read_kit,
+    tone_of,
+    with_picture,
+    write_kit,
+)
+from brandloom.content.brand.colours import contrast, palette, readable, text_on
+from brandloom.content.brand.logo import clean_svg, read_logo
+from brandloom.content.brand.reading import sentences, size, words
+from brandloom.content.brand.scales import SCALES, Counted
+from brandloom.content.brand.vocabulary import favoured, medoids, usable
+from brandloom.content.layout import PLAIN_BRAND, bundled_layout, render_html, render_text
+from brandloom.content.studio import Gate, read_asked, write_copy
+from brandloom.errors import BrandloomError, ConfigError, DataError
+from brandloom.llm import ScriptedTextModel
+from brandloom.workspace import SenderConfig, ShopConfig, Workspace, create_workspace
+
+FORMAL = [f"Please contact our support team regarding your {thing}. We will assist you and ensure that the {thing} is provided promptly." for thing in
+          ("order", "refund", "invoice", "parcel", "account", "subscription", "delivery", "receipt", "exchange", "voucher", "warranty", "request")]
+CASUAL = [f"Hey, you've gotta see this {thing}! It's really awesome, and we're totally mad about it! Wanna have a look?" for thing in
+          ("lamp", "teapot", "bell", "jumper", "notebook", "blanket", "candle", "basket", "mirror", "kettle", "lantern", "cushion")]
+WARM_ZH = [f"亲，谢谢您喜欢这款{thing}哦！愿它陪伴您的每个温暖早晨，也祝您和家人开心幸福！" for thing in
+           ("杯子", "毛毯", "台灯", "围巾", "茶壶", "抱枕", "花瓶", "蜡烛", "餐盘", "手套", "相框", "背包")]
+CUP = {"名称": "云杉保温杯", "材质": "316不锈钢", "容量": "500毫升", "颜色": "墨绿色", "价格": "129元"}
+
+
+def learned(texts: dict[str, list[str]], **fields: Any) -> BrandKit:
+    return learn_kit(BrandKit(name="bells", **fields), texts).kit
+
+
+def png(width: int, height: int) -> bytes:
+    """A plain red picture, made by hand."""
+    chunk = lambda kind, data: struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))  # noqa: E731
+    rows = zlib.compress(b"".join(b"\0" + b"\xcc\x11\x22" * width for _row in range(height)))
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
+
+
+def test_scales_are_counts_that_can_be_checked_by_hand() -> None:
+    by_name = {scale.name: scale for scale in SCALES}
+    text = Counted("Wow, you will love it! We promise. Is 3 enough?", "en")
+    assert text.words == ["wow", "you", "will", "love", "it", "we", "promise", "is", "enough"] and text.sentences == 3
+    assert by_name["exclamations"].value(text) == pytest.approx(10 / 3) and by_name["questions"].value(text) == pytest.approx(10 / 3)
+    assert by_name["reader"].value(text) == pytest.approx(100 / 9) and by_name["first_person"].value(text) == pytest.approx(100 / 9)
+    assert by_name["figures"].value(text) == 10 and by_name["sentence_length"].value(text) == pytest.approx(10 / 3)
+    assert by_name["formality"].value(text) == pytest.approx(-100 / 9) and by_name["warmth"].value(text) == pytest.approx(100 / 9)
+    assert by_name["capitals"].value(Counted("The Best Bell In Town, she said", "en")) == pytest.approx(100 * 4 / 7)
+    chinese = Counted("亲，您好！今天有3款新品😊。", "zh")
+    assert chinese.size == size(chinese.text, "zh") == 10 and by_name["emoji"].value(chinese) == 10
+
+
+@given(st.text(max_size=200))
+@settings(max_examples=100)
+def test_any_text_can_be_measured(text: str) -> None:
+    language = language_of(text)
+    for scale in SCALES:
+        value = scale.value(Counted(text, language))
+        assert value is None or -100 <= value <= 100 * max(1, len(text))
+    assert "".join(words(text, "zh")).lower() == "".join(words(text, "zh"))
+    assert compare(VoiceKit(), text, language).distance is None
+
+
+def test_chinese_is_divided_into_words() -> None:
+    assert words("欢迎来到我们的店铺", "zh") == ["欢迎", "来到", "我们", "的", "店铺"]
+    assert sentences("早上好。今天有新品！来看看吧") == ["早上好。", "今天有新品！", "来看看吧"]
+
+
+def test_a_voice_is_what_the_texts_show() -> None:
+    formal, casual, warm = learn_voice(FORMAL, "en"), learn_voice(CASUAL, "en"), learn_voice(WARM_ZH, "zh")
+    value = lambda voice, name: voice.scales[name].value  # noqa: E731
+    assert value(formal, "formality") > 5 > -5 > value(casual, "formality") and value(casual, "energy") > value(formal, "energy")
+    assert value(formal, "exclamations") == 0 and value(casual, "exclamations") > 5 and value(warm, "warmth") > 5
+    assert formal.first_person.value == "we" and warm.address.value == "您" and casual.emoji.value == "never"
+    assert all(measured.texts == 12 for measured in warm.scales.values())
+    assert "formal" in tone_of(formal, "en") and "no exclamation marks" in tone_of(formal, "en")
+    assert "casual, " in tone_of(casual, "en") and "亲切" in tone_of(warm, "zh") and "称读者为“您”" in tone_of(warm, "zh")
+    assert 1 <= len(formal.examples) <= 5 and set(formal.examples) <= set(FORMAL)
+
+
+@pytest.mark.parametrize("texts", [["We love bells."], FORMAL[:4]])
+def test_too_few_texts_leave_the_scales_unknown_and_still_work(texts: list[str]) -> None:
+    voice = learn_voice(texts, "en")
+    assert {measured.value for measured in voice.scales.values()} == {"unknown"} and voice.distance.value == "unknown"
+    assert voice.use == {} and voice.emoji.value == "unknown" and voice.address.value == "unknown"
+    assert set(voice.examples) == set(texts) and tone_of(voice, "en") == "" and check_voice("Whatever! 😊", voice, "en") == []
+
+
+def test_words_are_more_frequent_than_in_the_language_and_stand_in_several_texts() -> None:
+    texts = [f"The lantern shines softly while evening falls over street {number}." for number in range(6)] + ["Serendipity serendipity serendipity."] * 2
+    found = {item.word: item for item in favoured([words(text, "en") for text in texts], "en")}
+    assert {"lantern", "shines", "softly"} <= set(found) and found["lantern"].texts == 6
+    assert "serendipity" not in found and "the" not in found
+    assert found["lantern"].z > found["evening"].z
+
+
+def test_a_word_that_claims_or_breaks_the_law_is_not_one_to_like() -> None:
+    texts = [f"国家级工艺，全网第一的{thing}，纯棉面料，温柔陪伴每个清晨。" for thing in ("杯子", "毛毯", "台灯", "围巾", "茶壶", "抱枕")]
+    use = {item.word for item in usable(favoured([words(text, "zh") for text in texts], "zh"), texts, "zh")}
+    assert {"温柔", "陪伴", "清晨"} <= use and not {"国家级", "第一", "纯棉"} & use
+
+
+def test_examples_stand_for_the_rest_and_differ() -> None:
+    groups = [[f"Our {thing} is made for long walks in the rain and short ones in the sun." for thing in ("coat", "boot", "hat", "scarf", "glove")],
+              [f"Every {thing} leaves the oven at dawn while the town is still asleep." for thing in ("loaf", "roll", "cake", "pie", "bun")],
+              [f"Tune the {thing} slowly and listen until the string stops trembling." for thing in ("cello", "viola", "harp", "lute", "guitar")]]
+    chosen = medoids([text for group in groups for text in group], most=3)
+    assert [sum(text in group for text in chosen) for group in groups] == [1, 1, 1]
+
+
+PEOPLE = ("Zbigniew", "Quillfeather", "王秀芳", "李雷", "anna.q@mail-example.com", "+44 7700 900123", "13812345678", "12 Larch Road", "11010119900307123")
+
+
+def test_nobody_gets_into_a_kit(tmp_path: Path) -> None:
+    english = [form.format(text=text) for text in FORMAL for form in (
+        "Dear Zbigniew Quillfeather,\n{text}", "{text} Ask Zbigniew at anna.q@mail-example.com or +44 7700 900123.", "{text}\nZbigniew Quillfeather",
+        "Zbigniew said: {text}", "Send it to Zbigniew Quillfeather, 12 Larch Road, Leeds. {text}")]
+    chinese = [form.format(text=text) for text in WARM_ZH for form in (
+        "王秀芳您好，{text}", "{text}请联系李雷，电话13812345678。", "{text}\n王秀芳\n13812345678", "李雷女士说：{text}", "身份证11010119900307123X的李雷，{text}")]
+    source = tmp_path / "texts.json"
+    source.write_text(json.dumps(english + chinese, ensure_ascii=False), encoding="utf-8")
+    kit = learn_kit(BrandKit(name="bells"), read_corpus([source]).texts).kit
+    write_kit(kit, tmp_path / "bells.yaml")
+    written = (tmp_path / "bells.yaml").read_text("utf-8").lower()
+    assert kit.voice["en"].texts == len(english) and kit.voice["zh"].texts == len(chinese)
+    assert not [mark for mark in PEOPLE if mark.lower() in written]
+
+
+def test_a_kit_comes_back_as_it_was_written(tmp_path: Path) -> None:
+    kit = learned({"en": FORMAL, "zh": WARM_ZH}, legal=({"language": "zh", "channel": "email", "text": "本邮件为商业广告。"},),
+                  sender={"name": "Pedal Post"}, colours={"primary": "#ffcc00"})
+    path = tmp_path / "bells.yaml"
+    write_kit(kit, path)
+    assert read_kit(path) == kit
+    assert kit.legal_notes("zh", "email") == ("本邮件为商业广告。",) and kit.legal_notes("zh", "sms") == kit.legal_notes("en", "email") == ()
+    text = path.read_text("utf-8")
+    assert "formality: {value: " in text and "texts: 12}" in text and "温暖" in text
+
+
+def test_edits_win_when_the_kit_is_learned_again(tmp_path: Path) -> None:
+    path = tmp_path / "bells.yaml"
+    write_kit(learned({"en": FORMAL}), path)
+    content = yaml.safe_load(path.read_text("utf-8"))
+    content["voice"]["en"]["use"] = ["brass", "ring"]
+    content["voice"]["en"]["avoid"] = ["cheap"]
+    content["voice"]["en"]["scales"]["formality"] = {"value": 9, "usual": [8, 10], "texts": 0}
+    del content["voice"]["en"]["examples"]
+    content["voice"]["en"]["address"] = "none"
+    path.write_text(yaml.safe_dump(content, allow_unicode=True), encoding="utf-8")
+    again = learn_kit(read_kit(path), {"en": CASUAL})
+    voice = again.kit.voice["en"]
+    assert again.kept == ("en.scales.formality", "en.address", "en.use", "en.avoid")
+    assert voice.use == {"brass": 0, "ring": 0} and voice.avoid == ("cheap",) and voice.scales["formality"].value == 9 and voice.address.value == "none"
+    assert set(voice.examples) <= set(CASUAL) and voice.scales["exclamations"].value == learn_voice(CASUAL, "en").scales["exclamations"].value
+    once_more = learn_kit(again.kit, {"en": CASUAL})
+    assert once_more == again
+    untouched = learn_kit(learned({"en": FORMAL, "zh": WARM_ZH}), {"en": CASUAL})
+    assert untouched.kept == () and untouched.kit.voice["zh"] == learn_voice(WARM_ZH, "zh") and untouched.kit.voice["en"] == learn_voice(CASUAL, "en")
+
+
+def test_words_to_avoid_are_never_learned() -> None:
+    assert learned({"en": FORMAL, "zh": WARM_ZH}).voice["en"].avoid == ()
+
+
+@pytest.mark.parametrize(("text", "words_of_error"), [
+    ("name: bells\ncolour: x\n", "unknown key 'colour'; did you mean 'colours'?"),
+    ("name: bells\nvoice:\n  en:\n    tune: warm\n", "unknown key 'voice.en.tune'; did you mean 'tone'?"),
+    ("name: bells\nvoice:\n  fr: {}\n", "'voice.fr'"),
+    ("name: bells\ncolours: {primary: red}\n", "'colours.primary' cannot be used"),
+    ("name: bells\nvoice: {en: {scales: {formalty: 3}}}\n", "there is no scale"),
+    ("name: bells\nvoice: {en: {scales: {formality: {value: 1, usual: [3, 1]}}}}\n", "lower end first"),
+    ("name: bells\nvoice: {en: {emoji: always}}\n", "voice.en.emoji"),
+    ("name: bells\nname: bells\n", "'name' is given twice"),
+    ("name: chimes\n", "called 'chimes', its file 'bells'"),
+    ("sender: {}\n", "'name' is missing"),
+    ("- a\n", "is not a brand kit"),
+    ("name: [\n", "is not valid YAML, line"),
+    ("name: bells\nsender: {email: 'a@b.com\\r\\nBcc: c@d.com'}\n", "'sender.email' cannot be used"),
+    ("name: bells\nlegal: [{language: en, channel: fax, text: x}]\n", "'legal.0.channel' cannot be used"),
+    ("name: bells\nnotes: " + "x" * 300_000, "Is it the right file?"),
+])
+def test_a_kit_that_cannot_be_used_is_refused_in_one_line(tmp_path: Path, text: str, words_of_error: str) -> None:
+    path = tmp_path / "bells.yaml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(ConfigError) as caught:
+        read_kit(path)
+    assert words_of_error in str(caught.value) and "bells.yaml" in str(caught.value) and "\n" not in str(caught.value)
+    assert path.read_text("utf-8") == text
+
+
+def test_texts_are_read_from_every_kind_of_file(tmp_path: Path) -> None:
+    folder = tmp_path / "texts"
+    (folder / "more").mkdir(parents=True)
+    (folder / "lines.txt").write_text("First line of copy here\nSecond line of copy here", encoding="utf-8")
+    (folder / "blocks.txt").write_text("A first block\nof two lines\n\nA second block here", encoding="utf-8")
+    (folder / "dashes.md").write_text("One mail starts here.\n\nIt goes on here.\n---\nAnother mail is this.", encoding="utf-8")
+    (folder / "gbk.txt").write_bytes("欢迎光临我们的小店，今天有新品。".encode("gb18030"))
+    (folder / "page.html").write_text("<head><title>no</title><script>no()</script></head><p>Tea for <b>two</b> people</p><p>and cake</p>", encoding="utf-8")
+    (folder / "mail.eml").write_bytes(b"From: a@b.co\nSubject: x\nContent-Type: text/html; charset=utf-8\n\n<p>Soup of the day</p>")
+    (folder / "faq.json").write_text('{"questions": [{"question": "Is it open on Sunday?", "answer": "Yes it is open."}]}', encoding="utf-8")
+    (folder / "posts.jsonl").write_text('{"id": "not this one ever", "text": "A post of ours"}\n"And a bare string too"\n', encoding="utf-8")
+    (folder / "more" / "products.csv").write_text("sku,Description\n1,A kettle for the kitchen\n", encoding="utf-8")
+    (folder / "picture.png").write_bytes(png(9, 9))
+    (folder / ".hidden.txt").write_text("A hidden text stays out", encoding="utf-8")
+    found = read_corpus([folder])
+    assert found.texts["zh"] == ["欢迎光临我们的小店，今天有新品。"] and found.files == 9 and found.skipped == ("picture.png",)
+    assert set(found.texts["en"]) == {
+        "First line of copy here", "Second line of copy here", "A first block\nof two lines", "A second block here",
+        "One mail starts here.\n\nIt goes on here.", "Another mail is this.", "Tea for two people\nand cake", "Soup of the day", "Yes it is open.",
+        "A post of ours", "And a bare string too", "A kettle for the kitchen"}
+
+
+@pytest.mark.parametrize(("name", "content", "words_of_error"), [
+    ("a.json", b"{", "a.json, line 1, is not JSON"), ("a.csv", b"sku,price\n1,2\n", "a.csv has no column of texts"),
+    ("a.txt", b"\x00\x01", "is not text in UTF-8"), ("a.txt", b"Hi\n", "No text to learn from"), ("a.pdf", b"%PDF", "No text to learn from"),
+    ("a.txt", b"x" * 20_000_001, "larger than 20 MB"),
+])
+def test_a_file_that_cannot_be_learned_from_is_refused(tmp_path: Path, name: str, content: bytes, words_of_error: str) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(DataError, match=words_of_error):
+        read_corpus([tmp_path / name])
+    with pytest.raises(DataError, match="is not there"):
+        read_corpus([tmp_path / "nothing"])
+
+
+def test_contrast_is_that_of_wcag() -> None:
+    assert contrast("#ffffff", "#000000") == pytest.approx(21) and contrast("#777777", "#ffffff") == pytest.approx(4.48, abs=0.01)
+    assert text_on("#ffcc00") == "#26312f" and text_on("#0c5c50") == "#ffffff"
+
+
+@given(st.integers(0, 0xFFFFFF), st.integers(0, 0xFFFFFF))
+@settings(max_examples=300)
+def test_every_text_can_be_read_on_its_ground_whatever_the_colours(primary: int, page: int) -> None:
+    shades = palette(f"#{primary:06x}", f"#{page:06x}")
+    for text, ground in (("on_primary", "primary"), ("soft", "page"), ("accent", "tint"), ("on_tile", "tile"), ("night_accent", "night_tint"),
+                         ("on_night_tile", "night_tile")):
+        assert contrast(shades[text], shades[ground]) >= 4.5, (text, shades)
+    assert readable("#ffffff", shades["primary"], least=1.0) == "#ffffff"
+    assert set(shades) == set(PLAIN_BRAND["colours"])  # type: ignore[call-overload]
+
+
+SVG = ('<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" width="120" height="40" onload="alert(1)">'
+       '<script>alert(2)</script><style>@import url(http://x)</style><rect width="120" height="40" fill="#c12" onclick="x()"/>'
+       '<a href="javascript:x()"><text x="9" y="25">no</text></a><image xlink:href="http://x.example/y.png"/><foreignObject><p>no</p></foreignObject>'
+       '<path d="M0 0L9 9" style="fill:url(http://x.example/z)"/><text x="9" y="25" fill="#fff">Bells</text></svg>')
+
+
+def test_an_svg_loses_what_acts_and_is_drawn(tmp_path: Path) -> None:
+    clean = clean_svg(SVG.encode(), "logo.svg")
+    assert "Bells" in clean and "rect" in clean
+    for bad in ("script", "style", "onload", "onclick", "javascript", "image", "foreignObject", "http://x", "alert"):
+        assert bad not in clean, bad
+    (tmp_path / "logo.svg").write_text(SVG, encoding="utf-8")
+    picture = read_logo(tmp_path, "logo.svg")
+    assert (picture.kind, picture.width, picture.height) == ("png", 240, 80) and picture.data.startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(("name", "content", "words_of_error"), [
+    ("logo.svg", b'<!DOCTYPE svg [<!ENTITY a "b">]><svg xmlns="http://www.w3.org/2000/svg"/>', "no PNG, JPEG or plain SVG"),
+    ("logo.svg", b"<svg", "not valid SVG"), ("logo.gif", b"GIF89a", "no PNG, JPEG or plain SVG"), ("logo.png", b"\x89PNG\r\n\x1a\n", "no PNG"),
+    ("logo.svg", b'<svg xmlns="http://www.w3.org/2000/svg">' + b"<g>" * 3000 + b"</g>" * 3000 + b"</svg>", "nested too deeply"),
+    ("logo.svg", b'<svg xmlns="http://www.w3.org/2000/svg">' + b'<use href="#a"/>' * 13 + b"</svg>", "more than 12"),
+    ("logo.png", png(5000, 4), "5000 by 4 pixels"), ("logo.png", b"\x89PNG\r\n\x1a\n" + b"x" * 300_000, "300 kB"),
+    ("logo.jpg", b"\xff\xd8\xff\xe0\x00\x04ab", "no PNG, JPEG or plain SVG"),
+])
+def test_a_logo_that_cannot_be_sent_is_refused(tmp_path: Path, name: str, content: bytes, words_of_error: str) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(ConfigError, match=words_of_error):
+        read_logo(tmp_path, name)
+
+
+def test_a_logo_lies_beside_the_kit(tmp_path: Path) -> None:
+    inside = tmp_path / "brands"
+    inside.mkdir()
+    (tmp_path / "secret.png").write_bytes(png(20, 20))
+    (inside / "link.png").symlink_to(tmp_path / "secret.png")
+    for name in ("../secret.png", str(tmp_path / "secret.png"), "link.png"):
+        with pytest.raises(ConfigError, match="lies outside"):
+            read_logo(inside, name)
+    with pytest.raises(ConfigError, match="is not in"):
+        read_logo(inside, "none.png")
+    jpeg = b"\xff\xd8\xff\xe0\x00\x04ab\xff\xc0\x00\x11\x08\x00\x20\x00\x40" + b"\0" * 12
+    (inside / "logo.jpg").write_bytes(jpeg)
+    assert (read_logo(inside, "logo.jpg").width, read_logo(inside, "logo.jpg").height) == (64, 32)
+
+
+MAIL: dict[str, object] = {
+    "subject": "S", "preheader": "P", "headline": "H", "body": "B", "cta": "C", "cta_url": "https://shop.example.com/", "greeting": "", "products": [],
+    "offer": {"text": "Ten off", "terms": ""}, "shop": {"name": "Bell Shop"}, "sender": {"name": "N", "address": "A"}, "reason": "R",
+    "unsubscribe_url": "https://shop.example.com/u", "preview": False, "ai_sentence": ""}
+
+
+def test_the_mail_takes_the_brands_look_and_is_plain_without(tmp_path: Path) -> None:
+    (tmp_path / "logo.png").write_bytes(png(300, 100))
+    kit = BrandKit.model_validate({"name": "bells", "logo": {"file": "logo.png", "alt": 'Bells" onerror="x'}, "colours": {"primary": "#7a1fa2"}, "legal": [
+        {"language": "en", "text": "Registered in England <b>no. 1</b>"}, {"language": "zh", "text": "沪ICP备1号"}, {"language": "en", "channel": "sms", "text": "no"}]})
+    seen = look(kit, tmp_path, language="en")
+    page = render_html(bundled_layout(), "en", {**MAIL, "brand": seen.values})
+    assert 'src="cid:logo"' in page and 'width="160"' in page and "#7a1fa2" in page and "#0c5c50" not in page and "Bell Shop" not in page
+    assert "Registered in England &lt;b&gt;no. 1" in page and "ICP" not in page and 'onerror="x' not in page
+    assert "Registered in England" in render_text(bundled_layout(), "en", {**MAIL, "brand": seen.values})
+    assert seen.picture is not None and seen.picture.data_url in with_picture(page, seen) and "cid:" not in with_picture(page, seen)
+    plain = render_html(bundled_layout(), "en", MAIL)
+    assert "#0c5c50" in plain and "Bell Shop" in plain and "<img" not in plain and "cid:" not in plain
+    linked = look(kit.model_copy(update={"logo": kit.logo.model_copy(update={"url": "https://shop.example.com/logo.png"})}), tmp_path, language="en")
+    assert linked.picture is None and 'src="https://shop.example.com/logo.png"' in render_html(bundled_layout(), "en", {**MAIL, "brand": linked.values})
+
+
+def test_colours_that_are_hard_to_see_are_named(tmp_path: Path) -> None:
+    kit = BrandKit.model_validate({"name": "bells", "colours": {"primary": "#ffee88"}})
+    seen = look(kit, tmp_path, language="en")
+    assert len(seen.cautions) == 2 and "WCAG 1.4.11" in seen.cautions[0] and "#26312f" in seen.cautions[1]
+    assert look(BrandKit(name="bells"), tmp_path, language="en").cautions == ()
+
+
+def test_several_brands_and_one_default(tmp_path: Path) -> None:
+    source = tmp_path / "texts.txt"
+    source.write_text("\n".join(FORMAL), encoding="utf-8")
+    shop = create_workspace(tmp_path / "shop", ShopConfig(name="Pedal Post & Co"))
+    assert brand_names(shop) == [] and default_brand(shop) is None
+    with pytest.raises(ConfigError, match="No brand here yet"):
+        open_brand(shop)
+    first, corpus = learn_brand(shop, [source])
+    assert first.kit.name == "pedal-post-co" == default_brand(shop) and len(corpus.texts["en"]) == 12
+    learn_brand(shop, [source], "木铃")
+    assert brand_names(shop) == ["pedal-post-co", "木铃"] and open_brand(shop, "木铃").name == "木铃"
+    for call in (lambda: open_brand(shop), lambda: learn_brand(shop, [source])):
+        with pytest.raises(ConfigError, match="several brands here: pedal-post-co, 木铃"):
+            call()
+    chosen = Workspace(shop.path, shop.config.model_copy(update={"brand": "木铃"}), shop.derive_key("test"))
+    assert open_brand(chosen).name == "木铃"
+    with pytest.raises(ConfigError, match="there is no brand 'x'"):
+        open_brand(Workspace(shop.path, shop.config.model_copy(update={"brand": "x"}), shop.derive_key("test")))
+    with pytest.raises(ConfigError, match="There is no brand 'y'"):
+        open_brand(shop, "y")
+    for name in ("../x", "a/b", ".x", "", "x" * 41, "a b"):
+        with pytest.raises(ConfigError, match="cannot be a brand's name"):
+            brand_path(shop, name)
+
+
+def test_the_sender_is_the_brands_where_it_names_one() -> None:
+    shop = SenderConfig(name="Shop", email="a@shop.example.com", postal_address="1 High Street")
+    kit = BrandKit.model_validate({"name": "bells", "sender": {"name": "Bells"}, "postal_address": "2 Low Street"})
+    sender = brand_sender(kit, shop)
+    assert (sender.name, sender.email, sender.postal_address) == ("Bells", "a@shop.example.com", "2 Low Street")
+
+
+def test_a_text_far_from_the_voice_is_a_caution_with_its_scale() -> None:
+    voice = learn_voice(FORMAL, "en").model_copy(update={"avoid": ("cheap",)})
+    found = check_voice("Hey guys!!! It's a super cheap 😍 bell, gonna love it!!", voice, "en")
+    text = " ".join(item.text() for item in found)
+    assert {"Formality", "Exclamation marks"} <= {item.text().split(":")[0] for item in found} and "uses no emoji" in text
+    assert [item.severity for item in found if item.rule == "brand-word"] == ["ban"] and {item.severity for item in found if item.rule == "voice"} == {"caution"}
+    assert compare(voice, FORMAL[3].replace("parcel", "basket"), "en").findings == ()
+    far, near = (compare(voice, text, "en").distance for text in (CASUAL[0], FORMAL[0].replace("order", "basket")))
+    assert far is not None and near is not None and near < 1.5 < far
+    polite = learn_voice(WARM_ZH, "zh")
+    assert any("称读者为" in item.text("zh") for item in check_voice("亲，谢谢你喜欢这款杯子哦！", polite, "zh"))
+
+
+def test_a_kit_knows_its_companys_other_texts(shared_data: Path) -> None:
+    """Two real kinds of text per language, halves: the other half of the same one is nearer than the other's."""
+    faq = [item["answer"] for item in json.loads((shared_data / "ecommerce_faq" / "faq_even.json").read_text("utf-8"))["questions"]]
+    clothes = [json.loads(line)["summary"] for line in (shared_data / "advertisegen" / "advertisegen_half_a.jsonl").read_text("utf-8").splitlines()][:200]
+    for own, other, language in ((faq, FORMAL + CASUAL, "en"), (clothes, WARM_ZH, "zh")):
+        voice = learn_voice(own[::2], language)
+        near = [compare(voice, text, language).distance or 0 for text in own[1::2]]
+        far = [compare(voice, text, language).distance or 0 for text in other]
+        assert sum(a < b for a in near for b in far) / (len(near) * len(far)) > 0.95
+
+
+def brief(**changes: Any) -> str:
+    return json.dumps({"lang": "zh", "format": "product_description", "products": [CUP]} | changes, ensure_ascii=False)
+
+
+def test_the_studio_fills_a_silent_brief_from_the_kit() -> None:
+    kit = learned({"zh": WARM_ZH})
+    kit = kit.model_copy(update={"voice": {"zh": kit.voice["zh"].model_copy(update={"avoid": ("便宜",)})}})
+    brands = {"": kit, "bells": kit}.get
+    filled = read_asked(brief(), source="b", brands=brands)
+    assert filled.brand == "bells" and "亲切" in filled.voice.tone and filled.voice.avoid == ("便宜",) and filled.voice.examples == kit.voice["zh"].examples
+    assert not filled.voice.emoji and set(filled.voice.use) <= set(kit.voice["zh"].use)
+    own = read_asked(brief(voice={"tone": "冷静", "use": ["清晨"], "avoid": ["热水"], "emoji": True}), source="b", brands=brands)
+    assert own.voice.tone == "冷静" and own.voice.use == ("清晨",) and own.voice.avoid == ("热水", "便宜") and own.voice.emoji
+    good = "亲，谢谢您喜欢云杉保温杯哦！愿它陪伴您每个温暖早晨。316不锈钢做成，容量500毫升，墨绿色，129元！祝您开心！"
+    model = ScriptedTextModel([json.dumps({"text": text}, ensure_ascii=False) for text in ("真便宜。" + good, good)])
+    (draft,) = write_copy(model, filled, variants=1).drafts
+    assert "便宜" not in str(draft.copy) and draft.rejected
+    prompt = model.calls[0].messages[-1].content
+    assert "语气：" in prompt and "称读者为“您”" in prompt and "不要写：便宜" in prompt and "我们平时这样说话：" in prompt
+    stiff = Gate(filled).check({"text": "云杉保温杯，316不锈钢，容量500毫升，墨绿色，售价129元，你可以按照规定及时办理确认手续。"})
+    assert {item.rule for item in stiff if not item.blocks} >= {"voice"} and not [item for item in stiff if item.rule == "voice" and item.blocks]
+    assert not [item for item in Gate(read_asked(brief(), source="b")).check({"text": "云杉保温杯，316不锈钢，容量500毫升，墨绿色，售价129元。"})
+                if item.rule == "voice"]
+
+
+def test_a_brand_that_is_not_there_is_one_line() -> None:
+    with pytest.raises(ConfigError, match="no workspace is given"):
+        read_asked(brief(brand="bells"), source="b")
+    kit = learned({"zh": WARM_ZH}).model_copy(update={"voice": {}})
+    assert read_asked(brief(), source="b", brands=lambda name: kit).voice.tone == ""
+    assert read_asked(brief(), source="b", brands=lambda name: None).brand == ""
+    banned = learned({"zh": WARM_ZH})
+    banned = banned.model_copy(update={"voice": {"zh": banned.voice["zh"].model_copy(update={"avoid": ("包邮",)})}})
+    with pytest.raises(BrandloomError, match="must not be said"):
+        read_asked(brief(must_say=["满100元包邮"], facts=["满100元包邮"]), source="b", brands=lambda name: banned)
+
+
+def run(*words_of_command: object, code: int = 0) -> str:
+    done = subprocess.run([sys.executable, "-m", "brandloom.cli", *map(str, words_of_command)], capture_output=True, text=True, check=False,
+                          env={"PATH": "", "BRANDLOOM_LANGUAGE": "en", "COLUMNS": "200"})
+    assert done.returncode == code, done.stderr
+    return done.stdout if code == 0 else done.stderr
+
+
+def test_the_commands(tmp_path: Path) -> None:
+    create_workspace(tmp_path / "shop")
+    (tmp_path / "faq.txt").write_text("\n".join(FORMAL), encoding="utf-8")
+    (tmp_path / "one.txt").write_text("We love bells.", encoding="utf-8")
+    shown = run("brand", "learn", tmp_path / "shop", tmp_path / "faq.txt", "--name", "bells")
+    assert "en: learned from 12 texts. formal" in shown and "bells.yaml" in shown
+    assert "1 of the 5 texts that a scale needs" in run("brand", "learn", tmp_path / "shop", tmp_path / "one.txt", "--name", "small")
+    assert [row["name"] for row in json.loads(run("brand", "list", tmp_path / "shop", "--json"))] == ["bells", "small"]
+    assert "Formality" in run("brand", "show", tmp_path / "shop", "--name", "bells")
+    (tmp_path / "draft.txt").write_text(CASUAL[0], encoding="utf-8")
+    (row,) = json.loads(run("brand", "check", tmp_path / "shop", tmp_path / "draft.txt", "--name", "bells", "--json"))
+    assert row["distance"] > 1 and row["scales"]["formality"]["texts"] == 12 and {item["severity"] for item in row["findings"]} == {"caution"}
+    assert "Formality" in run("brand", "check", tmp_path / "shop", tmp_path / "draft.txt", "--name", "bells")
+    assert "several brands" in run("brand", "show", tmp_path / "shop", code=1)
+    assert "is not there" in run("brand", "learn", tmp_path / "shop", tmp_path / "none", "--name", "x", code=1)
+    (tmp_path / "brief.json").write_text(brief(brand="nobody"), encoding="utf-8")
+    assert "There is no brand 'nobody'" in run("write", tmp_path / "brief.json", "--model", "none", "--workspace", tmp_path / "shop", code=1)
