@@ -18,6 +18,7 @@ from brandloom.terminal import bars, command, err, opened
 
 if TYPE_CHECKING:
     from brandloom.content import studio
+    from brandloom.settings import Settings
 
 
 def register(app: typer.Typer) -> None:
@@ -59,7 +60,7 @@ def write(file: Annotated[Path, typer.Argument(metavar="BRIEF", allow_dash=True,
           most_calls: Annotated[int | None, typer.Option("--max-calls", min=0, show_default=False, help=say(
               "Call the model at most so often; plain copy stands in for the rest."))] = None,
           workspace: Annotated[Path | None, typer.Option(metavar="DIR", show_default=False, help=say(
-              "Workspace whose brand kits fill in the voice that the brief leaves open."))] = None,
+              "Workspace whose brand kits and desk fill in the voice that the brief leaves open."))] = None,
           target: Annotated[Path | None, typer.Option("--out", metavar="FILE", show_default=False, help=say(
               "Write the result to this file instead of standard output."))] = None) -> None:
     from brandloom import llm
@@ -68,6 +69,8 @@ def write(file: Annotated[Path, typer.Argument(metavar="BRIEF", allow_dash=True,
     with opened(file) as lines:
         asked = studio.read_asked(lines.read(), source=say(_("standard input")) if str(file) == "-" else file.name, brands=_brands(workspace))
     settings = read_settings()
+    if workspace is not None:
+        asked = _taught(workspace, settings, asked)
     chosen = None if model == "none" else llm.open_model(settings.model_copy(update={"model_name": model}) if model else settings)
     with chosen or nullcontext(), bars() as progress:
         written = studio.write_copy(chosen, asked, variants=variants, most_calls=most_calls,
@@ -79,6 +82,19 @@ def write(file: Annotated[Path, typer.Argument(metavar="BRIEF", allow_dash=True,
         target.write_text(text, encoding="utf-8")
     if written.stopped:
         raise ConfigError(_("The model stopped early; what was written until then is kept. {reason}"), reason=written.stopped)
+
+
+def _taught(workspace: Path, settings: Settings, asked: studio.Asked) -> studio.Asked:
+    """The brief with what people's edits on the workspace's desk have taught."""
+    from brandloom.content import desk
+    from brandloom.ledger import open_ledger
+    from brandloom.workspace import open_workspace
+    opened_at = open_workspace(workspace)
+    ledger = open_ledger(opened_at, settings)
+    try:
+        return desk.taught(ledger, asked, brand=asked.brand or opened_at.config.name)
+    finally:
+        ledger.close()
 
 
 def _brands(workspace: Path | None) -> studio.Brands | None:
