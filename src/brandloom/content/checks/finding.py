@@ -32,6 +32,8 @@ class Finding:
     """What would be right, or what proof is needed."""
     reasons: tuple[tuple[str, str], ...] = ()
     """Language and reason, where the reason comes from a rule pack and not from the catalogue."""
+    suggestions: tuple[tuple[str, str], ...] = ()
+    """Language and suggestion, where it comes from a rule pack."""
 
     @property
     def blocks(self) -> bool:
@@ -43,8 +45,15 @@ class Finding:
         reason = dict(self.reasons).get(language or i18n.language())
         if reason is not None:
             return reason
-        template = i18n.translate(self.template, language or i18n.language())
-        return template.format(**dict(self.values), excerpt=self.excerpt, place=self.place)
+        return self._said(self.template, language)
+
+    def advice(self, language: str | None = None) -> str | None:
+        """What would be right, as one line in `language` or the current one."""
+        given = dict(self.suggestions).get(language or i18n.language())
+        return given or (self.suggestion and self._said(self.suggestion, language))
+
+    def _said(self, template: str, language: str | None) -> str:
+        return i18n.translate(template, language or i18n.language()).format(**dict(self.values), excerpt=self.excerpt, place=self.place)
 
 
 def finding(rule: str, severity: Severity, place: str, excerpt: str, template: str, *, article: str | None = None,

@@ -106,15 +106,17 @@ def verdict_of(severities: Iterable[Severity]) -> Verdict:
     return "block" if "ban" in levels else "needs_proof" if "evidence" in levels else "pass"
 
 
-def check_law(text: str, place: str, *, names: Sequence[str] = (), sectors: Sequence[str] = ("general",), jurisdiction: str = "cn") -> list[Finding]:
+def check_law(text: str, place: str, *, names: Sequence[str] = (), sectors: Sequence[str] = ("general",), jurisdiction: str = "cn",
+              rule: str = "ad-law") -> list[Finding]:
     """Findings for one place of a draft; a term inside a product's own name is a caution."""
     pack = open_pack(jurisdiction)
     made = []
     for item in _hits(text, pack, tuple(sectors), [("name", name) for name in names if name]):
         spoken = {language: _objection(text, item, language) for language in LANGUAGES}
         one = spoken["zh"]
-        made.append(Finding("ad-law", item.severity, place, one.excerpt[:80], one.reason, (), one.source, one.span, one.suggestion,
-                            tuple((language, said.reason) for language, said in spoken.items())))
+        made.append(Finding(rule, item.severity, place, one.excerpt[:80], one.reason, (), one.source, one.span, one.suggestion,
+                            tuple((language, said.reason) for language, said in spoken.items()),
+                            tuple((language, said.suggestion) for language, said in spoken.items())))
     return made
 
 
