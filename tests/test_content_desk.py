@@ -8,13 +8,16 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select, update
+from typer.testing import CliRunner
 
+from brandloom import cli
 from brandloom.content import desk, studio
 from brandloom.content.desk import Desk, Piece, compare
 from brandloom.content.desk.carry import mask, same_figures, unmask
@@ -25,6 +28,7 @@ from brandloom.govern import Audit
 from brandloom.ledger import Ledger, schema
 from brandloom.llm import Message, ScriptedTextModel
 from brandloom.workspace import ApprovalConfig
+from llm_world import said, serving
 
 NOW = datetime(2026, 11, 22, 9, 0, tzinfo=UTC)
 KEY = b"k" * 32
@@ -551,3 +555,58 @@ def test_words_struck_again_and_again_are_proposed_and_a_person_decides(ledger: 
     desk.judge_word(ledger, audit, "轻松", brand="Spruce", language="zh", avoid=False, by="Ana", now=NOW)
     assert desk.avoided_words(ledger, brand="Spruce", language="zh") == ()
     assert audit.verify() is None
+
+
+def test_the_commands_lead_from_a_draft_to_a_lesson(tmp_path: Path) -> None:
+    """The whole way in one workspace, with a model endpoint that speaks the protocol."""
+    shop, draft, change = tmp_path / "shop", tmp_path / "draft.json", tmp_path / "edited.json"
+
+    def run(*words: object, url: str = "") -> Any:
+        environment = {"BRANDLOOM_CACHE": str(tmp_path / "cache"), "BRANDLOOM_MODEL_CACHE_MB": "0", "BRANDLOOM_MODEL_URL": url or None,
+                       "BRANDLOOM_MODEL_NAME": "m1" if url else None}
+        done = CliRunner().invoke(cli.app, [str(word) for word in words], env=environment, standalone_mode=False)
+        if done.exception is not None:
+            raise done.exception
+        return json.loads(done.stdout) if "--json" in words else done.stdout
+
+    run("init", shop, "--name", "Spruce")
+    draft.write_text(json.dumps({"brief": asked().model_dump(mode="json"), "model": "m1", "variants": [
+        {"angle": "use", "parts": {"text": ZH}, "source": "model"}]}, ensure_ascii=False), encoding="utf-8")
+    (piece,) = run("copy", "keep", shop, draft, "--by", "Ana", "--json")
+    shown = run("copy", "show", shop, piece["piece"], "--json")
+    assert shown["version"] == shown["in_force"] == 1 and shown["checks"] == []
+    change.write_text(json.dumps(shown | {"parts": {"text": ZH.replace("129元", "9元")}}, ensure_ascii=False), encoding="utf-8")
+    with pytest.raises(StateError, match=r"Version 2 of .* is refused at text: '9元' is a figure that no fact gives"):
+        run("copy", "edit", shop, piece["piece"], change, "--by", "Ana")
+    change.write_text(json.dumps({"text": "慢慢来，不着急。" + ZH}, ensure_ascii=False), encoding="utf-8")
+    with pytest.raises(ConfigError, match=r"does not say which version was edited. Add --base NUMBER"):
+        run("copy", "edit", shop, piece["piece"], change, "--by", "Ana")
+    assert run("copy", "edit", shop, piece["piece"], change, "--by", "Ana", "--base", 1, "--json")["version"] == 3
+    assert "{+慢慢来，不着急。+}" in run("copy", "compare", shop, piece["piece"]).replace("\n", "")
+    run("copy", "comment", shop, piece["piece"], "好", "--by", "Li Lei", "--part", "text")
+    run("copy", "submit", shop, piece["piece"], "--by", "Ana", "--people", 5000)
+    with pytest.raises(StateError, match="another person approves"):
+        run("copy", "approve", shop, piece["piece"], "--by", "Ana")
+    assert run("copy", "approve", shop, piece["piece"], "--by", "Li Lei", "--version", 3, "--json")["state"] == "approved"
+    run("copy", "result", shop, piece["piece"], "--source", "may", "--shown", 100, "--clicks", 4)
+    assert [json.loads(line)["source"] for line in run("copy", "pairs", shop).splitlines() if line.startswith("{")] == ["check", "edit"]
+    assert run("copy", "words", shop, "--avoid", "轻松", "--by", "Ana", "--json") == {"proposed": [], "avoided": ["轻松"]}
+    with serving() as endpoint:
+        known = SAID | {"慢慢来，不着急。": "Take your time."}
+        both = known | {value: key for key, value in known.items()}
+        endpoint.script = [lambda body: said(json.dumps({"text": both[body["messages"][-1]["content"].partition(": ")[2]]}, ensure_ascii=False))]
+        (tmp_path / "words.json").write_text(json.dumps(WORDS), encoding="utf-8")
+        made = run("copy", "translate", shop, piece["piece"], "--to", "en", "--by", "Ana", "--glossary", tmp_path / "words.json", "--json",
+                   url=endpoint.url)
+        assert made["left_out"] == [] and made["parts"]["text"].startswith("Take your time. Before you go out")
+        endpoint.script, endpoint.asked = [lambda _body: said(json.dumps({"text": OTHER_ZH}, ensure_ascii=False))], []
+        draft.write_text(json.dumps({"lang": "zh", "products": [CUP]}, ensure_ascii=False), encoding="utf-8")
+        run("write", draft, "-n", 1, "--workspace", shop, url=endpoint.url)
+        (request,) = endpoint.asked
+        assert "我们平时这样说话：慢慢来，不着急。出门前灌满一杯热水，放进包里。" in request["messages"][-1]["content"]
+        assert "不要写：轻松" in request["messages"][-1]["content"]
+    states = {one["piece"]: one["state"] for one in run("copy", "list", shop, "--json")}
+    assert states == {piece["piece"]: "approved", made["piece"]: "draft"}
+    assert run("copy", "retire", shop, made["piece"], "--by", "Ana").endswith("retired.\n")
+    with pytest.raises(ConfigError, match=r"'gone' is no state. States: draft, review, approved, retired"):
+        run("copy", "list", shop, "--state", "gone")
