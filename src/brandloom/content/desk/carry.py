@@ -6,14 +6,18 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 
 from brandloom.content.checks.figures import Figure, read_figures
 from brandloom.content.checks.form import SLOT
 from brandloom.content.checks.normalise import fold, fold_places
 from brandloom.content.desk.languages import written
+from brandloom.content.studio import similarity
 
 _CODE = re.compile(r"(?<![A-Za-z0-9])(?=[A-Z-]*\d)(?=[\d-]*[A-Z])[A-Z0-9][A-Z0-9-]{2,}[A-Z0-9](?![A-Za-z0-9])")
 _MARK = re.compile(r"\[\s*(\d+)\s*\]")
+CLEARLY = 0.1
+"""By how much the surroundings of two marks must be more alike crosswise before they count as swapped."""
 _OFF = re.compile(r"\s*off\b", re.IGNORECASE)
 
 
@@ -65,6 +69,24 @@ def same_figures(source: str, target: str) -> bool:
     """Whether two texts state the same figures, by value and not by spelling."""
     one, other = (Counter(item.value for item in read_figures(fold(text)) if not item.casual) for text in (source, target))
     return one == other
+
+
+def swapped(source: str, back: str) -> bool:
+    """Whether two marks have changed places: each stands among the words that stood around the other."""
+    around, now = _surroundings(source), _surroundings(back)
+    alike = {(one, other): similarity({"text": around[one]}, {"text": now[other]}) for one in around for other in now}
+    return any(alike[one, other] + alike[other, one] > alike[one, one] + alike[other, other] + CLEARLY
+               for one, other in combinations(sorted(around.keys() & now.keys()), 2))
+
+
+def _surroundings(text: str) -> dict[str, str]:
+    """The words close to each mark, other marks left out."""
+    reach = 6 if re.search("[\u4e00-\u9fff]", text) else 16
+    found = {}
+    for match in _MARK.finditer(text):
+        before, after = _MARK.sub(" ", text[:match.start()]), _MARK.sub(" ", text[match.end():])
+        found[match[1]] = f"{before[-reach:]} {after[:reach]}"
+    return found
 
 
 def _apart(written_so_far: str, value: str, before: str) -> str:
