@@ -41,7 +41,8 @@ _WIDTH, _HEADS, _MOST_TOKENS, _BATCH = 384, 12, 128, 32
 class Encoder(Protocol):
     """What the scorer needs of an encoder: a fixed name and one vector per text."""
 
-    name: str
+    @property
+    def name(self) -> str: ...
 
     def encode(self, texts: Sequence[str]) -> Floats:
         """(n, width) vectors, the same for the same text whatever stands beside it up to rounding."""

@@ -12,7 +12,7 @@ import numpy as np
 from scipy import sparse
 from scipy.stats import norm
 
-from brandloom.content.response.encoder import Encoder
+from brandloom.content.response.encoder import Encoder, MiniLM, pull_encoder
 from brandloom.content.response.features import Features, Floats, Space, read_texts, script_of, transform
 from brandloom.content.response.process import Posterior, Variances
 from brandloom.errors import DataError, NotFittedError
@@ -131,14 +131,9 @@ class ResponseModel:
             NotFittedError: no scorer in the folder, or it was fitted with an encoder that is not given.
             DataError: it was written by another version or is damaged.
         """
-        if not (folder / CARD).is_file():
-            raise NotFittedError(_("No response scorer in {path}. Fit one with `fit_response`."), path=folder)
+        card, body = _read(folder)
         try:
-            body = json.loads((folder / CARD).read_text(encoding="utf-8"))
-            if body["format"] != FORMAT:
-                raise DataError(_("{path} was written by another version. Fit the scorer again."), path=folder / CARD)
-            card = _card(body["card"])
-            if card.encoder != (encoder.name if encoder and card.encoder else None):
+            if card.reason is None and card.encoder != (encoder.name if encoder and card.encoder else None):
                 raise NotFittedError(_("The scorer in {path} needs the encoder '{encoder}'. Fetch it with `pull_encoder` and pass it."),
                                      path=folder, encoder=card.encoder)
             if body["grams"] is None:
@@ -147,6 +142,18 @@ class ResponseModel:
                 return ResponseModel(card, *_unpack(arrays, body["grams"], card), encoder)
         except (KeyError, TypeError, ValueError, OSError) as error:
             raise DataError(_("The scorer in {path} is damaged ({reason}). Fit it again."), path=folder, reason=error) from error
+
+    @staticmethod
+    def open(folder: Path, cache: Path) -> ResponseModel:
+        """`load` with the encoder it was fitted with, fetched into the cache folder where it is missing.
+
+        Raises:
+            NotFittedError, DataError: as `load` does.
+            ProviderError: the encoder could not be fetched.
+        """
+        card, _body = _read(folder)
+        wanted = card.encoder is not None and card.reason is None
+        return ResponseModel.load(folder, MiniLM.load(pull_encoder(cache)) if wanted else None)
 
     def _features(self, texts: Sequence[str]) -> Features | None:
         if self.card.reason or self.space is None:
@@ -209,6 +216,18 @@ def _unpack(arrays: Any, grams: list[str], card: ResponseCard) -> tuple[Space, P
                           Variances((kinds[0], kinds[1], kinds[2]), card.residue), _lower(wide["root"], size), wide["mean"],
                           _lower(wide["precision"], size), float(wide["centre_of_scores"]))
     return space, posterior
+
+
+def _read(folder: Path) -> tuple[ResponseCard, dict[str, Any]]:
+    if not (folder / CARD).is_file():
+        raise NotFittedError(_("No response scorer in {path}. Make one with `brandloom copy-tests learn`."), path=folder)
+    try:
+        body = json.loads((folder / CARD).read_text(encoding="utf-8"))
+        if body["format"] != FORMAT:
+            raise DataError(_("{path} was written by another version. Fit the scorer again."), path=folder / CARD)
+        return _card(body["card"]), body
+    except (KeyError, TypeError, ValueError, OSError) as error:
+        raise DataError(_("The scorer in {path} is damaged ({reason}). Fit it again."), path=folder, reason=error) from error
 
 
 def _lower(packed: Floats, size: int) -> Floats:
