@@ -33,11 +33,13 @@ class Opening:
     asked: Asked
     """What the gate judges it by."""
     angle: str
+    general: bool
+    """Whether it is about no one theme."""
     request: str
     """The last message to the model."""
 
     def conversation(self, parts: Collection[str], forbidden: Sequence[str]) -> list[Message]:
-        """System text, worked examples and request. All but the last message is the same for every opening of a language.
+        """System text, worked examples and request. All but the last message is the same for openings of one kind and angle.
 
         Args:
             parts: those the form has.
@@ -45,9 +47,11 @@ class Opening:
         """
         words = _content()[self.asked.lang]
         messages = [Message("system", words["system"].strip())]
-        for example in words["examples"]:
+        examples = words["general_examples" if self.general else "examples"]
+        # A small model follows the last example most, so the one with the angle that is asked for stands there.
+        for angle, example in sorted(examples.items(), key=lambda one: one[0] == self.angle):
             answer = {part: example[part] for part in parts}
-            messages += [Message("user", _request(words, {**example, "also": "", "tone": words["tone"]})),
+            messages += [Message("user", _request(words, {**example, "also": "", "tone": words["tone"], "angle": words["angles"][angle]})),
                          Message("assistant", json.dumps(answer, ensure_ascii=False))]
         avoid = "\n" + words["avoid"].replace("{words}", ", ".join(forbidden[-8:])) if forbidden else ""
         return [*messages, Message("user", self.request + avoid)]
@@ -63,17 +67,19 @@ def opening(brief: Brief, request: Request, *, number: int = 0, voice: Voice | N
     language, words = request.language, _content()[request.language]
     reader = words["readers"].get(request.persona.key, {})
     label = plain_text(request.persona.label_zh if language == "zh" else request.persona.label_en)
-    theme = words["general"] if request.group.key == GENERAL else plain_text(request.group.label).lower()
+    general = request.group.key == GENERAL
+    theme = words["general"] if general else plain_text(request.group.label).lower()
     told, facts = reader.get("told", label), [plain_text(fact.text) for fact in brief.facts]
     voice = (voice or Voice()).model_copy(update={"tone": ", ".join(brief.tone) or (voice or Voice()).tone})
-    asked = Asked(lang=cast(Literal["en", "zh"], language), format=request.channel, facts=(theme, told, *facts), persona=told, voice=voice, limits={"body": ROOM[language]},
-                  must_not_say=tuple(reader.get("never", ())))
+    asked = Asked(lang=cast(Literal["en", "zh"], language), format=request.channel, facts=(theme, told, *facts), persona=told, voice=voice,
+                  limits={"body": ROOM[language]}, must_not_say=tuple(reader.get("never", ())))
     angle = _angle(request.key, number, words["angles"])
     also = words["also"].replace("{facts}", "; ".join(facts)) if facts else ""
     if voice.examples:
         also += words["voice"].replace("{example}", " ".join(voice.examples[0].split())[:200]) + "\n"
-    return Opening(asked, angle, _request(words, {"theme": theme, "also": also, "reader": told, "goal": words["goals"][brief.goal],
-                                                  "tone": voice.tone or words["tone"], "angle": words["angles"][angle]}))
+    values = {"theme": theme, "also": also, "reader": told, "goal": words["goals"][brief.goal], "tone": voice.tone or words["tone"],
+              "angle": words["angles"][angle]}
+    return Opening(asked, angle, general, _request(words, values))
 
 
 def marks(language: str) -> Sequence[str]:

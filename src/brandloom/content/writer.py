@@ -74,7 +74,7 @@ def write_variants(model: TextModel | None, brief: Brief, requests: Sequence[Req
 
     Args:
         model: any text model, or None to use the shop's templates only.
-        requests: what to write; worked off language by language, so that a server keeps the shared prompt in its cache.
+        requests: what to write; those that share a prompt follow each other, so that a server keeps it in its cache.
         packs: packs of Chinese advertising law to apply.
         voice: how the brand speaks, per language.
         progress: called with (done, all) after each.
@@ -84,12 +84,13 @@ def write_variants(model: TextModel | None, brief: Brief, requests: Sequence[Req
         ProviderError, BudgetError: the model failed before it wrote anything, or in a way that trying again will not mend.
         ConfigError: the model cannot be used as it is set up.
     """
-    order = sorted(range(len(requests)), key=lambda at: (requests[at].language, requests[at].key))
+    jobs = [_Job(model, brief, request, shop, tuple(packs), opening(brief, request, voice=(voice or {}).get(request.language)))
+            for request in requests]
+    order = sorted(range(len(jobs)), key=lambda at: (jobs[at].request.language, jobs[at].told.general, jobs[at].told.angle, jobs[at].request.key))
     written: dict[int, Variant] = {}
     alive = False
     for done, at in enumerate(order, start=1):
-        job = _Job(model, brief, requests[at], shop, tuple(packs), (voice or {}).get(requests[at].language))
-        written[at], answered = job.write(alive=alive)
+        written[at], answered = jobs[at].write(alive=alive)
         alive = alive or answered
         if progress is not None:
             progress(done, len(order))
@@ -105,17 +106,16 @@ class _Job:
     request: Request
     shop: ShopConfig
     packs: tuple[str, ...]
-    voice: Voice | None
+    told: Opening
 
     def write(self, *, alive: bool) -> tuple[Variant, bool]:
         """The text, and whether the model answered. One that answered before (`alive`) may miss a text; else its error is told."""
         request = self.request
         blank = Variant(request.key, request.persona.key, request.group.key, request.channel, request.language, {}, "template")
-        told = opening(self.brief, request, voice=self.voice)
         if self.model is None:
-            return self._plain(blank, told), False
-        gate = Gate(told.asked, marks=marks(request.language))
-        attempt = Attempt(gate, partial(self._ask, gate, told), partial(Spare, request.channel, request.language))
+            return self._plain(blank), False
+        gate = Gate(self.told.asked, marks=marks(request.language))
+        attempt = Attempt(gate, partial(self._ask, gate), partial(Spare, request.channel, request.language))
         try:
             passed = attempt.write()
         except (ProviderError, BudgetError) as error:
@@ -123,38 +123,38 @@ class _Job:
                 raise
             passed = None
             attempt.rejected.append(finding("provider", "ban", "text", "", _("The model wrote nothing: {reason}"), reason=str(error)))
-        blank = replace(blank, model=attempt.model or self.model.name, angle=told.angle, findings=tuple(attempt.rejected),
-                        prompt_digest=_digest(told.conversation([part.name for part in gate.form.parts], ())),
+        blank = replace(blank, model=attempt.model or self.model.name, angle=self.told.angle, findings=tuple(attempt.rejected),
+                        prompt_digest=_digest(self.told.conversation([part.name for part in gate.form.parts], ())),
                         seconds=attempt.seconds, prompt_tokens=attempt.prompt_tokens, completion_tokens=attempt.completion_tokens)
-        return (self._plain(blank, told) if passed is None else self._framed(blank, told, passed)), bool(attempt.calls)
+        return (self._plain(blank) if passed is None else self._framed(blank, passed)), bool(attempt.calls)
 
-    def _ask(self, gate: Gate, told: Opening, number: int, forbidden: Sequence[str]) -> Completion:
+    def _ask(self, gate: Gate, number: int, forbidden: Sequence[str]) -> Completion:
         """Greedy at first: the safest text of a small model. Later tries are warmer, or it would make the same mistake."""
         assert self.model is not None, "no try is made without one"
         parts = [part.name for part in gate.form.parts]
-        return self.model.complete(told.conversation(parts, forbidden), schema=schema(parts), max_tokens=MAX_TOKENS,
+        return self.model.complete(self.told.conversation(parts, forbidden), schema=schema(parts), max_tokens=MAX_TOKENS,
                                    temperature=0.7 if number else 0.0, seed=number)
 
-    def _framed(self, blank: Variant, told: Opening, passed: Passed) -> Variant:
+    def _framed(self, blank: Variant, passed: Passed) -> Variant:
         """The opening with the sentences that hold slots, looked at once more as a whole."""
         slots = framed(passed.copy, self.brief, self.request.channel, self.request.language, key=self.request.key)
-        found = self._check(slots, told)
+        found = self._check(slots)
         if any(item.blocks for item in found):
-            return self._plain(replace(blank, findings=(*blank.findings, *found)), told)
+            return self._plain(replace(blank, findings=(*blank.findings, *found)))
         cautions = dict.fromkeys((*passed.cautions, *found))
         return replace(blank, slots=MappingProxyType(slots), source=passed.source, findings=(*blank.findings, *cautions))
 
-    def _plain(self, blank: Variant, told: Opening) -> Variant:
+    def _plain(self, blank: Variant) -> Variant:
         slots = template_slots(self.brief, blank.channel, blank.language)
-        found = self._check(slots, told)
+        found = self._check(slots)
         blocking = next((item for item in found if item.blocks), None)
         if blocking is not None:
             raise ConfigError(_("The plain template for {key} fails the checks: {reason}"), key=blank.key, reason=blocking.text())
         return replace(blank, slots=MappingProxyType(slots), source="template", findings=(*blank.findings, *found))
 
-    def _check(self, slots: Mapping[str, str], told: Opening) -> list[Finding]:
+    def _check(self, slots: Mapping[str, str]) -> list[Finding]:
         facts = build_facts(self.brief, self.request, self.shop)
-        facts = replace(facts, evidence=(*facts.evidence, told.asked.persona))
+        facts = replace(facts, evidence=(*facts.evidence, self.told.asked.persona))
         return check(slots, facts, language=self.request.language, channel=self.request.channel, packs=self.packs)
 
 
