@@ -17,10 +17,12 @@ TITLES = {
     "load": "Loading orders, beside plain DuckDB COPY", "loop": "The loop by number of customers",
     "purchase": "Purchase and spend predictions", "recommend": "Recommendations", "demo": "The demo",
     "compliance": "Advertising law",
+    "attacks": "Attacks: canaries, injection, markup, secrets",
     "facts": "The fact gate",
     "assemble": "Messages of one campaign for a million people",
     "content": "Copy by the embedded model",
     "headlines": "Which headline wins, and finding it while sending",
+    "desk": "The desk: edits needed after learning, and a translator's faults",
 }
 NAMES = tuple(TITLES)
 DASH = "–"
@@ -284,6 +286,23 @@ def facts(result: dict[str, Any]) -> list[str]:
             "record of 200 worded fields read anew."]
 
 
+def desk(result: dict[str, Any]) -> list[str]:
+    share = lambda one, digits=2: between(one["value"], one["low"], one["high"], digits)  # noqa: E731
+    rows = [[f"{one['lang']}, heeds {one['heed']:.0%}", share(one["first_5"]), share(one["last_10"]), share(one["last_10_without"]),
+             share(one["ours_minus"]), share(one["changed_last_10"]), share(one["changed_without"])] for one in result["learning"]]
+    kinds = list(dict.fromkeys(name.rpartition(", into ")[0] for name in result["translation"]))
+    carried = [[kind, *(f"{one['carried']} / {one['of']}" for one in (result["translation"][f"{kind}, into {to}"] for to in ("en", "zh")))]
+               for kind in kinds]
+    return [source(result),
+            f"Simulated editor and writer, {result['brands']} brands, {result['texts']} texts each, on real desks and behind the real gate: the "
+            "figures show that what people change reaches the next request and what it can bring, not how well a real model heeds it. A brand "
+            "dislikes 5 of 12 phrases and has one opening; every phrase struck and every opening put right is an edit. `heeds`: how often the writer follows a "
+            "line of the request. Edits per text, intervals over brands; `without`: the same writer and editor, nothing learned.",
+            table(["writer", "first 5", "last 10", "last 10, without", "ours minus this", "share changed", "share changed, without"], rows),
+            "Sentences that reach the reader when a scripted translator is right, and when it makes a fault. `figures swapped` leaves those that "
+            "read the same either way:", table(["translator", "into en", "into zh"], carried)]
+
+
 def _gate(one: dict[str, Any]) -> str:
     return f"{one['hits']}/{one['count']} [{one['low']:.3f}, {one['high']:.3f}]"
 
@@ -292,5 +311,35 @@ def _wilson(one: dict[str, Any] | None) -> str:
     return DASH if not one else f"{one['hits']}/{one['of']} [{one['low']:.3f}, {one['high']:.3f}]"
 
 
-SECTIONS = {"compliance": compliance, "facts": facts, "load": load, "loop": loop, "purchase": purchase, "recommend": recommend, "demo": demo,
-            "assemble": assemble, "content": content, "headlines": headlines}
+def attacks(result: dict[str, Any]) -> list[str]:
+    parts = [source(result)]
+    if found := result.get("canaries"):
+        rows = [(place, f"{one['pieces']:,}", f"{one['bytes']:,}", f"{one['canaries']:,}") for place, one in found["places"].items()]
+        parts += [f"**Canaries.** {found['people']:,} customers with {found['canaries']:,} values that stand nowhere else, in English and Chinese "
+                  "files, in columns and in free text, some encoded. All commands were run; the writers made "
+                  f"{found['requests']:,} requests ({found['bytes_to_model'] / 1e6:,.1f} MB). The search finds a value in 19 forms: of "
+                  f"{found['planted']} leaks planted to test it, {found['planted_found']} were found. Messages themselves hold the names they "
+                  f"should ({found['mails']} mails).",
+                  table(["place", "pieces", "bytes", "canaries found"], rows)]
+    if found := result.get("injection"):
+        rows = [(one["place"], str(one["attacks"]), number(one["shown"]), number(one["drafts"]), number(one["refused"]), number(one["texts"]),
+                 number(one["effects"]), number(one["words"])) for one in found["places"]]
+        parts += [f"**Injection.** {found['attacks']} texts per place; the model obeys each of them. Effects: a link, address, code, price, slot, "
+                  "markup, header, schema, channel or recipient that the shop did not decide. Words: a harmless word of the attacker inside a text.",
+                  table(["place", "texts", "shown to the model", "drafts that obeyed", "refused before", "published", "effects", "words"], rows)]
+    if found := result.get("markup"):
+        pages = ", ".join(f"{count:,} {kind}" for kind, count in found["pages"].items())
+        parts += [f"**Markup.** {found['payloads']:,} payloads put {sum(found['uses'].values()):,} times into pages ({pages}). "
+                  f"Alive by Chromium: {found['browser_alive']}; by a parser: {found['parser_alive']}; requests that left: "
+                  f"{sum(found['requests'].values())}; mails with forged headers: {found['forged_headers']}. The same judges on "
+                  f"{found['control']['pages']:,} pages that escape nothing: {found['control']['browser_alive']:,} and "
+                  f"{found['control']['parser_alive']:,} alive."]
+    if found := result.get("secrets"):
+        parts += [f"**Secrets.** {found['secrets']} keys and passwords in the environment of {found['commands']} commands, {found['refusals']} of "
+                  f"them refused by a service that repeats what it got; {found['pieces']:,} outputs, files and command lines searched "
+                  f"({found['bytes'] / 1e6:,.1f} MB): {found['found']} found."]
+    return parts
+
+
+SECTIONS = {"attacks": attacks, "compliance": compliance, "facts": facts, "load": load, "loop": loop, "purchase": purchase, "recommend": recommend, "demo": demo,
+            "assemble": assemble, "content": content, "headlines": headlines, "desk": desk}

@@ -20,7 +20,7 @@ from typer.testing import CliRunner
 from brandloom import cli
 from brandloom.content import desk, studio
 from brandloom.content.desk import Desk, Piece, compare
-from brandloom.content.desk.carry import mask, same_figures, unmask
+from brandloom.content.desk.carry import mask, same_figures, swapped, unmask
 from brandloom.content.desk.compare import changed, stretches
 from brandloom.content.desk.pairs import better
 from brandloom.errors import BrandloomError, ConfigError, DataError, StateError
@@ -436,6 +436,20 @@ def test_a_language_the_gate_does_not_check_is_shown_and_not_kept() -> None:
         desk.translate(model, asked(), {"text": ZH}, "zh")
     with pytest.raises(ConfigError, match=r"must_say '墨绿色' has no translation. Add it to the glossary"):
         desk.translate(model, asked(must_say=["墨绿色"]), {"text": ZH}, "en")
+
+
+def test_names_and_figures_that_changed_places_are_left_out() -> None:
+    """Each mark stands once, so only the words around them tell."""
+    source, wrong = "[1]用[2]做成，容量[3]，[4]，[5]。", "The [1] is made of [2], holds [5], comes in [4] and costs [3]."
+    model = translator(SAID | {source: wrong}, **{source: "[1]用[2]做成，容量[5]，[4]，[3]。"})
+    (gone,) = desk.translate(model, asked(), {"text": ZH}, "en", glossary=WORDS).left_out
+    assert gone.reason is not None and "two names or figures changed places" in gone.reason.text("en")
+    assert not swapped("[1]用[2]做成，[3]。", "[3]，[1]是用[2]做成的。")
+
+
+def test_a_sentence_without_facts_that_comes_back_empty_is_told() -> None:
+    done = desk.translate(translator({}), asked(), {"text": "放进包里。"}, "en")
+    assert [one.source for one in done.left_out] == ["放进包里。"] and not done.parts
 
 
 CARRIED = [
