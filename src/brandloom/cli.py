@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import sys
 from dataclasses import asdict
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.table import Table
+from rich.table import Column, Table
 from typer import rich_utils
 from typer.exceptions import Abort, TyperException
 
@@ -206,6 +206,22 @@ def models_test(as_json: AsJson = False) -> None:
     lines = [*result.texts.items(), (say(_("Seconds")), f"{result.seconds:.1f}"),
              (say(_("Tokens per second")), f"{result.tokens_per_second:.1f}")]
     _show(asdict(result), as_json, _pairs_table(result.model, lines))
+
+
+@command(models_app, "spend", _("Show what the models of this machine have cost, per day, model and task."), "brandloom models spend --days 7")
+def models_spend(days: Annotated[int, typer.Option(min=1, max=3650, help=say("How many days to show, today (UTC) included."))] = 30,
+                 as_json: AsJson = False) -> None:
+    from brandloom import llm
+    from brandloom.settings import read_settings
+    lines = llm.spent_since(read_settings().cache, datetime.now(UTC) - timedelta(days=days - 1))
+    table = Table(say(_("Day (UTC)")), say(_("Model")), say(_("Task")), *(Column(name, justify="right") for name in (
+        say(_("Requests")), say(_("From the cache")), say(_("Tokens in")), say(_("Tokens out")), say(_("Cost")))), say(_("Note")))
+    for line in lines:
+        counts = (line.calls, line.cached, line.prompt_tokens, line.completion_tokens)
+        table.add_row(line.day, line.model, line.task, *(f"{count:,}" for count in counts),
+                      "" if line.money is None else f"{line.money:.4f} {line.currency}",
+                      say(_("{count} not settled, counted with the most they may cost"), count=line.pending) if line.pending else "")
+    _show([asdict(line) for line in lines], as_json, table if lines else say(_("No model was asked in these days.")))
 
 
 @command(models_app, "use", _("Choose the model that writes: a name of the list or the path of a GGUF file."),
