@@ -18,11 +18,11 @@ LARGEST = 300_000
 MOST_PIXELS = 4_000
 MOST_USES = 12
 """Copies of a part: each may copy copies."""
-_ELEMENTS = re.compile("svg|g|path|rect|circle|ellipse|line|polyline|polygon|text|tspan|defs|linearGradient|radialGradient|stop|clipPath|mask|title"
+_ELEMENTS = re.compile("svg|g|path|rect|circle|ellipse|line|polyline|polygon|defs|linearGradient|radialGradient|stop|clipPath|mask|title"
                        "|desc|symbol|use")
 _ATTRIBUTES = re.compile(r"(?:id|class|d|x|y|x1|y1|x2|y2|cx|cy|r|rx|ry|fx|fy|dx|dy|width|height|viewBox|points|transform|gradientTransform|"
-                         r"gradientUnits|offset|fill(?:-\w+)?|stroke(?:-\w+)*|stop-\w+|opacity|clip-path|clip-rule|mask|font-\w+|text-anchor|"
-                         r"letter-spacing|preserveAspectRatio|clipPathUnits|maskUnits|version|style|href|role)")
+                         r"gradientUnits|offset|fill(?:-\w+)?|stroke(?:-\w+)*|stop-\w+|opacity|clip-path|clip-rule|mask|"
+                         r"preserveAspectRatio|clipPathUnits|maskUnits|version|style|href|role)")
 _FOREIGN = re.compile(r"url\(\s*['\"]?(?!#)|javascript:|data:|expression|@import|\\", re.IGNORECASE)
 _SVG = "{http://www.w3.org/2000/svg}"
 _XLINK = "{http://www.w3.org/1999/xlink}"
@@ -69,10 +69,10 @@ def read_logo(folder: Path, file: str) -> Picture:
 
 
 def clean_svg(raw: bytes, file: str) -> str:
-    """An SVG with nothing but shapes, text and colours: no scripts, styles sheets, handlers, links, pictures or entities.
+    """An SVG with nothing but shapes and colours: no scripts, styles sheets, handlers, links, pictures or entities.
 
     Raises:
-        ConfigError: it is no SVG, or declares entities.
+        ConfigError: it is no SVG, declares entities or holds text.
     """
     head = raw[:4_000].decode("utf-8", "replace")
     if "<svg" not in head or re.search(rb"<!ENTITY|<!DOCTYPE[^>]*\[", raw, re.IGNORECASE):
@@ -85,6 +85,8 @@ def clean_svg(raw: bytes, file: str) -> str:
         raise ConfigError(_("logo.file '{file}' is no PNG, JPEG or plain SVG. Export the logo as one of these."), file=file)
     if len(root.findall(f".//{_SVG}use")) > MOST_USES:
         raise ConfigError(_("logo.file '{file}' is not valid SVG: {reason}."), file=file, reason=f"more than {MOST_USES} <use>")
+    if any("".join(item.itertext()).strip() for item in root.iter(f"{_SVG}text")):
+        raise ConfigError(_("logo.file '{file}' holds text, which looks different wherever its font is missing. Convert text to paths."), file=file)
     ElementTree.register_namespace("", _SVG[1:-1])
     try:
         _strip(root)

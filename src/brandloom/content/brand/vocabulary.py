@@ -7,7 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Container, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import islice, pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -185,4 +185,4 @@ def _named(piece: str) -> bool:
         return True
     tokens = words(piece, "zh") if language_of(piece) == "zh" else []
     return any(len(first) == 1 and first in _SURNAMES and len(second) == 1 and second not in _PARTICLES
-               for first, second in zip(tokens, tokens[1:], strict=False)) or any(len(token) == 3 and is_full_name(token) for token in tokens)
+               for first, second in pairwise(tokens)) or any(len(token) == 3 and is_full_name(token) for token in tokens)
