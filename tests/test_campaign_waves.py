@@ -286,18 +286,18 @@ def test_kills_inside_and_between_waves_send_nothing_twice(shop: Shop, tmp_path:
     shop.close()
     ticks = [3, audience // 3 + 5, 2 * audience // 3 + 5]
     pipe, far = CONTEXT.Pipe()
-    sink = CONTEXT.Process(target=run_sink, args=(far, str(tmp_path / "spool"), ticks))
+    sink = CONTEXT.Process(target=run_sink, args=(far, str(tmp_path / "spool"), ticks), daemon=True)
     sink.start()
     url: str = pipe.recv()
     for day in range(3):
         moment = NOW + timedelta(days=day, hours=day)
-        killed = CONTEXT.Process(target=launch_once, args=(path, url, plan.id, moment))
+        killed = CONTEXT.Process(target=launch_once, args=(path, url, plan.id, moment), daemon=True)
         killed.start()
-        assert pipe.poll(60)
+        assert pipe.poll(250)
         pipe.recv()
         killed.kill()
         killed.join()
-        again = CONTEXT.Process(target=launch_once, args=(path, url, plan.id, moment))
+        again = CONTEXT.Process(target=launch_once, args=(path, url, plan.id, moment), daemon=True)
         again.start()
         again.join()
         assert again.exitcode == 0

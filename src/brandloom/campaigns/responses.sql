@@ -1,4 +1,4 @@
--- Per text of a plan: messages whose window has passed, and how many of these brought what is counted within it.
+-- Messages of a plan whose window has passed, and whether each brought what is counted within it.
 WITH happened AS (
     SELECT customer AS customer, clicked_at AS happened_at
     FROM clicks
@@ -13,9 +13,10 @@ WITH happened AS (
     JOIN happened h ON h.customer = m.customer
     WHERE m.plan = $plan AND h.happened_at >= m.state_at AND date_diff('second', m.state_at, h.happened_at) < $window_s
 )
-SELECT m.variant AS text, m.wave AS wave, COUNT(*) AS known, COUNT(b.customer) AS successes
+SELECT m.customer AS customer, d.variant AS cell, m.variant AS text, m.wave AS wave, d.text_propensity AS propensity,
+       CASE WHEN b.customer IS NULL THEN 0 ELSE 1 END AS brought
 FROM messages m
+JOIN decisions d ON d.plan = m.plan AND d.customer = m.customer
 LEFT JOIN brought b ON b.customer = m.customer
 WHERE m.plan = $plan AND m.state = 'sent' AND date_diff('second', m.state_at, $until) >= $window_s
-GROUP BY m.variant, m.wave
-ORDER BY text, wave
+ORDER BY m.customer

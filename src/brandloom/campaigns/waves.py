@@ -11,9 +11,10 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
+import pyarrow as pa
 from sqlalchemy import func, select
 
 from brandloom import deliver
@@ -161,30 +162,19 @@ def _tallies(shop: Shop, plan: Plan, now: datetime) -> dict[str, Tally]:
     if learn.metric == "orders":
         loaded = scalar(shop.engine, "SELECT MAX(occurred_at) FROM events WHERE kind = 'purchase'")
         until = min(until, loaded) if isinstance(loaded, datetime) else datetime(1970, 1, 1)
-    found: dict[str, Tally] = {}
-    for row in responses(shop.engine, plan, window=learn.pause, until=until):
-        had = found.get(row.text, Tally())
-        found[row.text] = Tally(had.known + row.known, had.successes + row.successes)
+    rows = responses(shop.engine, plan, window=learn.pause, until=until).group_by("text").aggregate([("brought", "count"), ("brought", "sum")])
+    found = {row["text"]: Tally(row["brought_count"], row["brought_sum"]) for row in rows.to_pylist()}
     for text, count in _under_way(shop.ledger, plan.id).items():
         had = found.get(text, Tally())
         found[text] = replace(had, pending=count - had.known)
     return found
 
 
-class Response(NamedTuple):
-    """What the messages of one text in one wave brought."""
-
-    text: str
-    wave: int
-    known: int
-    successes: int
-
-
-def responses(engine: Engine, plan: Plan, *, window: timedelta, until: datetime) -> list[Response]:
-    """Per text and wave: messages sent at least `window` before `until` (naive UTC), and those that brought a click or an order within it."""
+def responses(engine: Engine, plan: Plan, *, window: timedelta, until: datetime) -> pa.Table:
+    """Messages sent at least `window` before `until` (naive UTC): customer, cell, text, wave, propensity, and 1 where one `brought` a click or
+    an order within the window."""
     metric = plan.brief.learn.metric if plan.brief.learn else "clicks"
-    rows = engine.query(read_sql("campaigns", "responses"), plan=plan.id, metric=metric, until=until, window_s=int(window.total_seconds()))
-    return [Response(**row) for row in rows.to_pylist()]
+    return engine.query(read_sql("campaigns", "responses"), plan=plan.id, metric=metric, until=until, window_s=int(window.total_seconds()))
 
 
 def _under_way(ledger: Ledger, plan: str) -> dict[str, int]:

@@ -47,6 +47,19 @@ def wilson(hits: int, trials: int, *, level: int = 95) -> Estimate:
     return Estimate(*_wilson_limits(hits, trials, level), level)
 
 
+def wilson_weighted(weight: Floats, hits: Floats, *, level: int = 95) -> Estimate:
+    """Estimate a share from tries of unequal weight, as `wilson` on as many even tries as say as much (Kish 1965).
+
+    Args:
+        weight: (n,) 0 or more; hits: (n,) 0 or 1.
+    """
+    total = float(weight.sum())
+    if total <= 0:
+        return Estimate(0.0, 0.0, 1.0, level)
+    trials = total * total / float(weight @ weight)
+    return Estimate(*_wilson_limits(float(weight @ hits) / total * trials, trials, level), level)
+
+
 def newcombe(hits: int, trials: int, base_hits: int, base_trials: int, *, level: int = 95) -> Estimate:
     """Estimate the difference of two independent shares (first minus base).
 
@@ -160,7 +173,7 @@ def anytime_factor(people: int, *, level: int = 95, tightest_at: int) -> float:
     return float(np.sqrt(2 * grown / (people * people * rho2) * np.log(np.sqrt(grown) / alpha)))
 
 
-def _wilson_limits(hits: int, trials: int, level: int) -> tuple[float, float, float]:
+def _wilson_limits(hits: float, trials: float, level: int) -> tuple[float, float, float]:
     """Share, lower and upper limit."""
     if trials <= 0:
         return 0.0, 0.0, 1.0
