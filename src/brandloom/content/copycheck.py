@@ -6,12 +6,14 @@ import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from itertools import islice
 from typing import Any
 
 from brandloom.content.checks import JURISDICTIONS, Finding, check_against, review, sectors, verdict_of
+from brandloom.content.checks.conduct import Conduct, check_conduct
+from brandloom.content.checks.ground import ground
 from brandloom.content.checks.packs import sector_of
 from brandloom.errors import BrandloomError, DataError
 from brandloom.i18n import _, translate
@@ -32,11 +34,14 @@ class CopyLine:
     jurisdiction: str | None
     reasons_in: str | None
     today: date | None
+    conduct: Conduct
 
 
 def check_copy(lines: Iterable[str], *, language: str | None = None, sector: str | None = None, jurisdiction: str | None = None,
                reasons_in: str | None = None, today: date | None = None, workers: int | None = None) -> Iterator[dict[str, Any]]:
-    """Check JSON lines `{id, text, facts?, sector?, lang?, today?}`; yields `{id, verdict, findings}` in their order, as they are done.
+    """Check JSON lines; yields `{id, verdict, findings}` in their order, as they are done.
+
+    A line is `{id, text, facts?, sector?, lang?, jurisdiction?, today?, competitors?, links?, readability?}`.
 
     Args:
         language, sector, jurisdiction: for lines that name none of their own.
@@ -79,19 +84,23 @@ def _check(line: CopyLine) -> dict[str, Any]:
     found = review(line.text, language=line.language, sector=line.sector, jurisdiction=line.jurisdiction, facts=line.facts,
                    reasons_in=line.reasons_in)
     findings, levels = [item.to_dict() for item in found.findings], [item.severity for item in found.findings]
-    if line.facts is not None:
-        for item in check_against(line.text, line.facts, language=found.language, today=line.today):
-            levels.append(item.severity)
-            findings.append(_claim(item, line.text, line.reasons_in or found.language))
+    known = None if line.facts is None else ground(line.facts)
+    more = [(f"facts.{item.rule}", item) for item in check_against(line.text, known, language=found.language, today=line.today)] if known else []
+    conduct = line.conduct if known is None else replace(line.conduct, known=known.text)
+    more += [(f"conduct.{item.rule}", item) for item in check_conduct(line.text, found.language, conduct)]
+    for rule, item in more:
+        levels.append(item.severity)
+        findings.append(_row(rule, item, line.text, line.reasons_in or found.language))
     return {"id": line.id, "verdict": verdict_of(levels), "findings": findings}
 
 
-def _claim(item: Finding, text: str, language: str) -> dict[str, Any]:
+def _row(rule: str, item: Finding, text: str, language: str) -> dict[str, Any]:
     start = text.lower().find(item.excerpt.lower()) if item.span is None else item.span[0]
     span = item.span or ((start, start + len(item.excerpt)) if start >= 0 else (0, len(text)))
-    return {"rule": f"facts.{item.rule}", "severity": item.severity, "source": translate(_("the records given"), language), "span": list(span),
+    source = _("the records given") if rule.startswith("facts.") else _("the rules of conduct of the checks")
+    return {"rule": rule, "severity": item.severity, "source": dict(item.sources).get(language) or translate(source, language), "span": list(span),
             "excerpt": text[span[0]:span[1]], "reason": item.text(language),
-            "suggestion": item.suggestion or translate(_("Add the record that states it, or leave it out."), language)}
+            "suggestion": item.advice(language) or translate(_("Add the record that states it, or leave it out."), language)}
 
 
 @dataclass(frozen=True)
@@ -129,13 +138,31 @@ class _Reader:
         except DataError as error:
             raise _not_allowed(number, "sector", asked["sector"], sectors()) from error
         return CopyLine(row["id"], row["text"], row.get("facts"), asked["lang"], asked["sector"], asked["jurisdiction"], self.reasons_in,
-                        self._day(number, row.get("today")))
+                        self._day(number, row.get("today")), _conduct(number, row))
 
     def _day(self, number: int, given: object) -> date | None:
         try:
             return self.today if given is None else date.fromisoformat(str(given))
         except ValueError as error:
             raise _not_allowed(number, "today", given, ["2026-11-22"]) from error
+
+
+def _conduct(number: int, row: Mapping[str, Any]) -> Conduct:
+    """What else the line is measured against: competitors' texts, the shop's links, a limit of readability."""
+    lists: dict[str, tuple[str, ...] | None] = {}
+    for name in ("competitors", "links"):
+        given = row.get(name)
+        texts = [given] if isinstance(given, str) else given
+        if texts is not None and not (isinstance(texts, list) and all(isinstance(text, str) for text in texts)):
+            raise _not_allowed(number, name, given, [_EXAMPLES[name]])
+        lists[name] = None if texts is None else tuple(texts)
+    limit = row.get("readability")
+    if limit is not None and (isinstance(limit, bool) or not isinstance(limit, (int, float)) or not 0 < limit <= 200):
+        raise _not_allowed(number, "readability", limit, [_EXAMPLES["readability"]])
+    return Conduct(lists["competitors"] or (), lists["links"], limit)
+
+
+_EXAMPLES = {"competitors": '["..."]', "links": '["shop.example"]', "readability": "0 < 60 <= 200"}
 
 
 def _not_allowed(number: int, name: str, given: object, allowed: Iterable[str]) -> DataError:

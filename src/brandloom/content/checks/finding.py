@@ -34,6 +34,8 @@ class Finding:
     """Language and reason, where the reason comes from a rule pack and not from the catalogue."""
     suggestions: tuple[tuple[str, str], ...] = ()
     """Language and suggestion, where it comes from a rule pack."""
+    sources: tuple[tuple[str, str], ...] = ()
+    """Language and what the rule rests on, where it comes from a rule pack."""
 
     @property
     def blocks(self) -> bool:

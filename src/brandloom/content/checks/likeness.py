@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
 from functools import lru_cache
 
-from brandloom.content.checks.finding import Finding, finding
+from brandloom.content.checks.finding import Finding, Severity, finding
 from brandloom.content.checks.normalise import HAN, read
 from brandloom.i18n import _
 
@@ -46,10 +46,10 @@ def check_alike(text: str, others: Sequence[str], language: str, *, known: str =
         if size < TURN[language] and share < SHARE:
             continue
         span = (ours.spans[start][0], ours.spans[start + size - 1][1]) if size >= TURN[language] else (0, len(text))
-        severity, template = ("ban", _("'{excerpt}' stands word for word in a competitor's text.")) if size >= PASSAGE[language] else \
-            ("ban", _("{share} % of the text is that of a competitor.")) if share >= SHARE else \
-            ("caution", _("'{excerpt}' is a turn of phrase of a competitor's text."))
-        made = finding("similar", "ban" if severity == "ban" else "caution", place, text[slice(*span)], template, share=round(100 * share))
+        template = _("'{excerpt}' stands word for word in a competitor's text.") if size >= PASSAGE[language] else \
+            _("{share} % of the text is that of a competitor.") if share >= SHARE else _("'{excerpt}' is a turn of phrase of a competitor's text.")
+        severity: Severity = "ban" if size >= PASSAGE[language] or share >= SHARE else "caution"
+        made = finding("similar", severity, place, text[slice(*span)], template, share=round(100 * share))
         found.append(replace(made, span=span, suggestion=_("Say it in your own words, from the facts of your own product.")))
     return found
 

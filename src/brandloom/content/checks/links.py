@@ -16,11 +16,11 @@ from brandloom.i18n import _
 _TOP = (r"com|net|org|cn|io|shop|store|top|xyz|co|uk|de|fr|eu|us|jp|hk|tw|info|biz|site|online|vip|club|app|dev|me|tv|cc|ly|gl|link|live|ltd|tech|"
         r"example|test|中国|公司|网络|网店|商城")
 _DOT = r"(?:\.|\[\.\]|\(\.\)|。)"
-_LABEL = r"[\w\u00c0-\u024f\u0370-\u03ff\u0400-\u04ff](?:[\w\u00c0-\u024f\u0370-\u03ff\u0400-\u04ff-]*[\w])?"
 _LINK = re.compile(
     rf"(?:\b(?:h(?:tt|xx)ps?|ftp)\s?:\s?/{{1,3}}|(?<![\w:/])//)[^\s<>\"'，。！？；、）】》]*(?:。[a-z]{{2,}}[^\s<>\"'，。！？]*)?"
     rf"|\b(?:javascript|data|vbscript|mailto|tel)\s?:\S+"
-    rf"|(?:(?<=[\u4e00-\u9fff])|(?<![\w@.\u4e00-\u9fff])|(?<=：)|(?<=:))(?:[a-z0-9\u00c0-\u024f\u0370-\u03ff\u0400-\u04ff-]+{_DOT})+(?:{_TOP})(?![A-Za-z0-9_-])(?:[:/?#][^\s<>\"'，。！？；、）】》]*)?"
+    rf"|(?:(?<=[\u4e00-\u9fff])|(?<![\w@.]))(?:[a-z0-9\u00c0-\u024f\u0370-\u03ff\u0400-\u04ff-]+{_DOT})+(?:{_TOP})(?![A-Za-z0-9_-])"
+    rf"(?:[:/?#][^\s<>\"'，。！？；、）】》]*)?"
     rf"|[\u4e00-\u9fff]{{2,12}}\.(?:中国|公司|网络|网店|商城)",
     re.IGNORECASE)
 _END = ".,;:!?)]}'\"…"
@@ -38,7 +38,8 @@ def check_links(text: str, allowed: Sequence[str], *, place: str = "text") -> li
         link = match.group().rstrip(_END)
         if link and not any(_covers(rule, link) for rule in _rules(tuple(allowed))):
             start, end = folded.source_span(match.start(), match.start() + len(link))
-            found.append(replace(finding("link", "ban", place, text[start:end], _("'{excerpt}' leads to a place that is not on the shop's list of links."),
+            found.append(replace(finding("link", "ban", place, text[start:end],
+                                         _("'{excerpt}' leads to a place that is not on the shop's list of links."),
                                          allowed=", ".join(allowed[:3]) or "-"),
                                  span=(start, end), suggestion=_("Use a link of the list ({allowed}), or add this one to it.")))
     return found

@@ -116,7 +116,8 @@ def check_law(text: str, place: str, *, names: Sequence[str] = (), sectors: Sequ
         one = spoken["zh"]
         made.append(Finding(rule, item.severity, place, one.excerpt[:80], one.reason, (), one.source, one.span, one.suggestion,
                             tuple((language, said.reason) for language, said in spoken.items()),
-                            tuple((language, said.suggestion) for language, said in spoken.items())))
+                            tuple((language, said.suggestion) for language, said in spoken.items()),
+                            tuple((language, said.source) for language, said in spoken.items())))
     return made
 
 

@@ -67,6 +67,12 @@ class Asked(BaseModel):
     """Most characters per part of the format, or [least, most]; `all` for every part."""
     must_say: tuple[str, ...] = Field(default=(), max_length=20)
     must_not_say: tuple[str, ...] = Field(default=(), max_length=200)
+    competitors: tuple[str, ...] = Field(default=(), max_length=50)
+    """Texts of others that the copy must not repeat."""
+    links: tuple[str, ...] = Field(default=(), max_length=50)
+    """Hosts, or addresses up to a path, that the copy may link to; without any it holds no link."""
+    readability: float | None = Field(default=None, gt=0, le=200)
+    """Least Flesch reading ease (English), most characters per sentence (Chinese); without it a hard text is a caution."""
     sector: str | None = None
     jurisdiction: str | None = None
     _spoken: VoiceKit | None = PrivateAttr(default=None)
@@ -76,7 +82,7 @@ class Asked(BaseModel):
     def _one_or_many(cls, value: object) -> object:
         return [value] if isinstance(value, Mapping) else value
 
-    @field_validator("facts", "must_say", "must_not_say", mode="before")
+    @field_validator("facts", "must_say", "must_not_say", "competitors", "links", mode="before")
     @classmethod
     def _text_or_texts(cls, value: object) -> object:
         return [value] if isinstance(value, str) else value

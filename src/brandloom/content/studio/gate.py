@@ -8,6 +8,7 @@ from dataclasses import replace
 from functools import cached_property
 
 from brandloom.content.checks import Finding
+from brandloom.content.checks.conduct import Conduct, check_conduct
 from brandloom.content.checks.finding import finding
 from brandloom.content.checks.form import check_forbidden, check_language, check_slots
 from brandloom.content.checks.ground import Ground, ground
@@ -93,7 +94,7 @@ class Gate:
     def check_part(self, place: str, text: str) -> list[Finding]:
         """What is wrong with one text by itself."""
         part, lang = self.form.part(place), self.asked.lang
-        found = self._length(part, text) + check_forbidden(text, "body" if part.high > 100 else place) + check_slots(text, place, ())
+        found = self._length(part, text) + self._form(part, text) + check_slots(text, place, ())
         found += check_language(text, place, lang, self._wording)
         if part.calm and re.search("[!！]", text):
             found.append(finding("form", "ban", place, "!", _("The {place} may hold no exclamation mark: the ad network refuses it.")))
@@ -110,6 +111,13 @@ class Gate:
         for jurisdiction in self.jurisdictions:
             found += check_law(text, place, names=self.asked.names, sectors=self.sectors, jurisdiction=jurisdiction)
         return [replace(item, place=place) for item in found]
+
+    def _form(self, part: Part, text: str) -> list[Finding]:
+        """What never belongs in copy, and what it must not do to others; a link is judged by the brief's list where there is one."""
+        barred = [item for item in check_forbidden(text, "body" if part.high > 100 else part.name) if item.rule != "link" or not self.asked.links]
+        named = any(item.rule in ("email", "phone") for item in barred)
+        conduct = check_conduct(text, self.asked.lang, self._conduct, place=part.name)
+        return barred + [item for item in conduct if not (named and item.rule == "personal")]
 
     def _length(self, part: Part, text: str) -> list[Finding]:
         size, high = length(text, part.unit), part.high
@@ -141,6 +149,10 @@ class Gate:
             return []
         return [finding("alike", "ban", self.form.parts[0].name, "", _("The text is {share} % the same as an earlier variant."),
                         share=round(100 * nearest))]
+
+    @cached_property
+    def _conduct(self) -> Conduct:
+        return Conduct(self.asked.competitors, self.asked.links or None, self.asked.readability, self.ground.text)
 
     @cached_property
     def ground(self) -> Ground:
