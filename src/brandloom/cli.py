@@ -14,7 +14,7 @@ from rich.table import Column, Table
 from typer import rich_utils
 from typer.exceptions import Abort, TyperException
 
-from brandloom import article_cli, brand_cli, copy_cli, copy_tests_cli, desk_cli, openmp, write_cli
+from brandloom import article_cli, brand_cli, copy_cli, copy_tests_cli, desk_cli, links_cli, openmp, write_cli
 from brandloom.errors import BrandloomError, ConfigError
 from brandloom.i18n import _, say
 from brandloom.terminal import bars, command, err, out
@@ -27,6 +27,9 @@ PlanId = Annotated[str, typer.Argument(metavar="PLAN", help=say("The plan's id, 
 AsJson = Annotated[bool, typer.Option("--json", help=say("Print JSON for programs."))]
 AsOf = Annotated[str | None, typer.Option("--as-of", metavar="DATE", show_default=False, help=say(
     "Use nothing later than this day (2011-11-09); the day after the last event when absent."))]
+
+_INTERRUPTED = 130
+"""Exit code of a command that Ctrl-C stopped; typer makes it of the interrupt and says nothing."""
 
 app = typer.Typer(
     help=say("From a shop's own exports to written, checked, sent and measured campaigns.\n\nExample: brandloom demo"),
@@ -171,6 +174,7 @@ copy_tests_cli.register(app)
 article_cli.register(app)
 brand_cli.register(app)
 desk_cli.register(app)
+links_cli.register(app)
 
 
 @command(models_app, "list", _("List the language models, their size, licence and quality."), "brandloom models list")
@@ -235,25 +239,33 @@ def models_use(name: Annotated[str, typer.Argument(metavar="NAME", help=say("A n
 
 
 def main() -> None:
-    """Entry point: every known error is one line on standard error and exit code 1."""
+    """Entry point."""
     openmp.find()
     try:
-        sys.exit(app(standalone_mode=False) or 0)
-    except BrandloomError as error:
-        _fail(error.text())
-    except TyperException as error:
-        _fail(say(_("{problem} See `brandloom --help`."), problem=error.format_message()))
-    except (KeyboardInterrupt, Abort):
-        err.print(say(_("Stopped. What was finished is kept; run the command again to go on.")))
-        sys.exit(130)
+        sys.exit(run(sys.argv[1:]))
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(0)
 
 
-def _fail(line: str) -> None:
+def run(words: list[str]) -> int:
+    """Run one command and give its exit code: every known error is one line on standard error and 1."""
+    try:
+        code = int(app(words, standalone_mode=False) or 0)
+    except BrandloomError as error:
+        return _failed(error.text())
+    except TyperException as error:
+        return _failed(say(_("{problem} See `brandloom --help`."), problem=error.format_message()))
+    except Abort:
+        code = _INTERRUPTED
+    if code == _INTERRUPTED:
+        err.print(say(_("Stopped. What was finished is kept; run the command again to go on.")), soft_wrap=True)
+    return code
+
+
+def _failed(line: str) -> int:
     err.print(line, style="red", markup=False, highlight=False, soft_wrap=True)
-    sys.exit(1)
+    return 1
 
 
 def _shop(directory: Path) -> Any:

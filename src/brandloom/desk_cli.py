@@ -201,7 +201,7 @@ def translate(directory: Dir, text: TextId, by: By, to: Annotated[str, typer.Opt
             piece = desk.find_piece(connection, text)
             source = desk.pick(desk.read_versions(connection, piece), piece, None)
         settings = at.settings.model_copy(update={"model_name": model}) if model else at.settings
-        with llm.open_model(settings) as chosen, bars() as progress:
+        with llm.open_model(settings, "translate") as chosen, bars() as progress:
             done = desk.translate(chosen, piece.asked, source.parts, to, glossary=known, jurisdiction=jurisdiction,
                                   progress=lambda number, total: progress(_("Translating"), number / total))
         made = None if done.kept is None else at.desk.translated(piece, done.kept, by=by, now=datetime.now(UTC))

@@ -15,8 +15,8 @@ from brandloom.i18n import _
 from brandloom.llm.prices import Price
 
 FILE = "models.toml"
-Task = Literal["draft", "judge", "classify", "translate"]
-TASKS: tuple[Task, ...] = ("draft", "judge", "classify", "translate")
+Task = Literal["draft", "translate"]
+TASKS: tuple[Task, ...] = ("draft", "translate")
 _Cost = Annotated[Decimal, Field(ge=0)]
 
 
