@@ -16,6 +16,8 @@ from sqlalchemy import select
 from brandloom import customers, deliver, predict
 from brandloom.campaigns.plans import Plan
 from brandloom.campaigns.preview import reason_words, samples
+from brandloom.campaigns.records import copy_to_warehouse
+from brandloom.campaigns.wave_report import wave_chapter
 from brandloom.content import Finding, Variant, humanise
 from brandloom.decide import REASONS
 from brandloom.engine import Engine, read_sql, scalar
@@ -47,13 +49,14 @@ def make_report(shop: Shop, plan: Plan, *, reveal: bool = False) -> r.Report:
         reveal: show names and addresses in the sample messages (the demo's are invented); a real shop's report shows none.
     """
     engine, config = shop.engine, shop.workspace.config
+    copy_to_warehouse(shop, plan)  # clicks come in at any time
     return r.Report(
         shop=r.ShopFacts(config.name, config.currency, plan.as_of.date().isoformat(), datetime.now(UTC).isoformat(timespec="seconds"),
                          plan.horizon_days, plan.id, plan.brief.name),
         load=_load(engine, shop.ledger), demand=_demand(engine, plan), customers=_customers(engine), model=_model(shop.workspace),
         likely=_likely(engine, plan), audience=_audience(engine, plan, config.economics.assumed_lift), products=_products(engine, plan),
         content=_content(engine, plan, config.name), messages=samples(shop, plan, reveal=reveal),
-        delivery=_delivery(shop.ledger, plan), replay=_replay(engine, plan), experiment=_experiment(shop, plan),
+        waves=wave_chapter(shop, plan), delivery=_delivery(shop.ledger, plan), replay=_replay(engine, plan), experiment=_experiment(shop, plan),
         provenance=r.Provenance(versions=_versions(), machine=_machine()))
 
 
@@ -197,7 +200,8 @@ RECOMMENDED = {"again": _("bought before, due again"), "together": _("goes with 
 
 def _content(engine: Engine, plan: Plan, shop: str) -> r.Content:
     people = dict(zip(*(column.to_pylist() for column in engine.query(
-        "SELECT variant, COUNT(*) AS n FROM decisions WHERE plan = $plan AND action = 'send' GROUP BY variant", plan=plan.id).columns), strict=True))
+        "SELECT coalesce(text, variant) AS variant, COUNT(*) AS n FROM decisions WHERE plan = $plan AND action = 'send' "
+        "GROUP BY coalesce(text, variant)", plan=plan.id).columns), strict=True))
     personas = {one.key: one.label_en for one in plan.personas}
     groups = {one.key: one for one in plan.groups}
     cards = tuple(_card(one, personas.get(one.persona, one.persona), groups[one.product_group].label_en, people.get(one.key, 0))

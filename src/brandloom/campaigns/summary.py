@@ -52,6 +52,9 @@ def _audience(report: Report) -> list[tuple[str, str]]:
 
 def _outcome(report: Report) -> list[tuple[str, str]]:
     rows: list[tuple[str, str]] = []
+    for cell in report.waves.cells if report.waves else ():
+        told = say(_("; ")).join(f"{one.name} {percent(one.rate)}" for one in cell.texts)
+        rows.append((say(_("Texts of {cell}"), cell=cell.cell), told))
     if report.replay:
         held = report.replay.capture
         rows.append((say(_("Later buyers among the chosen")), say(

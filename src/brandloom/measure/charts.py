@@ -20,7 +20,7 @@ from brandloom.measure.markup import Html, el, fold, table
 from brandloom.measure.meter import Stage
 from brandloom.measure.reader import Reader
 from brandloom.measure.replay import Capture, HitRates
-from brandloom.measure.report import Decile, Period, SegmentRow, Step
+from brandloom.measure.report import CellWaves, Decile, Period, SegmentRow, Step
 
 _WIDTH, _LINE = 480, 30
 _VERSION = "6.4"
@@ -29,7 +29,9 @@ _INK, _MUTED, _GRID = "#010101", "#020202", "#030303"
 _FIRST, _SECOND, _THIRD, _FAINT = "#040404", "#050505", "#060606", "#070707"
 _VARIABLES = {_INK: "ink", _MUTED: "muted", _GRID: "grid", _FIRST: "first", _SECOND: "second", _THIRD: "third",
               _FAINT: "faint"}
-_NAMES = {_FIRST: "first", _SECOND: "second", _THIRD: "third", _FAINT: "faint", _MUTED: "muted"}
+_NAMES = {_FIRST: "first", _SECOND: "second", _THIRD: "third", _FAINT: "faint", _MUTED: "muted", _INK: "ink"}
+
+_LINES = (_FIRST, _SECOND, _THIRD, _MUTED, _INK, _FAINT)
 
 Rows = list[dict[str, Any]]
 _Drawing = alt.Chart | alt.LayerChart | alt.FacetChart
@@ -197,6 +199,19 @@ def readout(reader: Reader, result: Readout, truth: Truth | None) -> Html:
         layers.append(_chart([{"x": 100 * truth.effect}]).mark_rule(color=_THIRD, strokeWidth=2).encode(x="x:Q"))
         legend.append((_THIRD, reader.say(_("true effect of the simulation"))))
     return _figure(reader, reader.say(_("Effect of sending, with its intervals")), alt.layer(*layers), 150, legend, None)
+
+
+def waves(reader: Reader, cell: CellWaves) -> Html:
+    """How each wave was shared out among the texts of a cell."""
+    names = {one.text: one.name for one in cell.texts}
+    data: Rows = [{"wave": row.wave, "text": names.get(row.text, row.text), "share": row.share} for row in cell.rows]
+    order = [one.name for one in cell.texts]
+    lines = _chart(data).mark_line(strokeWidth=2, point=alt.OverlayMarkDef(filled=True, size=50)).encode(
+        x=alt.X("wave:O", axis=_axis(labelAngle=0, grid=False, title=reader.say(_("Wave")))),
+        y=alt.Y("share:Q", scale=alt.Scale(domain=[0, 1]), axis=_axis(format="%", title=reader.say(_("Share of the wave")))),
+        color=alt.Color("text:N", legend=None, scale=alt.Scale(domain=order, range=[_LINES[n % len(_LINES)] for n in range(len(order))])))
+    legend = [(_LINES[n % len(_LINES)], f"{one.name}: {one.subject}") for n, one in enumerate(cell.texts)]
+    return _figure(reader, reader.say(_("How the waves were shared out")), lines, 200, legend, None)
 
 
 def stages(reader: Reader, rows: Sequence[Stage]) -> Html:

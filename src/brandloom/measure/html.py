@@ -7,6 +7,7 @@ from importlib.resources import files
 
 from brandloom.i18n import LANGUAGES, _
 from brandloom.measure import chapters, outcome
+from brandloom.measure import waves as wave_chapter
 from brandloom.measure.markup import Html, el
 from brandloom.measure.reader import Reader
 from brandloom.measure.report import Report
@@ -22,6 +23,7 @@ _CHAPTERS: tuple[tuple[str, str, Callable[[Reader, Report], Html | None]], ...] 
     ("content", _("What is said"), chapters.content),
     ("messages", _("As it arrives"), outcome.messages),
     ("delivery", _("Delivery"), outcome.delivery),
+    ("waves", _("Which text is better"), wave_chapter.waves),
     ("replay", _("What they bought afterwards"), outcome.replay),
     ("experiment", _("What sending changed"), outcome.experiment),
     ("cost", _("Time and memory"), outcome.cost),
