@@ -10,6 +10,7 @@ from functools import cache
 from opencc import OpenCC
 
 from brandloom.content.checks.finding import Finding, finding
+from brandloom.content.checks.links import check_links
 from brandloom.content.checks.normalise import fold, strip_invisible
 from brandloom.i18n import _
 
@@ -142,6 +143,8 @@ def check_forbidden(text: str, place: str) -> list[Finding]:
     bare = SLOT.sub(" ", text)
     found = [finding(rule, "ban", place, match.group(), template) for rule, pattern, template in _FORBIDDEN
              if (match := pattern.search(bare) or pattern.search(fold(bare)))]
+    if not any(item.rule == "link" for item in found):
+        found += check_links(bare, (), place=place)[:1]  # those in disguise, and of domains the pattern does not name
     if strip_invisible(text) != text or re.search(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", text):
         found.append(finding("invisible", "ban", place, repr(text), _("The text holds invisible or control characters.")))
     if place != "body" and "\n" in text:
