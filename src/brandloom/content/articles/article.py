@@ -10,11 +10,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from brandloom.content.articles.facts import facts_of, name_of
 from brandloom.content.articles.keywords import Keyword, Question, Texts, find_keywords, find_questions, split_by_topic
 from brandloom.content.articles.links import Link, absolute, place_links
 from brandloom.content.articles.metadata import page_description, page_title, slug
 from brandloom.content.articles.order import Order, PageOfShop
-from brandloom.content.articles.outline import Outline, facts_of, make_outline, name_of, phrases, sound
+from brandloom.content.articles.outline import Outline, make_outline, phrases, sound
 from brandloom.content.articles.page import open_graph, to_html, to_markdown
 from brandloom.content.articles.schema import structured_data
 from brandloom.content.articles.seo import Notice, check_page

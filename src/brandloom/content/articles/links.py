@@ -59,10 +59,15 @@ def place_links(texts: Sequence[str], pages: Sequence[tuple[str, Sequence[str]]]
         if url in used:
             continue
         for at, text in enumerate(texts):
-            found = next(((start, end) for start, end in places(text, word, language)
-                          if not any(start < link.end and link.start < end for link in made[at])), None)
+            found = next(((start, end) for start, end in places(text, word, language) if not _cuts(text, start, end) and not any(
+                          start < link.end and link.start < end for link in made[at])), None)
             if found and len(made[at]) < MOST_PER_SECTION:
                 made[at].append(Link(*found, url))
                 used.add(url)
                 break
     return [sorted(links, key=lambda link: link.start) for links in made]
+
+
+def _cuts(text: str, start: int, end: int) -> bool:
+    """Whether a link there would begin or end inside a word such as '316不锈钢'."""
+    return bool(re.match("[A-Za-z0-9]", text[start - 1:start]) or re.match("[A-Za-z0-9]", text[end:end + 1]))

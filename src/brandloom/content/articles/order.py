@@ -96,6 +96,8 @@ class Order(Asked):
     topic: str = Field(default="", max_length=200)
     keyword: str = Field(default="", max_length=80)
     """The main keyword, where the shop has chosen it."""
+    headline: str = Field(default="", max_length=110)
+    """In the shop's own words; made of keyword and topics when absent. A news release should have one."""
     texts: tuple[TextsFrom, ...] = Field(default=(), max_length=20)
     volumes: dict[str, int] = Field(default_factory=dict)
     """Searches a month by keyword; without them volumes are unknown."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib.resources import files
@@ -12,11 +12,12 @@ from typing import Any, Literal
 
 import yaml
 
+from brandloom.content.articles.facts import FactItem, facts_of, name_of, tokens, value_text
 from brandloom.content.articles.keywords import Intent, Keyword, Question, intent_of
 from brandloom.content.articles.order import Order, QuestionAsked
 from brandloom.content.articles.terms import contains
-from brandloom.content.articles.topics import OTHER, topic_of_key, topics, topics_of_text
-from brandloom.content.facts import humanise, plain_text
+from brandloom.content.articles.topics import OTHER, answers, topics
+from brandloom.content.facts import plain_text
 from brandloom.content.studio.gate import Gate
 from brandloom.errors import ConfigError
 from brandloom.i18n import _
@@ -27,24 +28,7 @@ FULL = 3
 MOST_FACTS = 12
 MOST_QUESTIONS = 3
 """Questions at the end of an article that is no FAQ page."""
-_NAMES = re.compile(r"^(?:name|title|product_?name|product|brand|manufacturer|名称|商品名称|标题|品名|品牌|店铺|shop)$", re.IGNORECASE)
-_UNSAID = re.compile(r"^(?:(?:.*_)?(?:id|sku|url|link|image|picture|img)|.*stock.*|.*reviews?|.*ratings?|number_of_.*|category"
-                     r"|类目|分类|编号|图片|库存|链接|评论数|评分)$", re.IGNORECASE)
 _INTENT: dict[str, Intent] = {"guide": "commercial"}
-
-
-@dataclass(frozen=True)
-class FactItem:
-    """One field of one product, or one sentence that is true."""
-
-    product: int | None
-    key: str
-    value: str
-    topics: frozenset[str]
-
-    def text(self, language: str) -> str:
-        """As the model is shown it."""
-        return f"{self.key}{'：' if language == 'zh' else ': '}{self.value}" if self.key else self.value
 
 
 @dataclass(frozen=True)
@@ -74,12 +58,15 @@ class Outline:
     sections: tuple[Section, ...]
     unserved: tuple[str, ...]
     """What customers speak of and no fact answers: worth a fact."""
+    unanswered: tuple[str, ...]
+    """Questions that were asked and that no fact answers."""
     unusable: tuple[tuple[str, str], ...]
     """Keywords that may not be said, and why."""
 
     def to_dict(self, language: str) -> dict[str, Any]:
         return {"keyword": self.keyword, "intent": self.intent, "headline": self.headline,
                 "sections": [section.to_dict(language) for section in self.sections], "unserved": list(self.unserved),
+                "unanswered": list(self.unanswered),
                 "unusable": [{"keyword": text, "reason": reason} for text, reason in self.unusable]}
 
 
@@ -114,28 +101,9 @@ def make_outline(order: Order, keywords: Sequence[Keyword], asked: Sequence[Ques
     unserved = [item.text for item in keywords if not _inside(item.text, main, order) and not any(
         _serves(section, item.text, order) for section in [intro, *sections])]
     intent = intent_of(main) or _INTENT.get(order.format, "informational")
-    return Outline(main, intent, headline(order, gate, main, [intro, *kept]), (intro, *kept), tuple(unserved[:15]), tuple(unusable))
-
-
-def facts_of(order: Order) -> list[FactItem]:
-    """Every field worth telling and every fact, in the order of the topics."""
-    found = []
-    for number, product in enumerate(order.products):
-        for key, value in product.items():
-            said = _value(value, order.lang)
-            if said and not _NAMES.match(str(key)) and not _UNSAID.match(str(key)) and ">" not in said:
-                name = plain_text(str(key)).replace("_", " ")
-                found.append(FactItem(number, name, said, frozenset((topic_of_key(name),))))
-    rank = list(topics())
-    found.sort(key=lambda item: min(rank.index(topic) for topic in item.topics))
-    told = [plain_text(fact) for fact in order.facts]
-    return [*found, *(FactItem(None, "", fact, frozenset(topics_of_text(fact) or {topic_of_key(fact)})) for fact in told if fact)]
-
-
-def name_of(product: Mapping[str, Any]) -> str:
-    """What a product is called on the page."""
-    named = next((str(value) for key, value in product.items() if _NAMES.match(str(key)) and value), "")
-    return humanise(plain_text(named))
+    open_ones = [text for text in dict.fromkeys(as_question(item.question, order.lang) for item in _questions(order, asked))
+                 if text not in {section.heading for section in _answered(order, items, _questions(order, asked), gate)}]
+    return Outline(main, intent, headline(order, gate, main, [intro, *kept]), (intro, *kept), tuple(unserved[:15]), tuple(open_ones), tuple(unusable))
 
 
 def sound(gate: Gate, text: str) -> str | None:
@@ -157,7 +125,17 @@ def as_question(text: str, language: str) -> str:
 
 
 def headline(order: Order, gate: Gate, main: str, sections: Sequence[Section]) -> str:
-    """The first headline of its kind that may be said."""
+    """The shop's own, or the first of its kind that may be said.
+
+    Raises:
+        ConfigError: the shop's own may not be said.
+    """
+    if order.headline:
+        reason = sound(gate, order.headline)
+        if reason is not None:
+            raise ConfigError(_("The headline '{headline}' may not be said: {reason} Change it, or add the fact."), headline=order.headline,
+                              reason=reason)
+        return plain_text(order.headline)
     held = {name for part in sections for item in part.items for name in item.topics}
     told = [topic.headings[order.lang] for name, topic in topics().items() if name in held and name != OTHER][:2]
     listed = "、".join(told) if order.lang == "zh" else ", ".join(map(_lower, told))
@@ -209,8 +187,7 @@ def _main(order: Order, usable: Sequence[str], items: Sequence[FactItem], gate: 
 
 
 def _sections(order: Order, gate: Gate, items: Sequence[FactItem], asked: Sequence[Question]) -> list[Section]:
-    questions = [*order.questions, *(QuestionAsked(question=item.text) for item in asked if 2 <= len(item.text) <= 200)]
-    answered = _answered(order, items, questions, gate)
+    answered = _answered(order, items, _questions(order, asked), gate)
     if order.format == "faq":
         return _first_distinct([*answered, *_made_questions(order, gate, items)], order.most_sections)
     apart = len(order.products) > 1 and order.format != "guide"
@@ -251,6 +228,11 @@ def _by_product(order: Order, gate: Gate, items: Sequence[FactItem]) -> list[Sec
     return [*made, *(_by_topic(order, gate, loose) if loose else [])]
 
 
+def _questions(order: Order, asked: Sequence[Question]) -> list[QuestionAsked]:
+    """The shop's own first, then those of its customers."""
+    return [*order.questions, *(QuestionAsked(question=item.text) for item in asked if 2 <= len(item.text) <= 200)]
+
+
 def _answered(order: Order, items: Sequence[FactItem], questions: Sequence[QuestionAsked], gate: Gate) -> list[Section]:
     """Questions that the facts or the shop itself answer and that may be printed."""
     made = []
@@ -261,8 +243,8 @@ def _answered(order: Order, items: Sequence[FactItem], questions: Sequence[Quest
         if item.answer:
             made.append(Section("", "question", question, (), words=plain_text(item.answer)))
             continue
-        wanted, named = topics_of_text(question), _named(order, question)
-        own = tuple(one for one in items if (one.topics & wanted or (one.key and contains(question, one.key, order.lang)))
+        named = _named(order, question)
+        own = tuple(one for one in items if (answers(question, one.key, one.value) or (one.key and contains(question, one.key, order.lang)))
                     and (not named or one.product in named or one.product is None))
         if own:
             made.append(Section("", "question", question, own[:6]))
@@ -271,14 +253,9 @@ def _answered(order: Order, items: Sequence[FactItem], questions: Sequence[Quest
 
 def _named(order: Order, question: str) -> set[int]:
     """The products whose name or fields hold a word of the question that no other product's hold; empty where all are meant."""
-    asked = _tokens(question)
-    rows = [_tokens(" ".join(_value(value, order.lang) for value in product.values())) for product in order.products]
+    asked = tokens(question)
+    rows = [tokens(" ".join(value_text(value, order.lang) for value in product.values())) for product in order.products]
     return {number for number, row in enumerate(rows) for word in asked & row if len(rows) > 1 and sum(word in other for other in rows) == 1}
-
-
-def _tokens(text: str) -> set[str]:
-    runs = re.findall("[\u4e00-\u9fff]+", text)
-    return {run[at:at + 2] for run in runs for at in range(len(run) - 1)} | set(re.findall(r"[a-z]{3,}", text.lower()))
 
 
 def _made_questions(order: Order, gate: Gate, items: Sequence[FactItem]) -> list[Section]:
@@ -321,13 +298,12 @@ def _endings(order: Order, gate: Gate) -> list[Section]:
 
 def _serves(section: Section, keyword: str, order: Order) -> bool:
     """Whether the section has facts that speak to a keyword: its topic, or the word itself."""
-    wanted = topics_of_text(keyword)
-    if any(item.topics & wanted for item in section.items):
+    if any(answers(keyword, item.key, item.value) for item in section.items):
         return True
     names = [name_of(order.products[item.product]) for item in section.items if item.product is not None]
     names += order.names if section.kind == "intro" else ()
     said = [section.heading, section.words, *names, *(f"{item.key} {item.value}" for item in section.items)]
-    together = _tokens(" ".join(said)) >= _tokens(keyword) and bool(_tokens(keyword))
+    together = tokens(" ".join(said)) >= tokens(keyword) and bool(tokens(keyword))
     return together or any(contains(text, keyword, order.lang) for text in said)
 
 
@@ -347,13 +323,6 @@ def _with_keyword(section: Section, keyword: str, main: str, gate: Gate, order: 
 def _fit_heading(text: str, order: Order, gate: Gate) -> str:
     """A heading that may be said: itself, or 'More details'."""
     return text if text and sound(gate, text) is None else topics()[OTHER].headings[order.lang]
-
-
-def _value(value: object, language: str) -> str:
-    if value is None or isinstance(value, (Mapping, bool)):
-        return ""
-    items = value if isinstance(value, (list, tuple)) else [value]
-    return ("、" if language == "zh" else ", ").join(text for item in items if (text := plain_text(str(item))[:400]))
 
 
 @cache

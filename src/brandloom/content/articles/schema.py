@@ -9,9 +9,10 @@ from datetime import date
 from typing import Any
 from urllib.parse import urlsplit
 
+from brandloom.content.articles.facts import name_of
 from brandloom.content.articles.links import absolute, own_url
 from brandloom.content.articles.order import Order
-from brandloom.content.articles.outline import Outline, name_of, phrases
+from brandloom.content.articles.outline import Outline, phrases
 from brandloom.content.articles.write import Passage
 from brandloom.content.checks.figures import read_figures
 from brandloom.content.checks.normalise import fold

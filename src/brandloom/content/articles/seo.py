@@ -166,7 +166,7 @@ def _keyword(page: Page, keyword: str, language: str) -> Iterator[Notice]:
         return
     advice = _("Work '{keyword}' in where it reads naturally.")
     first = next((item for item in page.headings if item.level == 1), Piece("", 1))
-    lead = next((item for item in page.paragraphs if len(words_in(item.text, language)) >= 8), Piece("", 1))
+    lead = next((item for item in page.paragraphs if re.search("[.。!?！？]", item.text) and len(words_in(item.text, language)) >= 6), Piece("", 1))
     title = page.titles[0] if page.titles else Piece("", 1)
     reason = {"title": _("The title does not hold the keyword '{keyword}'."), "h1": _("The first heading does not hold the keyword '{keyword}'."),
               "p": _("The first paragraph does not hold the keyword '{keyword}'.")}

@@ -16,11 +16,12 @@ OTHER = "other"
 
 @dataclass(frozen=True)
 class Topic:
-    """One matter: its fields by name, how customers ask for it, and per language its heading and its question."""
+    """One matter: its fields by name, what answers whom, and per language its heading and its question."""
 
     name: str
     key: re.Pattern[str] | None
-    ask: re.Pattern[str] | None
+    answers: tuple[tuple[re.Pattern[str], re.Pattern[str]], ...]
+    """How a customer asks, and how a field or a sentence that answers just this is worded."""
     headings: Mapping[str, str]
     questions: Mapping[str, str]
 
@@ -29,7 +30,9 @@ class Topic:
 def topics() -> dict[str, Topic]:
     """Every topic, in the order in which a page tells of them."""
     content: dict[str, dict[str, Any]] = yaml.safe_load(files("brandloom.content.articles").joinpath("topics.yaml").read_text("utf-8"))
-    return {name: Topic(name, _pattern(row["key"]), _pattern(row["ask"]), {language: row[language][0] for language in ("en", "zh")},
+    return {name: Topic(name, re.compile(row["key"], re.IGNORECASE) if row["key"] else None,
+                        tuple((re.compile(ask, re.IGNORECASE), re.compile(key, re.IGNORECASE)) for ask, key in row["answers"]),
+                        {language: row[language][0] for language in ("en", "zh")},
                         {language: row[language][1] for language in ("en", "zh")}) for name, row in content.items()}
 
 
@@ -39,10 +42,7 @@ def topic_of_key(key: str) -> str:
     return next((topic.name for topic in topics().values() if topic.key and topic.key.search(plain)), OTHER)
 
 
-def topics_of_text(text: str) -> set[str]:
-    """The topics that a keyword, a question or a sentence speaks of."""
-    return {topic.name for topic in topics().values() if topic.ask and topic.ask.search(text)}
-
-
-def _pattern(text: str) -> re.Pattern[str] | None:
-    return re.compile(text, re.IGNORECASE) if text else None
+def answers(question: str, key: str, value: str) -> bool:
+    """Whether a fact answers a question or serves a keyword: its field's name does, or the sentence where it has none."""
+    said = key.replace("_", " ") or value
+    return any(ask.search(question) and wording.search(said) for topic in topics().values() for ask, wording in topic.answers)

@@ -9,9 +9,9 @@ TITLE_PX, TITLE_SIZE = 580, 20
 """Width at which results cut a title, and the size it is set in. 29 Chinese characters, about what Baidu shows as well."""
 DESCRIPTION_PX, DESCRIPTION_SIZE = 920, 14
 """The same for a description: about 155 Latin or 65 Chinese characters."""
-_WIDTHS = {191: "'", 222: "ijl", 260: "|", 278: " !,./:;I[\\]ft", 333: "()-`r", 334: "{}", 355: '"', 389: "*", 469: "^", 500: "Jckszvxy",
+_WIDTHS = {191: "'", 222: "ijl‘’", 260: "|", 278: " !,./:;I[\\]ft", 333: "()-`r“”", 334: "{}", 355: '"', 389: "*", 469: "^", 500: "Jckszvxy",
            556: "#$0123456789?L_abdeghnopqu", 584: "+<=>~", 611: "FTZ", 667: "&ABEKPSVXY", 722: "CDHNRUw", 778: "GOQ", 833: "Mm", 889: "%",
-           944: "W", 1015: "@"}
+           944: "W", 1000: "—…", 1015: "@"}
 """Thousandths of the font size, for Helvetica and the fonts made to its measures."""
 
 

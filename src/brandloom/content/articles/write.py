@@ -13,8 +13,9 @@ from typing import Any, Literal
 
 import yaml
 
+from brandloom.content.articles.facts import FactItem, name_of
 from brandloom.content.articles.order import Order
-from brandloom.content.articles.outline import FactItem, Outline, Section, capital, name_of, phrases, sound
+from brandloom.content.articles.outline import Outline, Section, capital, phrases, sound
 from brandloom.content.articles.state import Kept
 from brandloom.content.articles.terms import contains
 from brandloom.content.checks import Finding
