@@ -25,6 +25,7 @@ from brandloom.govern import Audit, is_genuine
 from brandloom.govern.rows import reading
 from brandloom.ledger.database import open_ledger_at
 from brandloom.ledger.schema import audit as audit_table
+from brandloom.llm import Message, estimate
 from brandloom.workspace import create_workspace
 from brandloom.write_cli import readable
 from llm_world import Endpoint, failed, said, serving, streamed
@@ -320,3 +321,32 @@ def test_tests_that_cannot_be_read_are_one_line(content: str, words: list[str], 
 
 def test_a_scorer_that_is_not_there(tmp_path: Path) -> None:
     assert "No response scorer in scorer" in line(run(tmp_path, None, "write", brief(tmp_path), "--model", "none", "--scorer", "scorer"))
+
+
+# --- what it costs ---
+
+def test_what_models_have_cost_is_shown_per_day_model_and_task(tmp_path: Path, endpoint: Endpoint) -> None:
+    assert "No model was asked in these days." in run(tmp_path, None, "models", "spend").stdout
+    endpoint.script = [reply(GOOD)]
+    price = {"BRANDLOOM_MODEL_PRICE_IN": "2", "BRANDLOOM_MODEL_PRICE_OUT": "10", "BRANDLOOM_MODEL_CURRENCY": "CNY"}
+    first, second = (written(run(tmp_path, endpoint, "write", brief(tmp_path), "-n", 1, **price))["cost"] for _time in range(2))
+    assert first["spent"] == {"calls": 1, "cached": 0, "prompt_tokens": 7, "completion_tokens": 3, "money": "0.000044", "currency": "CNY"}
+    assert float(first["most"]["money"]) > 0.01 and first["most"]["completion_tokens"] == 3 * endpoint.asked[0]["max_tokens"]
+    assert second["spent"]["calls"] == 0 and second["spent"]["cached"] == 1, "the same brief again is answered from the cache"
+    (told,) = json.loads(run(tmp_path, None, "models", "spend", "--json").stdout)
+    assert {name: told[name] for name in ("model", "task", "calls", "cached", "money", "currency", "pending")} == {
+        "model": "m1", "task": "draft", "calls": 1, "cached": 1, "money": "0.000044", "currency": "CNY", "pending": 0}
+    assert "0.0000 CNY" in run(tmp_path, None, "models", "spend", "--days", 1).stdout
+
+
+def test_the_estimate_is_never_below_what_is_spent(tmp_path: Path, endpoint: Endpoint) -> None:
+    """Every try fails, so every request is made, and each prompt is as long as it gets."""
+    endpoint.script = [said(json.dumps({"text": FALSE}, ensure_ascii=False))]
+    done = run(tmp_path, endpoint, "write", brief(tmp_path, persona="上班族" * 40), "-n", 3)
+    cost = written(done)["cost"]
+    assert len(endpoint.asked) == 9 == cost["spent"]["calls"]
+    real = sum(estimate([Message(one["role"], one["content"]) for one in asked["messages"]], asked["max_tokens"]).prompt_tokens for asked in endpoint.asked)
+    assert real <= cost["most"]["prompt_tokens"]
+    assert cost["most"]["completion_tokens"] == sum(asked["max_tokens"] for asked in endpoint.asked)
+    few = written(run(tmp_path, endpoint, "write", brief(tmp_path), "-n", 3, "--max-calls", 2, BRANDLOOM_MODEL_CACHE_MB="0"))["cost"]
+    assert few["spent"]["calls"] == 2 and few["most"]["completion_tokens"] == 2 * endpoint.asked[-1]["max_tokens"]
