@@ -22,7 +22,7 @@ import pytest
 from brandloom import cli
 from brandloom.content.studio import read_export
 from brandloom.govern import Audit, is_genuine
-from brandloom.govern.rows import reading
+from brandloom.govern.rows import reading, writing
 from brandloom.ledger.database import open_ledger_at
 from brandloom.ledger.schema import audit as audit_table
 from brandloom.llm import Message, estimate
@@ -69,7 +69,7 @@ def run(folder: Path, endpoint: Endpoint | None, *words: object, **more: str) ->
         for name, value in wanted.items():
             process.setenv(name, value)
         code = cli.run([str(word) for word in words])
-    return subprocess.CompletedProcess(words, code, output.getvalue(), errors.getvalue())
+    return subprocess.CompletedProcess("brandloom", code, output.getvalue(), errors.getvalue())
 
 
 def written(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
@@ -350,3 +350,47 @@ def test_the_estimate_is_never_below_what_is_spent(tmp_path: Path, endpoint: End
     assert cost["most"]["completion_tokens"] == sum(asked["max_tokens"] for asked in endpoint.asked)
     few = written(run(tmp_path, endpoint, "write", brief(tmp_path), "-n", 3, "--max-calls", 2, BRANDLOOM_MODEL_CACHE_MB="0"))["cost"]
     assert few["spent"]["calls"] == 2 and few["most"]["completion_tokens"] == 2 * endpoint.asked[-1]["max_tokens"]
+
+
+# --- reading the marks back ---
+
+def sealed(folder: Path, endpoint: Endpoint, name: str) -> Path:
+    create_workspace(folder / "shop")
+    endpoint.script = [reply(GOOD)]
+    done = run(folder, endpoint, "write", brief(folder), "-n", 1, "--workspace", "shop", "--out", name)
+    assert done.returncode == 0, done.stderr
+    return folder / name
+
+
+@pytest.mark.parametrize("name", ["copy.json", "copy.md", "copy.html", "copy.csv", "copy.txt"])
+def test_the_marks_of_a_file_are_proven_or_not(name: str, tmp_path: Path, endpoint: Endpoint) -> None:
+    file = sealed(tmp_path, endpoint, name)
+    (whole,) = json.loads(run(tmp_path, None, "check-label", name, "--workspace", "shop", "--json").stdout)
+    assert (whole["seal"], whole["recorded"], whole["visible"], whole["producer"]) == ("genuine", True, "AI生成", "My shop")
+    (alone,) = json.loads(run(tmp_path, None, "check-label", name, "--json").stdout)
+    assert (alone["seal"], alone["recorded"]) == ("unknown", None)
+    file.write_text(file.read_text(encoding="utf-8").replace("129元", "99元"), encoding="utf-8", newline="")
+    done = run(tmp_path, None, "check-label", name, "--workspace", "shop", "--json")
+    (changed,) = json.loads(done.stdout)
+    assert (changed["seal"], changed["recorded"]) == ("changed", False) and "was changed" in line(done)
+
+
+def test_another_workspace_and_a_broken_chain_prove_nothing(tmp_path: Path, endpoint: Endpoint) -> None:
+    sealed(tmp_path, endpoint, "copy.md")
+    create_workspace(tmp_path / "other")
+    done = run(tmp_path, None, "check-label", "copy.md", "--workspace", "other")
+    assert "another workspace made it" in line(done) and "changed, or sealed by another" in done.stdout
+    ledger = open_ledger_at(f"sqlite:///{tmp_path / 'shop' / 'ledger.sqlite'}")
+    with writing(ledger) as connection:
+        connection.execute(audit_table.update().where(audit_table.c.seq == 1).values(actor="Eve"))
+    ledger.close()
+    assert "is broken at record 1" in line(run(tmp_path, None, "check-label", "copy.md", "--workspace", "shop"))
+
+
+def test_copy_without_a_workspace_or_a_model(tmp_path: Path, endpoint: Endpoint) -> None:
+    endpoint.script = [reply(GOOD), reply(FALSE)]
+    run(tmp_path, endpoint, "write", brief(tmp_path), "-n", 2, "--out", "copy.csv")
+    rows = json.loads(run(tmp_path, None, "check-label", "copy.csv", "--json").stdout)
+    assert [(row["seal"], row["producer"]) for row in rows] == [("unchanged", "brandloom"), ("none", "")]
+    (tmp_path / "notes.md").write_text("# Notes", encoding="utf-8")
+    assert "This is no file of copy as `brandloom write` makes it (md)" in line(run(tmp_path, None, "check-label", "notes.md"))

@@ -14,7 +14,7 @@ from rich.table import Column, Table
 from typer import rich_utils
 from typer.exceptions import Abort, TyperException
 
-from brandloom import article_cli, brand_cli, copy_cli, copy_tests_cli, desk_cli, links_cli, openmp, write_cli
+from brandloom import article_cli, brand_cli, copy_cli, copy_tests_cli, desk_cli, label_cli, links_cli, openmp, write_cli
 from brandloom.errors import BrandloomError, ConfigError
 from brandloom.i18n import _, say
 from brandloom.terminal import bars, command, err, out
@@ -170,6 +170,7 @@ def demo(directory: Annotated[Path, typer.Argument(metavar="[DIR]", help=say("A 
 
 copy_cli.register(app)
 write_cli.register(app)
+label_cli.register(app)
 copy_tests_cli.register(app)
 article_cli.register(app)
 brand_cli.register(app)

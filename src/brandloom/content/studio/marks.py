@@ -7,13 +7,18 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Self
+from typing import Any, Literal, Self
+
+from sqlalchemy import select
 
 from brandloom.content.studio.asked import Asked
 from brandloom.content.studio.write import Draft, Written, published
 from brandloom.errors import DataError
-from brandloom.govern import DIGITAL_SOURCE, AiLabel, Audit, ai_label, read_label, visible_label
+from brandloom.govern import DIGITAL_SOURCE, AiLabel, Audit, ai_label, is_genuine, is_sealed, read_label, visible_label
+from brandloom.govern.rows import reading
 from brandloom.i18n import _
+from brandloom.ledger import Ledger
+from brandloom.ledger.schema import audit as audit_table
 
 ACTION = "copy.generated"
 """Name of the audit records of generated texts."""
@@ -87,6 +92,31 @@ def keep_record(written: Written, audit: Audit, *, maker: Maker, actor: str, now
             "digest": _digest(piece.text), "model": draft.model or "", "brief": brief_digest(written.asked), "format": written.form.name,
             "language": written.asked.lang, "source": draft.source}, now)
     return len(made)
+
+
+Seal = Literal["genuine", "unchanged", "changed", "unknown", "none"]
+"""What a mark's seal proves: that this workspace made mark and text; that they are unchanged, by whomever made; that they were changed;
+nothing, since another workspace's key sealed them; and that there is no mark."""
+
+
+def check_seal(piece: Piece, key: bytes | None) -> Seal:
+    """What the seal of a text's mark proves to one who has this workspace's key, or none."""
+    if piece.mark is None:
+        return "none"
+    if not is_sealed(piece.mark.label):
+        return "unchanged" if is_genuine(piece.mark.label, piece.text, key=None) else "changed"
+    if key is None:
+        return "unknown"
+    return "genuine" if is_genuine(piece.mark.label, piece.text, key=key) else "changed"
+
+
+def has_record(piece: Piece, ledger: Ledger) -> bool:
+    """Whether the audit chain holds the record of exactly this text; whether the chain is whole, `Audit.verify` tells."""
+    if piece.mark is None:
+        return False
+    query = select(audit_table.c.detail).where(audit_table.c.action == ACTION, audit_table.c.subject == piece.mark.label.produce_id)
+    with reading(ledger) as connection:
+        return any(json.loads(detail)["digest"] == _digest(piece.text) for detail in connection.scalars(query))
 
 
 def brief_digest(asked: Asked) -> str:
