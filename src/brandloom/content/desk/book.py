@@ -222,5 +222,9 @@ def findings_json(found: Sequence[Finding]) -> str:
 
 
 def _finding(item: dict[str, Any]) -> Finding:
-    pairs = {name: tuple((key, value) for key, value in item[name]) for name in ("values", "reasons")}
-    return Finding(**{**item, **pairs, "span": None if item["span"] is None else tuple(item["span"])})
+    return Finding(**{name: _frozen(value) for name, value in item.items()})
+
+
+def _frozen(value: object) -> Any:
+    """Lists of JSON as the tuples that a finding has."""
+    return tuple(_frozen(one) for one in value) if isinstance(value, list) else value
