@@ -14,7 +14,10 @@ from hypothesis import strategies as st
 
 from brandloom.content import studio
 from brandloom.content.response import fit_response
-from brandloom.content.studio import Gate, form_names, length, read_asked, segments, write_copy
+from brandloom.content.studio import Asked, Gate, form_names, length, read_asked, segments, write_copy
+from brandloom.content.studio.mend import mend
+from brandloom.content.studio.plain import PlainCopy
+from brandloom.content.studio.prompts import conversation
 from brandloom.errors import ConfigError, DataError, ProviderError
 from brandloom.llm import Message, ScriptedTextModel
 
@@ -229,3 +232,22 @@ def test_variants_are_ranked_by_the_response_a_scorer_expects() -> None:
     assert [draft.copy["title"] for draft in written.drafts] == [question, flat] and written.unscored is None
     assert written.drafts[0].predicted is not None and written.drafts[1].predicted is not None
     assert write_copy(says(GOOD_ZH), asked(), variants=1, scorer=scorer).unscored == "unknown_language"
+
+
+@pytest.mark.parametrize(("line", "kept"), [("MyTinyWorld Dolls House Miniature 3 Chip Shop Pies for 3.25 GBP", "MyTinyWorld Dolls House"),
+                                            ("Miniature Dolls House for 3.25 GBP today", "Miniature Dolls House"),
+                                            ("Dolls House", "Dolls House")])
+def test_a_line_that_is_too_long_loses_whole_words_and_no_half_phrase_stays(line: str, kept: str) -> None:
+    gate = Gate(Asked(lang="en", format="google_ads", products=({"name": "MyTinyWorld Dolls House Miniature 3 Chip Shop Pies", "price": "3.25 GBP"},)))
+    mended = mend(gate, {"headlines": [line], "descriptions": ["The dolls house miniature costs 3.25 GBP.", "Have a look at it."]}, PlainCopy(gate))
+    assert mended is not None
+    assert mended["headlines"][0] == kept
+    assert not [item for item in gate.check(mended) if item.blocks]
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_the_example_with_the_angle_asked_for_stands_last(language: str) -> None:
+    asked = Asked(lang=language, format="product_description", facts=("A box",))
+    room = {part.name: 300 for part in asked.form.parts}
+    use, question = (conversation(asked, asked.form, angle, room) for angle in ("use", "question"))
+    assert use[3:5] == question[1:3] and use[1:3] == question[3:5]

@@ -13,6 +13,10 @@ _SENTENCE = re.compile(r"(?<=[。！？!?])|(?<=\.)(?=\s)|(?<=\n)")
 _LEANS = re.compile(r"\s*(?:(?:it|its|they|their|these|this|that|those|which|and|but|so|also)\b|它|这|而且|并且|同时|此外|所以)", re.IGNORECASE)
 """How a sentence begins that makes no sense without the one before."""
 _FORM = ("length", "form")
+_LINE = 120
+"""Parts of so few characters are one line, which is cut where a longer text loses whole sentences."""
+_LOOSE = re.compile(r"(?:[\s,，、;:&-]+|\s(?:a|an|the|and|or|of|for|with|in|on|to|by|at|from|is|as|your|our|this|just|only|[\d.,]+))+$", re.IGNORECASE)
+"""What may not end a text that was cut: half a phrase."""
 
 
 class StandIn(Protocol):
@@ -38,8 +42,8 @@ def mend(gate: Gate, draft: object, plain: StandIn) -> Copy | None:
     for part in gate.form.parts:
         value = draft.get(part.name)
         if part.many:
-            own = [item for item in value if isinstance(item, str) and _sound(gate, part, item)] if isinstance(value, (list, tuple)) else []
-            own = [item for item in dict.fromkeys(own) if not plain.says(item)][:part.most]
+            items = [_shortened(gate, part, item) for item in value if isinstance(item, str)] if isinstance(value, (list, tuple)) else []
+            own = [item for item in dict.fromkeys(items) if item and _sound(gate, part, item) and not plain.says(item)][:part.most]
             for item in own:
                 plain.mark(item)
             filled = own + (plain.items(part, part.least - len(own)) if len(own) < part.least else [])
@@ -57,7 +61,8 @@ def mend(gate: Gate, draft: object, plain: StandIn) -> Copy | None:
 
 def _kept(gate: Gate, part: Part, text: str) -> str:
     """The sentences nobody objects to, as long as they stand by themselves; '' where too little is left."""
-    if _sound(gate, part, text):
+    text = _shortened(gate, part, text) if part.high <= _LINE else text
+    if not text or _sound(gate, part, text):
         return text
     sentences = [sentence for sentence in _SENTENCE.split(text) if sentence.strip()]
     kept, gone = list[str](), False
@@ -71,6 +76,18 @@ def _kept(gate: Gate, part: Part, text: str) -> str:
             kept.append(sentence)
     joined = "".join(kept).strip()
     return joined if len(sentences) > 1 and len(joined) >= min(part.low, 20) and _sound(gate, part, joined) else ""
+
+
+def _shortened(gate: Gate, part: Part, text: str) -> str:
+    """A line without the words at its end that the channel has no room for; '' where too little would be left."""
+    room = gate.room(part)
+    if length(text, part.unit) <= room:
+        return text
+    pieces = re.split(r"(?<=[，、。；：！？])|(?=\s)", text.rstrip("!！.。"))
+    while pieces and length("".join(pieces).strip(), part.unit) > room:
+        pieces.pop()
+    kept = _LOOSE.sub("", "".join(pieces).strip().rstrip("，、。；："))
+    return kept if length(kept, part.unit) >= max(part.low, room // 3) else ""
 
 
 def _sound(gate: Gate, part: Part, text: str, *, alone: bool = False) -> bool:

@@ -1,4 +1,4 @@
-"""What the studio tells a model: one system text per language, one worked example per family of forms, then the brief."""
+"""What the studio tells a model: one system text per language, two worked examples per family of forms, then the brief."""
 
 from __future__ import annotations
 
@@ -33,18 +33,21 @@ def example_marks(language: str) -> Sequence[str]:
 
 
 def conversation(asked: Asked, form: Form, angle: str, room: dict[str, int], *, forbidden: Sequence[str] = ()) -> list[Message]:
-    """System text, worked example and request.
+    """System text, worked examples and request.
 
     Args:
         room: most characters per part.
         forbidden: words of earlier tries that no fact bears out.
     """
     words = _content()[asked.lang]
-    example = words["examples"][form.family]
-    answer = {part.name: _example_value(part, example["answer"][part.name]) for part in form.parts}
-    shown = _request(asked.lang, form, example["facts"].splitlines(), "", example["angle"], room)
-    return [Message("system", words["system"].strip()), Message("user", shown), Message("assistant", json.dumps(answer, ensure_ascii=False)),
-            Message("user", _request(asked.lang, form, asked.fact_lines(), _extras(asked, forbidden), angles(asked.lang)[angle], room))]
+    examples = [words[kind][form.family] for kind in ("examples", "more_examples") if form.family in words[kind]]
+    messages = [Message("system", words["system"].strip())]
+    # A small model follows the last example most, so one with the angle that is asked for stands there.
+    for example in sorted(examples, key=lambda one: bool(one["angle"] == angle)):
+        answer = {part.name: _example_value(part, example["answer"][part.name]) for part in form.parts}
+        shown = _request(asked.lang, form, example["facts"].splitlines(), "", words["angles"][example["angle"]], room)
+        messages += [Message("user", shown), Message("assistant", json.dumps(answer, ensure_ascii=False))]
+    return [*messages, Message("user", _request(asked.lang, form, asked.fact_lines(), _extras(asked, forbidden), words["angles"][angle], room))]
 
 
 def _request(language: str, form: Form, facts: Sequence[str], extras: str, angle: str, room: dict[str, int]) -> str:
