@@ -45,6 +45,9 @@ _FORBIDDEN = (
     ("opt-out", re.compile(r"unsubscribe|opt[- ]out|退订|回复?T", re.I),
      _("'{excerpt}' speaks of unsubscribing, which the layout does.")),
 )
+_CODE = re.compile(r"(?i:(?:(?:\b(?:use|enter|with|apply|quote|type|by|promo|discount|coupon|voucher|offer|gift)(?: (?:the|our|this))? ?)"
+                   r"|(?:^|[.!?:;,(。！，：] ?))codes?(?: is|:|=)? {0,2}|(?:优惠|折扣|兑换|口令|邀请|券)码(?:是|为|：|:|=)?\s?)"
+                   r"[\"'“‘「]?(?P<code>[A-Z0-9][A-Z0-9_-]{2,31}|(?=[A-Za-z_-]*[0-9])[A-Za-z0-9_-]{3,32})(?![A-Za-z0-9])")
 _VOCATIVE = re.compile(r"\b(?:you|back|hello|hi|hey|dear|welcome|friend|thanks|have a look|see you),? "
                        r"\{\{ ?product\.name ?\}\}(?=[.!,?]|$)", re.I)
 _MISUSED = re.compile(r"(?:价格|售价|价钱|现价|原价|只要|仅需|只需)[为是：:]?\s*\{\{\s*offer\.value\s*\}\}"
@@ -150,6 +153,13 @@ def check_forbidden(text: str, place: str) -> list[Finding]:
     if place != "body" and "\n" in text:
         found.append(finding("invisible", "ban", place, text, _("The {place} has more than one line.")))
     return found
+
+
+def check_codes(text: str, place: str, given: Iterable[str]) -> list[Finding]:
+    """Discount codes that `given`, the brief's own words, do not name: what a product's fields say is no offer of the shop."""
+    known = fold(" ".join(given)).casefold()
+    return [finding("code", "ban", place, match["code"], _("'{excerpt}' is a code that the brief does not give."))
+            for match in _CODE.finditer(fold(text)) if not re.search(rf"(?<![a-z0-9]){re.escape(match['code'].casefold())}(?![a-z0-9])", known)]
 
 
 def mask(text: str, evidence: Iterable[str]) -> str:

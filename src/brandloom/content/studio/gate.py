@@ -10,7 +10,7 @@ from functools import cached_property
 from brandloom.content.checks import Finding
 from brandloom.content.checks.conduct import Conduct, check_conduct
 from brandloom.content.checks.finding import finding
-from brandloom.content.checks.form import check_forbidden, check_language, check_slots
+from brandloom.content.checks.form import check_codes, check_forbidden, check_language, check_slots
 from brandloom.content.checks.ground import Ground, ground
 from brandloom.content.checks.normalise import fold
 from brandloom.content.checks.packs import sector_of
@@ -95,6 +95,7 @@ class Gate:
         """What is wrong with one text by itself."""
         part, lang = self.form.part(place), self.asked.lang
         found = self._length(part, text) + self._form(part, text) + check_slots(text, place, ())
+        found += check_codes(text, place, (*self.asked.facts, *self.asked.must_say))
         found += check_language(text, place, lang, self._wording)
         if part.calm and re.search("[!！]", text):
             found.append(finding("form", "ban", place, "!", _("The {place} may hold no exclamation mark: the ad network refuses it.")))
