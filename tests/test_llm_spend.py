@@ -122,6 +122,14 @@ def test_a_stream_that_dies_counts_its_prompt_and_what_it_wrote(endpoint: Endpoi
     assert spent(book) == (1, MOST - 9, 3, 0)
 
 
+def test_a_call_that_a_person_stops_counts_with_the_most_it_may_cost(book: SpendBook) -> None:
+    def stopped(_messages: object, _schema: object) -> str:
+        raise KeyboardInterrupt
+    with MeteredModel(ScriptedTextModel(stopped), book, now=lambda: NOON) as model, pytest.raises(KeyboardInterrupt):
+        model.complete(HELLO, max_tokens=9)
+    assert spent(book) == (1, MOST - 9, 9, 0)
+
+
 def test_a_damaged_book_is_left_as_it_is(tmp_path: Path) -> None:
     file = tmp_path / "spend.sqlite"
     file.write_text("not a database, but somebody's notes" * 100, encoding="utf-8")
