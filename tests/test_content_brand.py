@@ -148,7 +148,9 @@ def test_nobody_gets_into_a_kit(tmp_path: Path) -> None:
         "王秀芳您好，{text}", "{text}请联系李雷，电话13812345678。", "{text}\n王秀芳\n13812345678", "李雷女士说：{text}", "身份证11010119900307123X的李雷，{text}")]
     source = tmp_path / "texts.json"
     source.write_text(json.dumps(english + chinese, ensure_ascii=False), encoding="utf-8")
-    kit = learn_kit(BrandKit(name="bells"), read_corpus([source]).texts).kit
+    corpus = read_corpus([source])
+    assert not [text for group in corpus.texts.values() for text in group if "anna.q" in text or "13812345678" in text or "900123" in text]
+    kit = learn_kit(BrandKit(name="bells"), corpus.texts).kit
     write_kit(kit, tmp_path / "bells.yaml")
     written = (tmp_path / "bells.yaml").read_text("utf-8").lower()
     assert kit.voice["en"].texts == len(english) and kit.voice["zh"].texts == len(chinese)
