@@ -22,7 +22,6 @@ TITLES = {
     "assemble": "Messages of one campaign for a million people",
     "content": "Copy by the embedded model",
     "headlines": "Which headline wins, and finding it while sending",
-    "brand": "Brand kits: whose text is it",
     "waves": "Campaigns in waves that learn",
     "brand": "Brand kits: whose text is it",
     "desk": "The desk: edits needed after learning, and a translator's faults",
@@ -424,5 +423,5 @@ def _percent(value: float, low: float | None, high: float | None) -> str:
 
 
 SECTIONS = {"attacks": attacks, "compliance": compliance, "facts": facts, "load": load, "loop": loop, "purchase": purchase,
-            "recommend": recommend, "demo": demo, "assemble": assemble, "content": content, "headlines": headlines, "brand": brand, "waves": waves, "brand": brand,
+            "recommend": recommend, "demo": demo, "assemble": assemble, "content": content, "headlines": headlines, "waves": waves, "brand": brand,
             "desk": desk, "articles": articles}

@@ -8,6 +8,9 @@ click rates as observed, and the same drawn together to what sampling noise leav
 spread of the development half), which is the cautious figure. Scores come from a scorer fitted on the development half alone; the floor
 was chosen there too (`development`); everything else is judged on the other half. Three more worlds: texts that are truly equal, a
 scorer that is always wrong (scores turned round), and a scorer that says nothing.
+
+Off-policy estimates are judged twice: on Open Bandit (CC BY 4.0), where the log of one policy values the other, whose own log tells the
+truth; and on simulated waves with known rates, where the share of intervals that hold the truth is counted.
 """
 
 from __future__ import annotations
@@ -30,7 +33,7 @@ import pyarrow.parquet as pq
 from benchmarks.headlines import DATA, halves_of, read_tests
 from brandloom.content.response import Arms, fit_response, out_of_fold, read_arms
 from brandloom.decide import FLOOR, Arm, share_out
-from brandloom.measure import Estimate, bootstrap
+from brandloom.measure import Estimate, always, bootstrap, policy_value, wilson
 
 Floats = npt.NDArray[np.float64]
 PEOPLE = (500, 2000, 5000, 20000)
@@ -124,11 +127,16 @@ def oracle(tests: Sequence[Test], people: int) -> dict[str, float | None]:
 
 
 def equal(tests: Sequence[Test], people: int) -> dict[str, Any]:
-    """Texts that are truly equal: expected clicks cannot differ; what luck adds to the even split's own luck, and to how many texts."""
+    """Texts that are truly equal: what waves bring in expectation, and one campaign in twenty loses more than `unlucky` by luck alone.
+
+    The same luck befalls an even split; `unlucky_even` is its own.
+    """
     same = [Test(np.full(len(test.rates), test.rates.mean()), test.scores, test.deviation, test.group) for test in tests]
-    found = run(same, people)
-    drawn = bootstrap(over_groups(same, found[:, [2, 1]]), lambda means: means[:, 0] / means[:, 1] - 1, seed=SEED)
-    return {"expected": gain(same, found), "drawn": as_dict(drawn)}
+    rng, even = np.random.default_rng(SEED + 1), np.array([people * test.rates.mean() for test in same])
+    got = np.array([campaign(test, people, rng, floor=FLOOR, scored=True) for test in same])
+    lucky = rng.binomial(people, even / people) / even - 1
+    return {"expected": gain(same, np.column_stack([got[:, 0], even])), "unlucky": round(float(np.quantile(got[:, 1] / even - 1, 0.05)), 3),
+            "unlucky_even": round(float(np.quantile(lucky, 0.05)), 3)}
 
 
 def judge(worlds: dict[str, list[Test]], people: int) -> dict[str, Any]:
@@ -155,9 +163,89 @@ def choose_floor(tests: Sequence[Test]) -> list[dict[str, Any]]:
     return rows
 
 
+def open_bandit(folder: Path) -> list[dict[str, Any]]:
+    """Each policy valued from the log of the other: by IPS, SNIPS and DR, beside what its own log says."""
+    logs = {name: pq.read_table(folder / f"{name}_all_log.parquet", columns=["item_id", "position", "click", "propensity_score"])
+            for name in ("random", "bts")}
+    rows = []
+    for log_name, name in (("random", "bts"), ("bts", "random")):
+        item, place, click, propensity = (logs[log_name][column].to_numpy() for column in ("item_id", "position", "click", "propensity_score"))
+        share, own = _shares(logs[name], uniform=name == "random"), logs[name]["click"].to_numpy()
+        half = np.arange(len(item)) % 2
+        rates = np.stack([_item_rates(item[half != number], click[half != number]) for number in (0, 1)])[half]
+        value = policy_value(click.astype(np.float64), propensity, share[item, place], rates[np.arange(len(item)), item],
+                             np.einsum("ni,in->n", rates, share[:, place]), seed=SEED)
+        truth = wilson(int(own.sum()), len(own))
+        found = {key: {**_precise(one), "relative_error": round(abs(one.value / truth.value - 1), 3)}
+                 for key, one in (("ips", value.ips), ("snips", value.snips), ("dr", value.dr))}
+        rows.append({"policy": name, "log": log_name, "truth": _precise(truth), "effective": round(value.effective), **found})
+    return rows
+
+
+def _shares(log: pa.Table, *, uniform: bool) -> Floats:
+    """(80, 4) how often a policy shows each item at each position."""
+    share = np.full((80, 4), 1 / 80)
+    if not uniform:
+        share = np.zeros((80, 4))
+        np.add.at(share, (log["item_id"].to_numpy(), log["position"].to_numpy()), 1)
+        share /= np.maximum(share.sum(axis=0), 1)
+    return share
+
+
+def _item_rates(item: Any, click: Any) -> Floats:
+    """Click rate per item, drawn to the usual one as by a hundred impressions."""
+    shown, hits = np.bincount(item, minlength=80), np.bincount(item, weights=click, minlength=80)
+    rates: Floats = (hits + 100 * click.mean()) / (shown + 100)
+    return rates
+
+
+def _precise(estimate: Estimate) -> dict[str, float | None]:
+    return {name: None if value is None else round(value, 5) for name, value in
+            (("value", estimate.value), ("low", estimate.low), ("high", estimate.high))}
+
+
+def coverage(people: int, campaigns: int = 120) -> dict[str, Any]:
+    """Share of 95 % intervals of 'always this text' that hold the true rate, over all texts of campaigns in four waves, and their widths."""
+    rng = np.random.default_rng(SEED)
+    held: dict[str, list[bool]] = {}
+    width: dict[str, list[float]] = {}
+    error: dict[str, list[float]] = {}
+    for _number in range(campaigns):
+        rates = LEVEL * np.exp(rng.normal(0, SPREAD, 3))
+        texts, reward, propensity = _log(rates, people, rng)
+        for k in range(3):
+            value = always(str(k), texts, reward, propensity)
+            for name, one in (("ips", value.ips), ("snips", value.snips), ("dr", value.dr), ("steady", value.steady)):
+                if one is not None and one.low is not None and one.high is not None:
+                    held.setdefault(name, []).append(one.low <= rates[k] <= one.high)
+                    width.setdefault(name, []).append(one.high - one.low)
+                    error.setdefault(name, []).append((one.value / rates[k] - 1)**2)
+    return {"people": people, "campaigns": campaigns, "estimates": {name: {
+        "coverage": round(float(np.mean(held[name])), 3), "width": round(float(np.median(width[name])), 5),
+        "relative_rmse": round(float(np.sqrt(np.mean(error[name]))), 3)} for name in held}}
+
+
+def _log(rates: Floats, people: int, rng: np.random.Generator) -> tuple[Any, Floats, Floats]:
+    """One campaign's log: texts, rewards, propensities."""
+    shown, clicks = np.zeros(len(rates), dtype=np.int64), np.zeros(len(rates), dtype=np.int64)
+    parts = []
+    for wave in range(WAVES):
+        size = people // WAVES
+        arms = [Arm(str(k), int(shown[k]), int(clicks[k])) for k in range(len(rates))]
+        drawn, propensity = share_out(arms, wave=size, remaining=people - size * wave, level=LEVEL).draw(size, rng)
+        at = np.array(drawn, dtype=np.int64)
+        reward = (rng.random(size) < rates[at]).astype(np.float64)
+        shown += np.bincount(at, minlength=len(rates))
+        clicks += np.bincount(at, weights=reward, minlength=len(rates)).astype(np.int64)
+        parts.append((np.array(drawn, dtype=object), reward, propensity))
+    texts, reward, propensity = (np.concatenate(part) for part in zip(*parts, strict=True))
+    return texts, reward, propensity
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=DATA)
+    parser.add_argument("--bandit", type=Path, default=DATA.parents[1] / "open_bandit", help="folder of the Open Bandit logs")
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results" / "waves.json")
     options = parser.parse_args()
     raw = pq.read_table(options.data)
@@ -180,7 +268,8 @@ def main() -> None:
     report = {"commit": commit, "at": datetime.now(UTC).isoformat(timespec="seconds"), "data": options.data.name, "seed": SEED,
               "machine": platform.machine(), "python": platform.python_version(), "waves": WAVES, "floor": FLOOR, "repeats": REPEATS,
               "tests": len(worlds["observed"]), "scorer_accuracy_development": own.card.accuracy and round(own.card.accuracy.value, 3),
-              "development": development, "results": [judge(worlds, people) for people in PEOPLE]}
+              "development": development, "open_bandit": open_bandit(options.bandit),
+              "coverage": [coverage(people) for people in (500, 2000)], "results": [judge(worlds, people) for people in PEOPLE]}
     options.out.parent.mkdir(parents=True, exist_ok=True)
     options.out.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
 

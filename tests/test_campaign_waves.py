@@ -12,20 +12,26 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email import message_from_bytes, policy
 from pathlib import Path
+from types import SimpleNamespace
 from urllib.parse import parse_qs, urlsplit
 
+import numpy as np
+import pyarrow as pa
 import pytest
 from sqlalchemy import delete, select
 
-from brandloom.campaigns import Launch, Plan, Shop, create, open_shop
+from brandloom.campaigns import Launch, Plan, Shop, create, open_shop, report_lines
 from brandloom.campaigns.plans import keep_plan, plan_digest, text_key
 from brandloom.campaigns.sending import launch
+from brandloom.campaigns.waves import text_scores
 from brandloom.content import Brief
+from brandloom.content.response import fit_response
 from brandloom.decide import FLOOR
 from brandloom.deliver import ClickLinks, OutboxChannel, Visit, follow, status, waves_of
 from brandloom.engine import scalar
 from brandloom.errors import ConfigError, StateError
 from brandloom.ledger import schema
+from brandloom.measure import from_json, to_json, words
 from deliver_world import run_sink
 from shop_world import AS_OF, PEOPLE, good_model, write_shop
 from wave_world import launch_once
@@ -315,3 +321,63 @@ def test_kills_inside_and_between_waves_send_nothing_twice(shop: Shop, tmp_path:
         assert set(arrivals) | set(uncertain) == set(states)
         assert scalar(after.engine, "SELECT COUNT(*) FROM decisions WHERE plan = $plan AND text IS NOT NULL", plan=plan.id) == audience
         assert json.loads(json.dumps(after.launch(plan.id, channel=OutboxChannel()).to_dict()))["waiting"] == 0
+
+
+def test_the_report_shows_what_moved_and_why_in_both_languages(shop: Shop, tmp_path: Path) -> None:
+    plan, channel = planned(shop), OutboxChannel()
+    assert shop.report(plan.id).waves is None
+    go(shop, plan, channel, 0)
+    done = click(shop, channel, "Subject 2")
+    go(shop, plan, channel, 1)
+    links = ClickLinks(shop.workspace.derive_key("clicks"), CLICKS)
+    page = re.findall(r'https://shop.example.com/c\?t=([\w-]+)', str(message_from_bytes(next(iter(channel)), policy=policy.default)
+                                                                   .get_body(("plain",)).get_content()))[0]  # type: ignore[union-attr]
+    follow(shop.ledger, links, page, Visit("HEAD", {}), now=shop.clock() + timedelta(hours=1))
+    shop.clock = lambda: NOW + timedelta(days=1, hours=3)
+    report = shop.report(plan.id, html=tmp_path / "report.html")
+    assert from_json(to_json(report)) == report
+    assert report.waves is not None
+    [cell] = report.waves.cells
+    assert (report.waves.opened, report.waves.waves, report.waves.machines[0].count) == (2, 3, 1)
+    assert sum(row.sent for row in cell.rows) == len(channel)
+    texts = {one.name: one for one in cell.texts}
+    assert texts["B"].successes == done and texts["A"].successes == 0
+    assert texts["B"].always is not None and texts["A"].always is not None
+    assert texts["B"].always.value > texts["A"].always.value
+    assert len(cell.moved) == 2
+    assert "B from 33% to" in words(cell.moved[1], "en") and "B 由 33% 变为" in words(cell.moved[1], "zh")
+    content = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "Which text is better" in content and "哪篇文案更好" in content and content.count("How the waves were shared out") >= 1
+    assert any("A 0.0" in value or "A 0" in value for _name, value in report_lines(report))
+
+
+def test_a_preview_and_a_dry_run_are_not_counted(shop: Shop) -> None:
+    plan = planned(shop)
+    assert "/c?t=" not in shop.preview(plan.id).html
+    tried = shop.launch(plan.id, dry_run=True)
+    mails = [message_from_bytes(file.read_bytes(), policy=policy.default) for file in Path(str(tried.folder)).glob("*.eml")]
+    assert mails and all("/c?t=" not in str(mail.get_body(("html",)).get_content()) for mail in mails)  # type: ignore[union-attr]
+
+
+def test_every_link_to_the_shop_is_counted_and_the_one_that_unsubscribes_is_not(shop: Shop) -> None:
+    plan, channel = planned(shop), OutboxChannel()
+    go(shop, plan, channel, 0)
+    for data in channel:
+        mail = message_from_bytes(data, policy=policy.default)
+        page = str(mail.get_body(("html",)).get_content())  # type: ignore[union-attr]
+        away = [one for one in re.findall(r'href="(https?://[^"]+)"', page) if "/c?t=" not in one]
+        assert away and all("/unsubscribe?t=" in one for one in away)
+        assert "https://shop.example.com/?" not in str(mail.get_body(("plain",)).get_content())  # type: ignore[union-attr]
+
+
+def test_scores_are_kept_for_cells_with_several_texts() -> None:
+    variants = [SimpleNamespace(key=f"k{n}", persona="p", product_group="g", channel="email", language="en", slots={"subject": subject})
+                for n, subject in enumerate(["Ten lights that change a room", "Lights", "You will love these lights"])]
+    tests = pa.table({"test": [str(n // 2) for n in range(80)], "text": [f"{'You will love' if n % 2 else 'Offer number'} {n // 2} things" for n in range(80)],
+                      "impressions": [4000] * 80, "clicks": [120 if n % 2 else 40 for n in range(80)]})
+    scorer = fit_response(tests)
+    found = text_scores(variants, scorer)  # type: ignore[arg-type]
+    assert set(found) in ({"k0", "k1", "k2"}, set())
+    assert text_scores(variants, None) == text_scores(variants[:1], scorer) == {}  # type: ignore[arg-type]
+    if found:
+        assert np.exp([score for score, _deviation in found.values()]).mean() == pytest.approx(1)
