@@ -389,31 +389,35 @@ def waves(result: dict[str, Any]) -> list[str]:
     share = lambda one: _percent(one["value"], one["low"], one["high"])  # noqa: E731
     rows = []
     for world, name in (("cautious", "cautious rates"), ("observed", "observed rates")):
-        for rule, what in (("waves", "four waves, scorer"), ("waves_no_scorer", "four waves, no scorer"), ("best_predicted_only", "predicted best to all"),
-                           ("waves_scorer_wrong", "four waves, scorer always wrong"), ("best_predicted_wrong", "predicted best to all, always wrong"),
+        for rule, what in (("waves", "four waves, scorer"), ("waves_no_scorer", "four waves, no scorer"),
+                           ("best_predicted_only", "predicted best to all"),
+                           ("waves_scorer_wrong", "four waves, scorer always wrong"),
+                           ("best_predicted_wrong", "predicted best to all, always wrong"),
                            ("oracle", "best text to all (oracle)")):
             rows.append([f"{name}: {what}", *(share(one[world][rule]) for one in result["results"])])
     rows.append(["equal texts: four waves, scorer", *(share(one["equal_texts"]["expected"]) for one in result["results"])])
     rows.append(["equal texts: one campaign in twenty loses more, by luck (even split: its own luck)",
                  *(f"{one['equal_texts']['unlucky']:.1%} ({one['equal_texts']['unlucky_even']:.1%})" for one in result["results"])])
-    floors = [[f"{one['floor']:.0%}", *(f"{value:+.1%}" for value in one["gains"]), number(one["largest_weight_of_three"])] for one in result["development"]]
+    floors = [[f"{one['floor']:.0%}", *(f"{value:+.1%}" for value in one["gains"]), number(one["largest_weight_of_three"])]
+              for one in result["development"]]
     logs = [[f"{one['policy']} from the log of {one['log']}", between(*one["truth"].values(), digits=4),
-             *(f"{between(one[key]['value'], one[key]['low'], one[key]['high'], 4)}, {one[key]['relative_error']:.2f} off" for key in ("ips", "snips", "dr")),
+             *(f"{between(one[key]['value'], one[key]['low'], one[key]['high'], 4)}, {one[key]['relative_error']:.2f} off"
+               for key in ("ips", "snips", "dr")),
              number(one["effective"])] for one in result["open_bandit"]]
     kept = [[f"{one['people']:,} people: {name}", f"{found['coverage']:.1%}", number(found["width"], 4), number(found["relative_rmse"], 2)]
             for one in result["coverage"] for name, found in one["estimates"].items()]
     return [source(result),
-            f"More clicks than an even split of the same size, over {result['tests']:,} tests of the judging half as cells of 2 to 6 texts, four waves, "
-            f"{result['floor']:.0%} always dealt evenly. Cautious rates: observed ones drawn together to what sampling noise leaves of their "
-            "differences. The scorer (without encoder) was fitted on the development half alone.",
+            f"More clicks than an even split of the same size, over {result['tests']:,} tests of the judging half as cells of 2 to 6 texts, "
+            f"four waves, {result['floor']:.0%} always dealt evenly. Cautious rates: observed ones drawn together to what sampling noise leaves "
+            "of their differences. The scorer (without encoder) was fitted on the development half alone.",
             table(["rates and rule", *(f"{one['people']:,} people" for one in result["results"])], rows),
             "Where texts are equal nothing can be lost but luck. Chosen on the development half (cautious rates): the share dealt evenly, and the "
             "largest weight it leaves to a message of one text in three.",
             table(["dealt evenly", "500 people", "2,000", "5,000", "largest weight"], floors),
             "Off-policy estimates on Open Bandit, campaign 'all', against the other policy's own log:",
             table(["policy", "its own log", "IPS", "SNIPS", "DR", "effective rounds"], logs),
-            "'Always this text' from the logs of simulated waves without a scorer (three texts, true rates around 1.5 %): share of 95 % intervals that hold "
-            "the truth, their median width, and the error relative to the true rate. `steady` is the report's.",
+            "'Always this text' from the logs of simulated waves without a scorer (three texts, true rates around 1.5 %): share of 95 % "
+            "intervals that hold the truth, their median width, and the error relative to the true rate. `steady` is the report's.",
             table(["estimate", "coverage", "width", "relative error (RMSE)"], kept)]
 
 

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import base64
 import http.client
+import json
 import random
+import socket
+import subprocess
+import sys
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -154,3 +158,14 @@ def test_the_server_redirects_and_leaves_unsubscribing_alone(world: World) -> No
         page = ask(f"/unsubscribe?t={server.links.token(Subscription(world.customers[0], 'spring', 'email'))}")
         assert page.status == 200
     assert (counted(world), counted(world, machine=True)) == (1, 1)
+
+
+def test_the_command_says_where_it_listens_and_refuses_a_port_that_is_taken(world: World) -> None:
+    command = [sys.executable, "-m", "brandloom.cli", "links", str(world.workspace.path)]
+    done = subprocess.run([*command, "--port", "0", "--seconds", "0", "--json"], capture_output=True, text=True, check=True)
+    told = json.loads(done.stdout)
+    assert urlsplit(told["click_url"]).path == "/c" and urlsplit(told["unsubscribe_url"]).path == "/unsubscribe"
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        failed = subprocess.run([*command, "--port", str(taken.getsockname()[1])], capture_output=True, text=True, check=False)
+    assert failed.returncode == 1
+    assert "cannot be used" in failed.stderr and "--port" in failed.stderr
