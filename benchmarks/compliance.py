@@ -5,7 +5,8 @@
 Sentences are ours, in `benchmarks/data`. `dev` ones were used to write the rules, and by now `judge`, `late` and the three `fresh` sets have
 been used to mend them as well: each was written before it was judged, and what it showed at first sight is kept in
 `data/compliance_first_sight.json`. Those first figures are the ones to believe. A breach counts as found when it does not pass; a sector's ban
-only when it is blocked. The peer is the word list that the rules began with (`ad_terms.zh.tsv`), every pack on, matched as it stands.
+only when it is blocked. Of the sentences on conduct (`conduct_*.tsv`) `dev` was written before the rules and
+used for them, `judge` written with it and looked at once; both are by the hand that wrote the rules. The peer is the word list that the rules began with (`ad_terms.zh.tsv`), every pack on, matched as it stands.
 """
 
 from __future__ import annotations
@@ -29,6 +30,8 @@ from typing import Any
 
 from brandloom.content import check_copy, review
 from brandloom.content.checks.adlaw import listed_words
+from brandloom.content.checks.conduct import Conduct, check_conduct
+from brandloom.content.checks.ground import ground
 
 DATA = Path(__file__).parent / "data"
 SEED, LENGTH, MIN_CLAUSE = 20261122, 500, 3
@@ -175,6 +178,21 @@ def ordinary(folder: Path, number: int) -> list[str]:
     return [text[start:start + LENGTH] for start in range(0, min(len(text) - LENGTH, number * LENGTH), LENGTH)]
 
 
+def conduct(half: str) -> dict[str, dict[str, float | int]]:
+    """Respect, links, personal data, readability and likeness: how many of a set get what they are labelled with (stop, look or pass)."""
+    counts: dict[str, list[int]] = defaultdict(lambda: [0, 0])
+    for row in read(DATA / f"conduct_{half}.tsv"):
+        asked = json.loads(row["given"] or "{}")
+        measure_ = Conduct(tuple(asked.get("competitors", ())), tuple(asked["links"]) if "links" in asked else None, asked.get("readability"),
+                           ground(asked.get("facts", {})).text)
+        found = [item for item in check_conduct(row["text"], row["language"], measure_) if item.rule == row["check"]]
+        given = "stop" if any(item.blocks for item in found) else "look" if found else "pass"
+        kind = "false alarms" if row["label"] == "pass" else "found"
+        counts[f"{row['check']} {kind}"][0] += given != "pass" if row["label"] == "pass" else given == row["label"]
+        counts[f"{row['check']} {kind}"][1] += 1
+    return {name: wilson(*counts[name]) for name in sorted(counts)}
+
+
 def every_breach(rows: list[dict[str, str]]) -> dict[str, float | int]:
     """Of two breaches of a sector in one text, joined by a comma, how many are pointed at, when each alone is."""
     found = [row for row in rows if row["label"] != "lawful" and verdict(row) != "pass"]
@@ -223,7 +241,7 @@ def main() -> None:
         "commit": commit, "at": datetime.now(UTC).isoformat(timespec="seconds"), "data": "our sentences in benchmarks/data",
         "machine": {"cores": os.cpu_count(), "load_average": load, "platform": platform.platform(), "python": platform.python_version()},
         "halves": found, "first_sight": json.loads((DATA / "compliance_first_sight.json").read_text("utf-8")),
-        "every_breach": every_breach(every), "labelled": labelled(options.shared) if options.shared.exists() else None,
+        "conduct": {half: conduct(half) for half in ("dev", "judge")}, "every_breach": every_breach(every), "labelled": labelled(options.shared) if options.shared.exists() else None,
         "speed": {"sentences shared by messages": speed(messages(every, options.messages), options.workers),
                   "no sentence twice, made of lawful near misses": speed(unlike(every, options.messages), options.workers),
                   **({"product copy of advertisegen": speed(copy, options.workers)} if copy else {})}}

@@ -7,10 +7,12 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
-from operator import add
 from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
 
 from brandloom.content.checks.normalise import HAN, Folded, Reading
 from brandloom.content.checks.openings import openings
@@ -77,6 +79,9 @@ class Lexicon:
         for number, (_name, pattern) in enumerate(self._patterns):
             for opening in openings(pattern.pattern):
                 self._openings[opening].append(number)
+        self._pairs = _Runs(self._lengths, 2)
+        self._opening_pairs = _Runs((opening for opening in self._openings if len(opening) == 2), 2)
+        self._sound_triples = _Runs((sound for sound in self._sounds if len(sound) == 3), 3)
         self._initials = frozenset(opening for opening in self._openings if len(opening) == 1)
         self._anywhere = self._openings.pop("", [])
         self._weights = Counter(name for names in named.values() for name in names)
@@ -111,7 +116,7 @@ class Lexicon:
     def _walk(self, text: str) -> Iterator[Token]:
         text = spaced(text)
         words, lengths, size = self._words, self._lengths, len(text)
-        spots = [(start, start + length) for start, pair in enumerate(map(add, text, text[1:])) if pair in lengths for length in lengths[pair]]
+        spots = [(start, start + length) for start, pair in self._pairs.find(text) for length in lengths[pair]]
         spots += [match.span() for character in self._single.intersection(text) for match in re.finditer(re.escape(character), text)]
         for start, end in spots:
             entry = words.get(text[start:end])
@@ -123,10 +128,9 @@ class Lexicon:
         """Where patterns match: each is tried where its first two characters stand, and goes on behind its last match."""
         places: dict[int, list[int]] = {number: list(range(len(text))) for number in self._anywhere}
         index = self._openings
-        for start, pair in enumerate(map(add, text, text[1:])):
-            if pair in index:
-                for number in index[pair]:
-                    places.setdefault(number, []).append(start)
+        for start, pair in self._opening_pairs.find(text):
+            for number in index[pair]:
+                places.setdefault(number, []).append(start)
         for character in self._initials.intersection(text):
             for match in re.finditer(re.escape(character), text):
                 for number in index[character]:
@@ -143,7 +147,7 @@ class Lexicon:
         bare, index = reading.bare, self._sounds
         heard = _spell_out(bare.text)
         sounds = heard.text.translate(_sounds())
-        looks = [(start, key) for start, key in enumerate(map(add, map(add, sounds, sounds[1:]), sounds[2:])) if key in index]
+        looks = self._sound_triples.find(sounds)
         if heard.text != bare.text:
             looks += [(start, sounds[start:start + 2]) for match in _STANDS.finditer(heard.text) for start in (match.start() - 1, match.start())
                       if start >= 0 and sounds[start:start + 2] in index]
@@ -155,6 +159,34 @@ class Lexicon:
                     first, last = bare.source_span(low, _syllable_end(bare.text, high - 1))
                     for name in entry.names:
                         yield Token(name, first, last, entry.word, True)
+
+
+class _Runs:
+    """Runs of two or three characters that are looked for, as one sorted array of numbers: a text is searched for all of them at once."""
+
+    def __init__(self, runs: Iterable[str], size: int) -> None:
+        numbered = sorted((int(_codes(run, size)[0]), run) for run in runs)
+        self._size = size
+        self._numbers = np.array([number for number, _run in numbered], dtype=np.uint64)
+        self._runs = [run for _number, run in numbered]
+
+    def find(self, text: str) -> list[tuple[int, str]]:
+        """Every place at which one of them stands, from left to right."""
+        codes = _codes(text, self._size)
+        if not len(codes) or not self._runs:
+            return []
+        near = np.searchsorted(self._numbers, codes)
+        near[near == len(self._runs)] = 0
+        places = np.flatnonzero(self._numbers[near] == codes)
+        return [(place, self._runs[at]) for place, at in zip(places.tolist(), near[places].tolist(), strict=True)]
+
+
+@lru_cache(maxsize=256)
+def _codes(text: str, size: int) -> npt.NDArray[np.uint64]:
+    """The runs of so many characters of a text as numbers; kept, since every vocabulary asks for them."""
+    points = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype=np.uint32).astype(np.uint64)
+    pairs = points[:-1] << np.uint64(21) | points[1:]
+    return pairs if size == 2 else pairs[:-1] << np.uint64(21) | points[2:]
 
 
 def spaced(text: str) -> str:

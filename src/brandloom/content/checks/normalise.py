@@ -5,9 +5,9 @@ from __future__ import annotations
 import csv
 import re
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cache, cached_property, lru_cache
 from importlib.resources import files
 
 from opencc import OpenCC
@@ -25,7 +25,7 @@ _LEET = re.compile(r"[a-z0-9@$!|]*(?:[a-z][0-9@$!|]|[0-9@$!|][a-z])[a-z0-9@$!|]*
 _FIGURES = str.maketrans("0134578@$!|", "oieastbasii")
 _LOOKALIKES = str.maketrans("аеорсухкмтнвіјѕԁɡοανρτικυεαϲ", "aeopcyxkmthbijsdgoavptikueac")
 
-_LETTERS = 3
+_LETTERS, _BLOCK = 3, 32
 _REACH = 24
 """Characters looked at on each side of a disguise: as long as listed words and patterns are."""
 
@@ -60,16 +60,26 @@ class Reading:
         stretches: list[tuple[int, int]] = []
         if bare.text == text:
             return stretches
-        if isinstance(bare.origin, range):
-            places = [place for place, (old, new) in enumerate(zip(text, bare.text, strict=True)) if old != new]
-        else:
-            places = [place for place, (last, at) in enumerate(zip([-1, *bare.origin], bare.origin, strict=False))
-                      if at != last + 1 or text[at] != bare.text[place]]
-        for place in places:
+        for place in self._differing():
             low, high = max(0, place - _REACH), min(len(bare.text), place + _REACH)
             joined = bool(stretches) and low <= stretches[-1][1]
             stretches[-1 if joined else len(stretches):] = [(stretches[-1][0] if joined else low, high)]
         return stretches
+
+    def _differing(self) -> Iterator[int]:
+        """Places of the bare text that are not what stands there, or that follow on something left out."""
+        origin, bare, text = self.bare.origin, self.bare.text, self.text
+        last = -1
+        for low in range(0, len(bare), _BLOCK):
+            high = min(low + _BLOCK, len(bare))
+            # Most of a text is no disguise: a stretch that is the same is passed over as one.
+            if origin[low] == last + 1 and text[last + 1:last + 1 + high - low] == bare[low:high] and origin[high - 1] == last + high - low:
+                last = origin[high - 1]
+                continue
+            for place in range(low, high):
+                if origin[place] != last + 1 or text[origin[place]] != bare[place]:
+                    yield place
+                last = origin[place]
 
     @cached_property
     def _origin(self) -> Sequence[int]:
@@ -83,15 +93,25 @@ class Reading:
 class _Spelling(dict[int, str]):
     """What each character becomes, its case kept; filled as characters are met."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.odd: set[str] = set()
+        """Characters met that do not become one character."""
+
     def __missing__(self, code: int) -> str:
-        self[code] = plain = fold(chr(code))
+        self[code] = plain = self._plain(code)
+        if len(plain) != 1:
+            self.odd.add(chr(code))
         return plain
 
+    def _plain(self, code: int) -> str:
+        return fold(chr(code))
 
-class _LowerSpelling(dict[int, str]):
+
+class _LowerSpelling(_Spelling):
     """What each character becomes in lower case, accents and rings taken off; filled as characters are met."""
 
-    def __missing__(self, code: int) -> str:
+    def _plain(self, code: int) -> str:
         character = chr(code)
         hidden = character == _KEYCAP or _INVISIBLE.match(character)
         plain = "" if hidden else _simplify(unicodedata.normalize("NFKC", character)).lower()
@@ -99,13 +119,13 @@ class _LowerSpelling(dict[int, str]):
             plain = str(int(unicodedata.numeric(character)))
         base = unicodedata.normalize("NFD", plain)[:1]
         # A letter with a tone mark is pinyin, or an accent that no listed word has.
-        self[code] = plain = base if len(plain) == 1 and base.isascii() else plain
-        return plain
+        return base if len(plain) == 1 and base.isascii() else plain
 
 
 _CASED, _LOWER = _Spelling(), _LowerSpelling()
 
 
+@lru_cache(maxsize=256)
 def read(text: str) -> Reading:
     """Half width, simplified, lower case, without what nobody sees; character by character, so that places are kept."""
     return Reading(text, text.translate(_LOWER))
@@ -117,9 +137,9 @@ def fold_places(text: str) -> Folded:
     return Folded(folded, _places(text, folded, _CASED))
 
 
-def _places(source: str, text: str, spelling: dict[int, str]) -> Sequence[int]:
+def _places(source: str, text: str, spelling: _Spelling) -> Sequence[int]:
     """Where each character of a text spelled character by character comes from."""
-    if len(source) == len(text) and (source.isascii() or all(len(spelling[ord(character)]) == 1 for character in set(source))):
+    if len(source) == len(text) and (not spelling.odd or spelling.odd.isdisjoint(source)):
         return range(len(text))
     return [place for place, character in enumerate(source) for _copy in spelling[ord(character)]]
 

@@ -21,6 +21,8 @@ _TEMPLATES = {
     "address": _("'{excerpt}' is an address, which is personal data."),
     "encoded": _("'{excerpt}' hides personal data in another coding."),
 }
+_MAY_HOLD = re.compile(r"[@＠号]|微信|[A-Za-z\uff21-\uff5a]{2}|\d(?:[^\w\u4e00-\u9fff]{0,2}\d){3}")
+"""Without any of these a text holds no personal data: an address, a plate and an account have letters or a number of four and more."""
 _SERVICE = re.compile(r"(?:400|800)[ -]?\d{3}[ -]?\d{4}|0800\D?\d{3}\D?\d{3,4}|95\d{3,4}")
 
 
@@ -30,6 +32,8 @@ def check_personal(text: str, *, own: str = "", place: str = "text") -> list[Fin
     Args:
         own: every value of the records in lower case.
     """
+    if not _MAY_HOLD.search(text):
+        return []
     folded, known, found = fold_places(text), _plain(own), list[Finding]()
     for item in find_personal(folded.text):
         value = folded.text[item.start:item.end]

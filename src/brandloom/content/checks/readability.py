@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cache
 
 from brandloom.content.checks.finding import Finding, Severity, finding
 from brandloom.i18n import _
@@ -47,7 +48,7 @@ def ease_of(text: str, language: str) -> Ease | None:
         total = sum(count for count, _span in counts)
         if total < FEWEST_CHARACTERS:
             return None
-        rare = sum(not _is_common(character) for character in _HAN.findall(text)) / total
+        rare = sum(character not in _common() for character in _HAN.findall(text)) / total
         return Ease("characters per sentence", total / sum(count > 0 for count, _span in counts), max(counts)[1], rare)
     read = [(words, span) for span in spans if (words := _WORD.findall(text, *span))]
     words = [word for group, _span in read for word in group]
@@ -104,9 +105,7 @@ def _sentences(text: str) -> Iterator[tuple[int, int]]:
             yield match.start() + lead, match.end()
 
 
-def _is_common(character: str) -> bool:
-    """Whether a character stands in the first level of GB/T 2312: rows 16 to 55."""
-    try:
-        return 0xB0 <= character.encode("gb2312")[0] <= 0xD7
-    except UnicodeEncodeError:
-        return False
+@cache
+def _common() -> frozenset[str]:
+    """The first level of GB/T 2312: rows 16 to 55."""
+    return frozenset(bytes((row, cell)).decode("gb2312", "ignore") for row in range(0xB0, 0xD8) for cell in range(0xA1, 0xFF)) - {""}

@@ -88,7 +88,7 @@ class Scene:
         self._keep(sought.find(reading))
         self.concepts = frozenset(self._starts)
         """The concepts that rules look for and that stand in the text."""
-        self._live: dict[tuple[tuple[Condition, ...], ...], list[tuple[Condition, ...]]] = {}
+        self._live: dict[int, list[tuple[Condition, ...]]] = {}
         self._known: dict[tuple[Condition, int, int], bool] = {}
 
     def _keep(self, tokens: Sequence[Token]) -> None:
@@ -139,10 +139,15 @@ class Scene:
 
     def any_of(self, alternatives: tuple[tuple[Condition, ...], ...], start: int, end: int) -> bool:
         """Whether one of the alternatives holds for a stretch of the text."""
-        live = self._live.get(alternatives)
+        return any(all(self._holds(condition, start, end) != condition.negated for condition in group) for group in self.live(alternatives))
+
+    def live(self, alternatives: tuple[tuple[Condition, ...], ...]) -> list[tuple[Condition, ...]]:
+        """Those of the alternatives whose concepts stand in the text at all."""
+        # Packs are kept, so a group of alternatives is known by where it lies.
+        live = self._live.get(id(alternatives))
         if live is None:
-            live = self._live[alternatives] = [group for group in alternatives if all(map(self._may_hold, group))]
-        return any(all(self._holds(condition, start, end) != condition.negated for condition in group) for group in live)
+            live = self._live[id(alternatives)] = [group for group in alternatives if all(map(self._may_hold, group))]
+        return live
 
     def _may_hold(self, condition: Condition) -> bool:
         return condition.negated or condition.name in self._all
