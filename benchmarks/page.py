@@ -363,7 +363,7 @@ def attacks(result: dict[str, Any]) -> list[str]:
 
 
 def brand(result: dict[str, Any]) -> list[str]:
-    names = {"development": "development: four kinds of text", "kinds": "judging: kinds of text not used before",
+    names = {"development": "development: four kinds of text", "kinds": "judging: a kind of text not used before is among the two",
              "makers": "judging: product names of eight toy makers"}
     rows = [(names[group], str(one["pairs"]), number(one["kit"], 3), number(one["lowest"], 3), number(one["scales"], 3), number(one["peer"], 3))
             for group, one in result["mean"].items()]

@@ -75,7 +75,7 @@ def list_brands(directory: _Dir, as_json: _Json = False) -> None:
     if as_json:
         _print(rows)
         return
-    table = Table(say(_("Brand")), say(_("Texts")), say(_("Default")))
+    table = Table(say(_("Brand")), say(_("Texts behind it")), say(_("Default")))
     for row in rows:
         texts: Any = row["texts"]
         table.add_row(str(row["name"]), ", ".join(f"{language} {count}" for language, count in texts.items()), "✓" if row["default"] else "")
@@ -130,7 +130,7 @@ def _learned_lines(learned: Learned, texts: dict[str, int], skipped: tuple[str, 
 def _kit_table(kit: BrandKit) -> Table:
     from brandloom.content import brand
     table = Table(title=say(_("Brand {name}"), name=kit.name), title_justify="left")
-    for head in (_("Language"), _("What"), _("Value"), _("Usual"), _("Texts")):
+    for head in (_("Language"), _("What"), _("Value"), _("Usual"), _("Texts behind it")):
         table.add_column(say(head), overflow="fold")
     titles = {scale.name: scale.title for scale in brand.SCALES}
     for language, voice in kit.voice.items():
@@ -138,7 +138,7 @@ def _kit_table(kit: BrandKit) -> Table:
         for name, measured in voice.scales.items():
             usual = "" if measured.usual is None else f"{measured.usual[0]:g} … {measured.usual[1]:g}"
             table.add_row(language, say(titles[name]), _figure(measured.value), usual, str(measured.texts))
-        for title, habit in ((_("Form of address"), voice.address), (_("Speaks as"), voice.first_person), (_("Emoji"), voice.emoji)):
+        for title, habit in ((_("Form of address"), voice.address), (_("Speaks as"), voice.first_person), (_("Use of emoji"), voice.emoji)):
             table.add_row(language, say(title), _figure(habit.value), "", str(habit.texts))
         table.add_row(language, say(_("Words it likes")), ", ".join(voice.use), "", "")
         table.add_row(language, say(_("Words it avoids")), ", ".join(voice.avoid), "", "")
