@@ -268,9 +268,21 @@ def compliance(result: dict[str, Any]) -> list[str]:
             "A breach is found when the text does not pass, a sector's ban only when it is blocked. The word list is the one the rules began with.",
             table(["share", *halves], rows),
             f"Of two breaches in one text, both are pointed at: {_wilson(result['every_breach'])}.",
-            f"Labelled sentences of the shared word list with exactly the expected terms: {listed.get('right', DASH)} of {listed.get('of', DASH)}.",
+            f"Labelled sentences of the shared word list that the review judges right: {listed.get('right', DASH)} of {listed.get('of', DASH)}.",
+            *_conduct(result.get("conduct", {}), result.get("respect_in_catalogues", {})),
             f"Checking {one['characters']}-character messages with {one['workers']} processes:",
             table(["messages", "number", "seconds", "CPU seconds"], speed)]
+
+
+def _conduct(halves: dict[str, Any], catalogues: dict[str, Any]) -> list[str]:
+    """Respect, links, personal data, readability and likeness."""
+    if not halves:
+        return []
+    rows = [[name, *(_wilson(half.get(name)) for half in halves.values())] for name in next(iter(halves.values()))]
+    real = "; ".join(f"{name} {_wilson(one)}" for name, one in catalogues.items())
+    return ["Conduct. `dev` was written before the rules and used for them, `judge` written with it and judged once; one hand wrote sentences and "
+            "rules, so a stranger's sentences will do worse.", table(["share", *halves], rows),
+            *([f"Rows of real catalogues in which a word of the respect pack is found: {real}."] if real else [])]
 
 
 def _rounds(rounds: dict[str, Any]) -> list[str]:
@@ -396,8 +408,11 @@ def waves(result: dict[str, Any]) -> list[str]:
                            ("oracle", "best text to all (oracle)")):
             rows.append([f"{name}: {what}", *(share(one[world][rule]) for one in result["results"])])
     rows.append(["equal texts: four waves, scorer", *(share(one["equal_texts"]["expected"]) for one in result["results"])])
-    rows.append(["equal texts: one campaign in twenty loses more, by luck (even split: its own luck)",
-                 *(f"{one['equal_texts']['unlucky']:.1%} ({one['equal_texts']['unlucky_even']:.1%})" for one in result["results"])])
+    if all("drawn" in one["equal_texts"] for one in result["results"]):
+        rows.append(["the same, clicks drawn once: chance included", *(share(one["equal_texts"]["drawn"]) for one in result["results"])])
+    if all("unlucky" in one["equal_texts"] for one in result["results"]):
+        rows.append(["equal texts: one campaign in twenty loses more, by luck (even split: its own luck)",
+                     *(f"{one['equal_texts']['unlucky']:.1%} ({one['equal_texts']['unlucky_even']:.1%})" for one in result["results"])])
     floors = [[f"{one['floor']:.0%}", *(f"{value:+.1%}" for value in one["gains"]), number(one["largest_weight_of_three"])]
               for one in result["development"]]
     logs = [[f"{one['policy']} from the log of {one['log']}", between(*one["truth"].values(), digits=4),

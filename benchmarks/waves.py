@@ -40,6 +40,7 @@ PEOPLE = (500, 2000, 5000, 20000)
 WAVES, REPEATS, SEED, MOST_ARMS = 4, 4, 7, 6
 FLOORS = (0.0, 0.02, 0.05, 0.1, 0.2)
 SPREAD = 0.29  # deviation of log rates between rivals of one test over the development half, see `content.response`
+PARTS = ("headlines", "bandit", "coverage")
 LEVEL = 0.015  # what the product assumes before it has seen a click
 
 
@@ -204,7 +205,7 @@ def _precise(estimate: Estimate) -> dict[str, float | None]:
             (("value", estimate.value), ("low", estimate.low), ("high", estimate.high))}
 
 
-def coverage(people: int, campaigns: int = 120) -> dict[str, Any]:
+def coverage(people: int, campaigns: int = 60) -> dict[str, Any]:
     """Share of 95 % intervals of 'always this text' that hold the true rate, over all texts of campaigns in four waves, and their widths."""
     rng = np.random.default_rng(SEED)
     held: dict[str, list[bool]] = {}
@@ -247,8 +248,27 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=DATA)
     parser.add_argument("--bandit", type=Path, default=DATA.parents[1] / "open_bandit", help="folder of the Open Bandit logs")
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results" / "waves.json")
+    parser.add_argument("--part", choices=PARTS, action="append", help="measure this alone and keep the rest of the results file")
     options = parser.parse_args()
-    raw = pq.read_table(options.data)
+    there = json.loads(options.out.read_text(encoding="utf-8")) if options.part and options.out.is_file() else {}
+    parts = options.part or PARTS
+    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False).stdout.strip()
+    there |= {"commit": commit, "at": datetime.now(UTC).isoformat(timespec="seconds"), "data": options.data.name, "seed": SEED,
+              "machine": platform.machine(), "python": platform.python_version(), "waves": WAVES, "floor": FLOOR}
+    if "bandit" in parts:
+        there["open_bandit"] = open_bandit(options.bandit)
+    if "coverage" in parts:
+        there["coverage"] = [coverage(people) for people in (500, 2000)]
+    if "headlines" in parts:
+        there |= headlines(options.data)
+    there["commits"] = {**there.get("commits", {}), **dict.fromkeys(parts, commit)}
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    options.out.write_text(json.dumps(there, indent=1) + "\n", encoding="utf-8")
+
+
+def headlines(data: Path) -> dict[str, Any]:
+    """The scorer on one half, the floor chosen there, everything else judged on the other."""
+    raw = pq.read_table(data)
     tests = read_tests(raw)
     arms = read_arms(tests)
     half = halves_of(arms, raw)
@@ -264,14 +284,10 @@ def main() -> None:
     observed, cautious = np.asarray(arms.clicks / arms.impressions), shrunk(arms)
     development = choose_floor(cells(arms, cautious, scores, deviation, chosen))
     worlds = {"observed": cells(arms, observed, scores, deviation, ~chosen), "cautious": cells(arms, cautious, scores, deviation, ~chosen)}
-    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False).stdout.strip()
-    report = {"commit": commit, "at": datetime.now(UTC).isoformat(timespec="seconds"), "data": options.data.name, "seed": SEED,
-              "machine": platform.machine(), "python": platform.python_version(), "waves": WAVES, "floor": FLOOR, "repeats": REPEATS,
-              "tests": len(worlds["observed"]), "scorer_accuracy_development": own.card.accuracy and round(own.card.accuracy.value, 3),
-              "development": development, "open_bandit": open_bandit(options.bandit),
-              "coverage": [coverage(people) for people in (500, 2000)], "results": [judge(worlds, people) for people in PEOPLE]}
-    options.out.parent.mkdir(parents=True, exist_ok=True)
-    options.out.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    accuracy = own.card.accuracy
+    return {"repeats": REPEATS, "tests": len(worlds["observed"]), "development": development,
+            "scorer_accuracy_development": None if accuracy is None else round(accuracy.value, 3),
+            "results": [judge(worlds, people) for people in PEOPLE]}
 
 
 def _half(tests: pa.Table, arms: Arms, rows: npt.NDArray[np.bool_]) -> pa.Table:

@@ -79,3 +79,17 @@ def test_a_rare_column_takes_values_when_they_come(tmp_path: Path) -> None:
     assert [tuple(row.values()) for row in rows] == [
         (1, "c1", None, None, None), (2, None, "s2", None, None), (3, None, None, "spring", None)]
     again.close()
+
+
+def test_a_table_of_an_earlier_version_gets_the_columns_it_lacks() -> None:
+    duck = DuckEngine()
+    old = pa.table({"plan": ["p"], "customer": ["c1"], "action": ["send"]})
+    duck.put("decisions", old)
+    ensure_tables(duck)
+    rows = duck.query("SELECT * FROM decisions").to_pylist()
+    assert list(rows[0]) == tables.DECISIONS.names
+    assert {name: rows[0][name] for name in old.column_names} == old.to_pylist()[0]
+    assert {rows[0][name] for name in ("wave", "text", "text_propensity")} == {None}
+    assert duck.query("SELECT * FROM decisions").schema.field("text_propensity").type == pa.float64()
+    assert not duck.exists("_new_columns")
+    duck.close()
