@@ -5,8 +5,9 @@
 Sentences are ours, in `benchmarks/data`. `dev` ones were used to write the rules, and by now `judge`, `late` and the three `fresh` sets have
 been used to mend them as well: each was written before it was judged, and what it showed at first sight is kept in
 `data/compliance_first_sight.json`. Those first figures are the ones to believe. A breach counts as found when it does not pass; a sector's ban
-only when it is blocked. Of the sentences on conduct (`conduct_*.tsv`) `dev` was written before the rules and
-used for them, `judge` written with it and looked at once; both are by the hand that wrote the rules. The peer is the word list that the rules began with (`ad_terms.zh.tsv`), every pack on, matched as it stands.
+only when it is blocked. Of the sentences on conduct (`conduct_*.tsv`) `dev` was written before the rules and used for them, `judge` written
+with it and looked at once; both are by the hand that wrote the rules. The peer is the word list that the rules began with
+(`ad_terms.zh.tsv`), every pack on, matched as it stands.
 """
 
 from __future__ import annotations
@@ -28,10 +29,14 @@ from math import sqrt
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
+
 from brandloom.content import check_copy, review
 from brandloom.content.checks.adlaw import listed_words
 from brandloom.content.checks.conduct import Conduct, check_conduct
 from brandloom.content.checks.ground import ground
+from brandloom.content.checks.packs import RESPECT
+from brandloom.content.checks.review import check_law
 
 DATA = Path(__file__).parent / "data"
 SEED, LENGTH, MIN_CLAUSE = 20261122, 500, 3
@@ -193,6 +198,17 @@ def conduct(half: str) -> dict[str, dict[str, float | int]]:
     return {name: wilson(*counts[name]) for name in sorted(counts)}
 
 
+def respect_in_catalogues(shared: Path, number: int = 6_000) -> dict[str, dict[str, float | int]]:
+    """Product rows of real shops in which a word of the respect pack is found; nearly all of them are lawful."""
+    found = {}
+    for name, file in (("amazon_toys_catalog", "amazon_toys.parquet"), ("taobao_titles_ner", "train.parquet")):
+        if (shared / name / file).exists():
+            rows = pq.read_table(shared / name / file).slice(0, number).to_pylist()
+            texts = [" ".join(value for value in row.values() if isinstance(value, str)) for row in rows]
+            found[name] = wilson(sum(bool(check_law(text, "text", jurisdiction=RESPECT)) for text in texts), len(texts))
+    return found
+
+
 def every_breach(rows: list[dict[str, str]]) -> dict[str, float | int]:
     """Of two breaches of a sector in one text, joined by a comma, how many are pointed at, when each alone is."""
     found = [row for row in rows if row["label"] != "lawful" and verdict(row) != "pass"]
@@ -241,7 +257,9 @@ def main() -> None:
         "commit": commit, "at": datetime.now(UTC).isoformat(timespec="seconds"), "data": "our sentences in benchmarks/data",
         "machine": {"cores": os.cpu_count(), "load_average": load, "platform": platform.platform(), "python": platform.python_version()},
         "halves": found, "first_sight": json.loads((DATA / "compliance_first_sight.json").read_text("utf-8")),
-        "conduct": {half: conduct(half) for half in ("dev", "judge")}, "every_breach": every_breach(every), "labelled": labelled(options.shared) if options.shared.exists() else None,
+        "conduct": {half: conduct(half) for half in ("dev", "judge")},
+        "respect_in_catalogues": respect_in_catalogues(options.copy.parent),
+        "every_breach": every_breach(every), "labelled": labelled(options.shared) if options.shared.exists() else None,
         "speed": {"sentences shared by messages": speed(messages(every, options.messages), options.workers),
                   "no sentence twice, made of lawful near misses": speed(unlike(every, options.messages), options.workers),
                   **({"product copy of advertisegen": speed(copy, options.workers)} if copy else {})}}
