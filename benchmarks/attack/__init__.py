@@ -1,0 +1,1 @@
+"""Parts of the attack benchmark: canaries, injected instructions, live markup, secrets."""

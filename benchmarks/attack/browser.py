@@ -1,0 +1,334 @@
+"""Is anything in these pages alive? A real browser and a parser say so, page by page.
+
+Every page is a frame of its own. A policy that only reports tells of each script, handler and request in it; the browser's only way
+out is a proxy that notes every request; and the page as the browser built it is compared with a harmless one of its kind.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import tempfile
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from html.parser import HTMLParser
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+HOST = "judge.test"
+_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; form-action 'none'; base-uri 'none'; report-uri /report/{id}"
+_LINKS = ("href", "src", "action", "formaction", "xlink:href", "background", "poster", "data", "srcset", "ping", "manifest", "longdesc")
+_OWN = ("googleapis.com", "google.com", "gvt1.com", "gstatic.com")  # what the browser itself asks for
+BATCH = 24
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page to be judged, and the kind of page whose harmless form it is compared with."""
+
+    id: str
+    kind: str
+    html: str
+    watched: bool = True
+    """False leaves the reporting policy out, for pages whose own policy is part of the proof: then only requests count."""
+
+
+@dataclass(frozen=True)
+class Harmless:
+    """What pages of a kind hold when nobody attacks: pairs of element and attribute, and hosts they may link to."""
+
+    pairs: frozenset[tuple[str, str]]
+    hosts: frozenset[str]
+
+    @classmethod
+    def of(cls, pages: Iterable[str], hosts: Iterable[str]) -> Harmless:
+        pairs: set[tuple[str, str]] = set()
+        for page in pages:
+            pairs |= {(tag, name) for tag, attributes in _parsed(page) for name in ("", *attributes)}
+        return cls(frozenset(pairs), frozenset(hosts))
+
+    def objections(self, elements: Iterable[tuple[str, Mapping[str, str | None]]]) -> list[str]:
+        """What a page holds beyond that."""
+        found = []
+        for tag, attributes in elements:
+            for name in ("", *attributes):
+                if (tag, name) not in self.pairs:
+                    found.append(f"<{tag}{' ' + name if name else ''}>")
+            for name in _LINKS:
+                if (value := attributes.get(name)) and not self._may_lead(value):
+                    found.append(f"{name}={value[:60]}")
+        return found
+
+    def _may_lead(self, link: str) -> bool:
+        link = re.sub(r"[\x00-\x20]+", "", link)
+        if link.startswith("#"):
+            return True
+        try:
+            parts = urlsplit(link)
+        except ValueError:
+            return False
+        return parts.scheme in ("http", "https") and parts.username is None and parts.hostname in self.hosts
+
+
+class _Elements(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__(convert_charrefs=True)
+        self.found: list[tuple[str, dict[str, str | None]]] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found.append((tag, dict(attrs)))
+
+    handle_startendtag = handle_starttag
+
+
+def _parsed(page: str) -> list[tuple[str, dict[str, str | None]]]:
+    reader = _Elements()
+    reader.feed(page)
+    reader.close()
+    return reader.found
+
+
+def parse_judge(pages: Sequence[Page], kinds: Mapping[str, Harmless]) -> dict[str, list[str]]:
+    """What Python's parser objects to, by page."""
+    found = {page.id: kinds[page.kind].objections(_parsed(page.html)) for page in pages if page.kind in kinds}
+    return {key: value for key, value in found.items() if value}
+
+
+@dataclass
+class Seen:
+    """What the browser did."""
+
+    judged: int = 0
+    reports: dict[str, list[str]] = field(default_factory=dict)
+    """Per page: scripts, handlers and requests the policy told of."""
+    objections: dict[str, list[str]] = field(default_factory=dict)
+    """Per page: what its tree holds that a harmless page does not."""
+    left: list[str] = field(default_factory=list)
+    """Pages whose frame went elsewhere or never answered."""
+    requests: Counter[str] = field(default_factory=Counter)
+    """Addresses asked for outside the judge's own."""
+    seconds: float = 0.0
+
+    @property
+    def alive(self) -> set[str]:
+        return {*self.reports, *self.objections, *self.left}
+
+
+_HARNESS = """<!doctype html><meta charset=utf-8><title>judge</title><body><script>
+for (const name of ['alert','confirm','prompt','print','open']) window[name] = () => fetch('/dialog/' + name);
+function walk(root, out) {
+  for (const el of root.querySelectorAll('*')) {
+    const attrs = {};
+    for (const a of el.attributes) attrs[a.name.toLowerCase()] = a.value.slice(0, 300);
+    out.push([el.localName.toLowerCase(), attrs]);
+    if (el.shadowRoot) walk(el.shadowRoot, out);
+  }
+  return out;
+}
+async function one(item) {
+  const frame = document.createElement('iframe');
+  frame.setAttribute('sandbox', 'allow-scripts allow-same-origin allow-forms');
+  frame.style.width = '640px'; frame.style.height = '300px';
+  let loads = 0;
+  const loaded = new Promise(done => { frame.onload = () => { loads++; done(true); }; setTimeout(() => done(false), 12000); });
+  frame.src = '/page/' + item;
+  document.body.append(frame);
+  const came = await loaded;
+  await new Promise(done => setTimeout(done, 60));
+  const result = {id: item, came: came, loads: loads, place: null, tree: null};
+  try {
+    result.place = frame.contentWindow.location.pathname;
+    const seen = new Map();
+    for (const [tag, attrs] of walk(frame.contentDocument, [])) seen.set(JSON.stringify([tag, attrs]), 1);
+    result.tree = [...seen.keys()].map(x => JSON.parse(x));
+  } catch (error) { result.place = String(error); }
+  frame.remove();
+  return result;
+}
+(async () => {
+  for (;;) {
+    const batch = await (await fetch('/next')).json();
+    if (!batch.length) { await fetch('/done'); return; }
+    const results = await Promise.all(batch.map(one));
+    await fetch('/results', {method: 'POST', body: JSON.stringify(results)});
+  }
+})();
+</script>"""
+
+
+def judge(pages: Sequence[Page], kinds: Mapping[str, Harmless], *, silence_s: float = 30.0) -> Seen:
+    """Let Chromium build every page, and note what it does.
+
+    Args:
+        pages: ids are plain words.
+        kinds: what is harmless, by kind of page; pages of other kinds are only watched.
+        silence_s: after so long without a word the browser is started again and the pages it held count as alive.
+    Raises:
+        SystemExit: there is no browser.
+    """
+    browser = shutil.which("chromium") or shutil.which("google-chrome")
+    if browser is None:
+        raise SystemExit("no browser; install one with: apt-get install -y chromium")
+    court = _Court(pages, kinds)
+    started = time.monotonic()
+    with court.serving() as port:
+        while not court.over.is_set():
+            with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile, _running(browser, port, profile):
+                court.wait(silence_s)
+    court.seen.seconds = time.monotonic() - started
+    return court.seen
+
+
+@contextlib.contextmanager
+def _running(browser: str, port: int, profile: str) -> Iterator[None]:
+    process = subprocess.Popen(
+        [browser, "--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-sync",
+         "--disable-component-update", "--disable-default-apps", "--disable-extensions", "--disable-domain-reliability", "--mute-audio",
+         f"--proxy-server=http://127.0.0.1:{port}", "--proxy-bypass-list=<-loopback>", f"--user-data-dir={profile}", f"http://{HOST}/"],
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+    try:
+        yield
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)  # its helpers too
+        process.wait()
+
+
+class _Court:
+    """The judge's own server and proxy in one."""
+
+    def __init__(self, pages: Sequence[Page], kinds: Mapping[str, Harmless]) -> None:
+        self.pages = {page.id: page for page in pages}
+        self.kinds = kinds
+        self.waiting = list(self.pages)
+        self.held: list[str] = []
+        self.seen = Seen()
+        self.over = threading.Event()
+        self.last = time.monotonic()
+        self.lock = threading.Lock()
+
+    @contextlib.contextmanager
+    def serving(self) -> Iterator[int]:
+        court = self
+
+        class Handler(_Handler):
+            pass
+
+        Handler.court = court
+        server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        server.daemon_threads = True
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+        thread.start()
+        try:
+            yield server.server_port
+        finally:
+            server.shutdown()
+            server.server_close()
+
+    def wait(self, silence_s: float) -> None:
+        self.last = time.monotonic()
+        while not self.over.wait(0.2):
+            if time.monotonic() - self.last > silence_s:
+                with self.lock:
+                    self.seen.left += self.held
+                    self.seen.judged += len(self.held)
+                    self.held = []
+                return
+
+    def next(self) -> list[str]:
+        with self.lock:
+            self.held, self.waiting = self.waiting[:BATCH], self.waiting[BATCH:]
+            return self.held
+
+    def take(self, results: Sequence[Mapping[str, Any]]) -> None:
+        with self.lock:
+            self.held = []
+            for result in results:
+                page = self.pages[result["id"]]
+                self.seen.judged += 1
+                if not result["came"] or result["loads"] != 1 or result["place"] != f"/page/{page.id}":
+                    self.seen.left.append(page.id)
+                elif page.kind in self.kinds:
+                    found = self.kinds[page.kind].objections([(tag, attributes) for tag, attributes in result["tree"]])
+                    if found:
+                        self.seen.objections[page.id] = found
+
+
+class _Handler(BaseHTTPRequestHandler):
+    court: _Court
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        court, place = self.court, urlsplit(self.path)
+        court.last = time.monotonic()
+        if place.hostname != HOST:
+            self._elsewhere(place.hostname or self.path)
+        elif place.path == "/":
+            self._send("text/html", _HARNESS.encode())
+        elif place.path == "/next":
+            self._send("application/json", json.dumps(court.next()).encode())
+        elif place.path == "/done":
+            court.over.set()
+            self._send("text/plain", b"")
+        elif place.path.startswith("/page/") and (page := court.pages.get(place.path[6:])) is not None:
+            policy = {"Content-Security-Policy-Report-Only": _POLICY.format(id=page.id)} if page.watched else {}
+            self._send("text/html", page.html.encode("utf-8", "replace"), **policy)
+        else:
+            if place.path != "/favicon.ico":
+                court.seen.requests[place.path] += 1
+            self._send("text/plain", b"", status=404)
+
+    def do_POST(self) -> None:
+        court, place = self.court, urlsplit(self.path)
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        court.last = time.monotonic()
+        if place.hostname != HOST:
+            self._elsewhere(place.hostname or self.path)
+            return
+        if place.path == "/results":
+            court.take(json.loads(body))
+        elif place.path.startswith("/report/"):
+            told = json.loads(body).get("csp-report", {})
+            with court.lock:
+                court.seen.reports.setdefault(place.path[8:], []).append(
+                    f"{told.get('effective-directive') or told.get('violated-directive')}: {told.get('blocked-uri')}")
+        self._send("text/plain", b"")
+
+    def do_CONNECT(self) -> None:
+        self._elsewhere(self.path.partition(":")[0])
+
+    def _elsewhere(self, host: str) -> None:
+        if not host.endswith(_OWN):
+            with self.court.lock:
+                self.court.seen.requests[host] += 1
+        self.close_connection = True
+        self._send("text/plain", b"", status=403)
+
+    def _send(self, kind: str, data: bytes, *, status: int = 200, **headers: str) -> None:
+        self.send_response(status)
+        usual = {"Content-Type": f"{kind}; charset=utf-8", "Content-Length": str(len(data)), "Cache-Control": "no-store"}
+        for name, value in {**usual, **headers}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        with contextlib.suppress(OSError):
+            self.wfile.write(data)
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+def payloads(folder: Path, naughty: Path | None) -> list[str]:
+    """The lists of `shared/data/attacks` and, where given, the big list of naughty strings."""
+    lines = [line for name in ("xss_payloadbox.txt", "xss_intruders.txt") for line in (folder / name).read_text("utf-8", "replace").splitlines()]
+    strings = json.loads(naughty.read_text("utf-8")) if naughty else []
+    return [*lines, *strings]
