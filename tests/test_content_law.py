@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from brandloom.content import check_copy, check_words, review
 from brandloom.content.checks import JURISDICTIONS, sectors
 from brandloom.content.checks.concepts import Lexicon
+from brandloom.content.checks.ground import ground
 from brandloom.content.checks.normalise import read
 from brandloom.content.checks.packs import open_pack, sector_of
 from brandloom.errors import DataError
@@ -70,6 +71,12 @@ def test_a_sentence_about_oneself_is_lawful_and_about_the_market_is_not() -> Non
     assert review("这是全国容量最大的一款").verdict != "pass"
     assert review("我们力争做最好的书店").verdict == "pass"
     assert review("我们是最好的书店").verdict == "block"
+
+
+@pytest.mark.parametrize("record", [{"proof": "2023年本市第一家通过验收的门店"}, [{"品名": "第一家"}], {"price": 1}])
+def test_records_that_were_read_before_weigh_the_same(record: object) -> None:
+    text = "2023年本市第一家通过验收的门店"
+    assert review(text, facts=ground(record)) == review(text, facts=record)
 
 
 def test_a_record_proves_a_rank_but_no_praise() -> None:

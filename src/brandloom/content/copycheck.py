@@ -81,10 +81,9 @@ def _check_all(batch: list[CopyLine]) -> list[dict[str, Any]]:
 
 
 def _check(line: CopyLine) -> dict[str, Any]:
-    found = review(line.text, language=line.language, sector=line.sector, jurisdiction=line.jurisdiction, facts=line.facts,
-                   reasons_in=line.reasons_in)
-    findings, levels = [item.to_dict() for item in found.findings], [item.severity for item in found.findings]
     known = None if line.facts is None else ground(line.facts)
+    found = review(line.text, language=line.language, sector=line.sector, jurisdiction=line.jurisdiction, facts=known, reasons_in=line.reasons_in)
+    findings, levels = [item.to_dict() for item in found.findings], [item.severity for item in found.findings]
     more = [(f"facts.{item.rule}", item) for item in check_against(line.text, known, language=found.language, today=line.today)] if known else []
     conduct = line.conduct if known is None else replace(line.conduct, known=known.text)
     more += [(f"conduct.{item.rule}", item) for item in check_conduct(line.text, found.language, conduct)]

@@ -80,7 +80,7 @@ def review(text: str, *, language: str | None = None, sector: str | None = None,
         language: of the text, zh or en; seen from the text when absent.
         sector: what is advertised, in English or Chinese (`sectors()`); `general` when absent.
         jurisdiction: cn, eu, uk or us; when absent cn for Chinese, and for English all of eu, uk and us.
-        facts: a JSON record or a list of them that the text may rest on: names of products excuse absolute terms inside them, and a
+        facts: a JSON record, a list of them or their `Ground`, that the text may rest on: names of products excuse absolute terms inside them, and a
             claim that a record states needs no other proof.
         reasons_in: language of the reasons; that of the text when absent.
     Returns:
@@ -91,7 +91,8 @@ def review(text: str, *, language: str | None = None, sector: str | None = None,
     language, reasons_in = _language(text, language), reasons_in and _language(text, reasons_in)
     where = (jurisdiction,) if jurisdiction else ("cn",) if language == "zh" else ("eu", "uk", "us")
     kind = sector_of(sector)
-    strings, known = list(strings_of(facts)), None if facts is None else ground(facts)
+    known = None if facts is None else ground(facts)
+    strings = known.fields if known is not None and known is facts else list(strings_of(facts))
     found = []
     for name in where:
         hits = _hits(text, open_pack(name), (kind,), strings, known)
