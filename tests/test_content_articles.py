@@ -158,6 +158,13 @@ def test_what_customers_ask_and_no_fact_answers_is_reported() -> None:
     assert [(item.key, item.value) for item in size.items] == [("capacity", "1.7 l")]  # of the glass one only
 
 
+def test_a_fact_stands_under_what_it_is_about() -> None:
+    facts = ["Every kettle set can be returned within 30 days.", "Orders over 40 GBP are delivered free of charge."]
+    planned, _keywords, _questions = plan_article(order(brief(facts=facts)))
+    (heading,) = {section.heading for section in planned.sections for item in section.items if item.value in facts and section.kind == "facts"}
+    assert heading == "Delivery, returns"
+
+
 def test_more_sections_than_asked_for_lose_no_fact() -> None:
     made = plain(brief(most_sections=3))
     assert sum(passage.section.kind == "facts" for passage in made.passages) == 3
@@ -454,6 +461,7 @@ def test_structured_data_names_breadcrumbs_and_questions() -> None:
     shown = {passage.section.heading: passage.text for passage in made.passages if passage.section.kind == "question"}
     assert {item["name"]: item["acceptedAnswer"]["text"] for item in made.schema["@graph"][0]["mainEntity"]} == shown
     assert missing_fields({"@type": "Product", "name": "Lamp"}) == [("Product", "offers")]
+    assert not re.search("[<>&\u2028]", script({"a": "</script><!--\u2028&"})[35:-9])
     assert json.loads(script({"a": "</script><!--\u2028&"}).removeprefix('<script type="application/ld+json">').removesuffix("</script>")) == {
         "a": "</script><!--\u2028&"}
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from brandloom.content.articles.order import Order
-from brandloom.content.articles.topics import topic_of_key, topics
+from brandloom.content.articles.topics import topic_of_key, topic_of_sentence, topics
 from brandloom.content.facts import humanise, plain_text
 
 _NAMES = re.compile(r"^(?:name|title|product_?name|product|brand|manufacturer|名称|商品名称|标题|品名|品牌|店铺|shop)$", re.IGNORECASE)
@@ -42,7 +42,7 @@ def facts_of(order: Order) -> list[FactItem]:
     rank = list(topics())
     found.sort(key=lambda item: min(rank.index(topic) for topic in item.topics))
     told = [plain_text(fact) for fact in order.facts]
-    return [*found, *(FactItem(None, "", fact, frozenset((topic_of_key(fact),))) for fact in told if fact)]
+    return [*found, *(FactItem(None, "", fact, frozenset((topic_of_sentence(fact),))) for fact in told if fact)]
 
 
 def name_of(product: Mapping[str, Any]) -> str:

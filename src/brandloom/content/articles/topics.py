@@ -46,3 +46,8 @@ def answers(question: str, key: str, value: str) -> bool:
     """Whether a fact answers a question or serves a keyword: its field's name does, or the sentence where it has none."""
     said = key.replace("_", " ") or value
     return any(ask.search(question) and wording.search(said) for topic in topics().values() for ask, wording in topic.answers)
+
+
+def topic_of_sentence(text: str) -> str:
+    """The topic of a fact without a field: terms such as delivery and returns before what it names in passing."""
+    return next((topic.name for topic in reversed(topics().values()) if topic.key and topic.key.search(text)), OTHER)
