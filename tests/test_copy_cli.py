@@ -345,7 +345,8 @@ def test_the_estimate_is_never_below_what_is_spent(tmp_path: Path, endpoint: End
     done = run(tmp_path, endpoint, "write", brief(tmp_path, persona="上班族" * 40), "-n", 3)
     cost = written(done)["cost"]
     assert len(endpoint.asked) == 9 == cost["spent"]["calls"]
-    real = sum(estimate([Message(one["role"], one["content"]) for one in asked["messages"]], asked["max_tokens"]).prompt_tokens for asked in endpoint.asked)
+    real = sum(estimate([Message(one["role"], one["content"]) for one in asked["messages"]], asked["max_tokens"],
+                        schema=asked["response_format"]["json_schema"]["schema"]).prompt_tokens for asked in endpoint.asked)
     assert real <= cost["most"]["prompt_tokens"]
     assert cost["most"]["completion_tokens"] == sum(asked["max_tokens"] for asked in endpoint.asked)
     few = written(run(tmp_path, endpoint, "write", brief(tmp_path), "-n", 3, "--max-calls", 2, BRANDLOOM_MODEL_CACHE_MB="0"))["cost"]
