@@ -423,7 +423,8 @@ def waves(result: dict[str, Any]) -> list[str]:
             for one in result["coverage"] for name, found in one["estimates"].items()]
     return [source(result),
             f"More clicks than an even split of the same size, over {result['tests']:,} tests of the judging half as cells of 2 to 6 texts, "
-            f"four waves, {result['floor']:.0%} always dealt evenly. Cautious rates: observed ones drawn together to what sampling noise leaves "
+            f"four waves (commit {result['commits']['headlines'][:7]}), {result['floor']:.0%} always dealt evenly. "
+            "Cautious rates: observed ones drawn together to what sampling noise leaves "
             "of their differences. The scorer (without encoder) was fitted on the development half alone.",
             table(["rates and rule", *(f"{one['people']:,} people" for one in result["results"])], rows),
             "Where texts are equal nothing can be lost but luck. Chosen on the development half (cautious rates): the share dealt evenly, and the "

@@ -21,7 +21,8 @@ def register(app: typer.Typer) -> None:
 
 def links(directory: Annotated[Path, typer.Argument(metavar="DIR", help=say("The workspace's folder."), show_default=False)],
           port: Annotated[int, typer.Option(min=0, max=65535, help=say("Port to listen on; 0 takes a free one."))] = 8765,
-          seconds: Annotated[float | None, typer.Option(min=0, show_default=False, help=say("Stop after so many seconds; never when absent."))] = None,
+          seconds: Annotated[float | None, typer.Option(min=0, show_default=False, help=say(
+              "Stop after so many seconds; never when absent."))] = None,
           as_json: Annotated[bool, typer.Option("--json", help=say("Print JSON for programs."))] = False) -> None:
     import json
     import sys
@@ -42,6 +43,7 @@ def links(directory: Annotated[Path, typer.Argument(metavar="DIR", help=say("The
             sys.stdout.write(json.dumps({"click_url": server.click_url, "unsubscribe_url": server.url}) + "\n")
             sys.stdout.flush()
         else:
-            out.print(say(_("Clicks at {click_url}, unsubscribing at {url}. Ctrl-C ends it."), click_url=server.click_url, url=server.url), soft_wrap=True)
+            out.print(say(_("Clicks at {click_url}, unsubscribing at {url}. Ctrl-C ends it."), click_url=server.click_url, url=server.url),
+                      soft_wrap=True)
         threading.Event().wait(seconds)
     ledger.close()

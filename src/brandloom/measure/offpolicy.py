@@ -23,7 +23,8 @@ class PolicyValue:
     """Success rate that a policy would have had. The estimates agree when the log holds enough; read `steady` first where it is there."""
 
     ips: Estimate
-    """Unbiased, and unsteady where the log gave small probabilities."""
+    """Unbiased, and unsteady where the log gave small probabilities: in the log of learning waves with few successes its interval, and that of
+    `dr`, holds the truth far too seldom (`benchmarks/waves.py`)."""
     snips: Estimate
     """The same over the sum of weights: a little biased, steadier, never outside the rewards seen."""
     dr: Estimate
