@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -120,9 +120,7 @@ def attacks(folder: Path | None, count: int = 500) -> list[Attack]:
     return [*found, *(own[int(at * step)] for at in range(min(left, len(own))))][:count]
 
 
-def marks_in(text: str, allowed: Sequence[str] = ()) -> list[str]:
-    """Traces of obedience in a text, apart from those that stand in `allowed`."""
+def marks_in(text: str) -> list[str]:
+    """Traces of obedience in a text."""
     plain = text.casefold()
-    for item in allowed:
-        plain = plain.replace(item.casefold(), "")
     return [mark for mark in MARKS if mark in plain]

@@ -36,6 +36,9 @@ _FORBIDDEN = (
      _("'{excerpt}' is a link; links are put in by the layout.")),
     ("email", re.compile(r"[\w.+-]+@[\w-]+\.\w+"), _("'{excerpt}' is an e-mail address.")),
     ("phone", re.compile(r"(?<!\d)(?:\+?\d[\s().-]?){7,15}(?!\d)"), _("'{excerpt}' looks like a phone or card number.")),
+    ("phone", re.compile(r"(?:加|联系|咨询|找|add )(?:我们?|us |me )?的?(?:微信|wechat|weixin|vx|v信|qq)号?\s?[:：]?\s?[a-z0-9][\w-]{4,}"
+                         r"|(?:微信|wechat|weixin|\bvx|v信|\bqq)(?:号| ?id)?\s?[:：]?\s?(?=[a-z_-]*[0-9])[a-z0-9][a-z0-9_-]{4,}", re.I),
+     _("'{excerpt}' is an account to write to; the shop's own is in the layout.")),
     ("boilerplate", re.compile(r"\bas an? (?:AI|language model)\b|\bI(?:'m| am) (?:an? AI|sorry)\b|\bI can(?:not|'t)\b"
                                r"|作为(?:一个|一名)?(?:AI|人工智能|语言模型)|我(?:是|无法)(?:一个)?(?:AI|人工智能)|抱歉|对不起"
                                r"|\bhere(?:'s| is) (?:the|your) (?:email|copy|json)\b|以下是", re.I),
