@@ -21,19 +21,20 @@ import pytest
 from sqlalchemy import delete, select
 
 from brandloom.campaigns import Launch, Plan, Shop, create, open_shop, report_lines
-from brandloom.campaigns.plans import keep_plan, plan_digest, text_key
+from brandloom.campaigns.plans import keep_plan, plan_digest
 from brandloom.campaigns.sending import launch
 from brandloom.campaigns.waves import text_scores
-from brandloom.content import Brief
+from brandloom.content import Brief, text_key
 from brandloom.content.response import fit_response
-from brandloom.decide import FLOOR
+from brandloom.decide import FLOOR, texts_worth_writing
 from brandloom.deliver import ClickLinks, OutboxChannel, Visit, follow, status, waves_of
 from brandloom.engine import scalar
 from brandloom.errors import ConfigError, StateError
 from brandloom.ledger import schema
+from brandloom.llm import Message, ScriptedTextModel
 from brandloom.measure import from_json, to_json, words
 from deliver_world import run_sink
-from shop_world import AS_OF, PEOPLE, good_model, write_shop
+from shop_world import AS_OF, EN, PEOPLE, good_model, write_shop
 from wave_world import launch_once
 
 NOW = datetime(2024, 6, 1, 10, tzinfo=UTC)
@@ -381,3 +382,30 @@ def test_scores_are_kept_for_cells_with_several_texts() -> None:
     assert text_scores(variants, None) == text_scores(variants[:1], scorer) == {}  # type: ignore[arg-type]
     if found:
         assert np.exp([score for score, _deviation in found.values()]).mean() == pytest.approx(1)
+
+
+def test_a_plan_writes_as_many_texts_as_a_cell_can_tell_apart(tmp_path: Path) -> None:
+    """Each begins differently; one the model could not write is not sent as a second copy of the plain text."""
+    files, asked = write_shop(tmp_path, people=1600), list[str]()
+
+    def reply(messages: list[Message], schema: object) -> str:
+        asked.append(messages[-1].content)
+        angle = messages[-1].content.rpartition("Begin with: ")[2].partition("\n")[0]
+        if "detail" in angle:
+            return "no text at all"
+        return json.dumps(EN | {"body": f"Shall we look at {angle}, {angle} and once more {angle}? A few things are waiting for you.",
+                                "subject": f"Of {angle}", "headline": f"Now {angle}"})
+    with create(tmp_path / "shop", name="Candle Shop", model=ScriptedTextModel(reply),
+                sender={"name": "Candle Shop", "email": "hi@candle.example", "postal_address": "1 Wick Lane", "click_url": CLICKS}) as shop:
+        shop.load(files / "orders.csv", kind="orders")
+        shop.load(files / "customers.csv", kind="customers")
+        shop.clock = lambda: NOW
+        plan = shop.plan(Brief.model_validate(BRIEF | {"learn": {"waves": 3, "texts": 8}}), as_of=AS_OF)
+        alone = shop.plan(Brief.model_validate(BRIEF | {"name": "One wave", "learn": None}), as_of=AS_OF)
+    people = plan.decision["actions"]["send"]
+    [(cell, keys)] = plan.cells.items()
+    assert keys[0] == cell
+    assert 2 <= len(keys) <= texts_worth_writing(people, 8)
+    assert len({one.slots["subject"] for one in plan.variants}) == len(keys)
+    assert sum(one.source == "template" for one in plan.variants) <= 1
+    assert [one.key for one in alone.variants] == [cell]

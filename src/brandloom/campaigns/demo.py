@@ -98,7 +98,7 @@ def run_demo(folder: Path, *, settings: Settings, progress: Progress | None = No
         with meter.stage("measure"):
             truth = simulate_response(shop.engine, plan.id, true_lift=TRUE_LIFT, horizon_days=HORIZON_DAYS, seed=SEED)
             readout = holdout_readout(shop.engine, plan.id, simulated=True, designed_holdout=plan.brief.holdout)
-            made = make_report(shop, replace(plan, status="finished", extra={"replay": True}), reveal=True)
+            made = make_report(shop, replace(plan, status="finished", extra={**plan.extra, "replay": True}), reveal=True)
         report = _complete(made, r.Experiment(readout, truth), _delivery(made, sent, back, spool_note), meter)
     (folder / "report.json").write_text(to_json(report), encoding="utf-8")
     (folder / "report.html").write_text(render_report(report, CONFIG.language), encoding="utf-8")

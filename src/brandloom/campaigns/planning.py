@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -14,11 +14,13 @@ from brandloom import customers
 from brandloom.campaigns.eligibility import eligibility
 from brandloom.campaigns.learning import learned_as_of
 from brandloom.campaigns.plans import Group, PersonaLabel, Plan, keep_plan, plan_digest
-from brandloom.content import Brief, Product, ProductGroup, Request, check_brief, write_variants
-from brandloom.decide import REASONS, Audience, DecisionSummary, Economics, Products, decide
+from brandloom.content import Brief, Product, ProductGroup, Request, Variant, check_brief, variant_asks, write_variants
+from brandloom.content.brand import BrandKit, default_brand, open_brand
+from brandloom.decide import REASONS, Audience, DecisionSummary, Economics, Products, decide, texts_worth_writing
 from brandloom.engine import Engine
 from brandloom.errors import ConfigError, DataError, NotFittedError
 from brandloom.i18n import _, say
+from brandloom.llm import Estimate, most_cost, spent_by
 
 if TYPE_CHECKING:
     from brandloom.campaigns.shop import Shop
@@ -56,24 +58,46 @@ def make_plan(shop: Shop, brief: Brief, *, as_of: datetime | None = None, progre
     tell(choosing, 0.0)
     decision = _decide(shop, plan_id, brief, now)
     tell(choosing, 1.0)
-    writing = _("Writing and checking")
+    kit = _kit(shop, brief)
+    requests = _requests(engine, plan_id, brief, most=shop.workspace.config.max_variants)
+    most, before = most_cost(shop.model, variant_asks(brief, requests, kit=kit)), spent_by(shop.model)
+    writing = _stage(most)
     tell(writing, 0.0)
     started = time.perf_counter()
-    requests = _requests(engine, plan_id)
     try:
-        variants = write_variants(shop.model, brief, requests, shop=shop.workspace.config,
+        variants = write_variants(shop.model, brief, requests, shop=shop.workspace.config, kit=kit,
                                   progress=lambda done, of: tell(writing, done / of))
     except BaseException:
         engine.replace("decisions", "SELECT * FROM decisions WHERE plan <> $plan", plan=plan_id)  # no half a plan stays
         raise
+    spent = spent_by(shop.model)
+    cost = {"most": most.to_dict() if most else None, "spent": spent.since(before).to_dict() if spent else None}
     draft = Plan(id=plan_id, name=brief.name, status="draft", as_of=moment, created_at=now, horizon_days=horizon, brief=brief,
-                 variants=tuple(variants), groups=tuple({r.group.key: _group(r) for r in requests}.values()),
+                 variants=_kept(variants), groups=tuple({r.group.key: _group(r) for r in requests}.values()),
                  personas=_personas(engine), decision=asdict(decision), model=shop.model.name,
-                 content_seconds=time.perf_counter() - started)
+                 content_seconds=time.perf_counter() - started, extra={"model_cost": cost})
     plan = replace(draft, digest=plan_digest(engine, draft))
     keep_plan(shop.ledger, plan)
     shop.audit.append("plan.made", plan.id, actor="brandloom", detail={"digest": plan.digest, "as_of": moment.isoformat()}, now=now)
     return plan
+
+
+def _kit(shop: Shop, brief: Brief) -> BrandKit | None:
+    """The kit of the brand that speaks; None in a workspace without one."""
+    named = brief.brand or default_brand(shop.workspace)
+    return open_brand(shop.workspace, named) if named else None
+
+
+def _stage(most: Estimate | None) -> str:
+    """What is going on, with the most it may cost where that is money."""
+    if most is None or not most.money:
+        return _("Writing and checking")
+    return say(_("Writing and checking, at most {money} {currency}"), money=f"{most.money:.4f}", currency=most.currency)
+
+
+def _kept(variants: Sequence[Variant]) -> tuple[Variant, ...]:
+    """The plan's texts. Of several for the same people, those that the model did not write are the same plain text: one is enough."""
+    return tuple(one for one in variants if one.source != "template" or "#" not in one.key)
 
 
 def _plan_id(brief: Brief, as_of: datetime, now: datetime) -> str:
@@ -119,8 +143,11 @@ def discount_share(brief: Brief) -> float:
     return min(1.0, float(offer.value) / float(offer.min_order)) if offer.min_order else 0.0
 
 
-def _requests(engine: Engine, plan_id: str) -> list[Request]:
-    """One request per variant that somebody will get; the products most often shown in it stand for its group."""
+def _requests(engine: Engine, plan_id: str, brief: Brief, *, most: int) -> list[Request]:
+    """One request per variant that somebody will get; the products most often shown in it stand for its group.
+
+    A campaign that learns gets further texts for the same people, where they are enough to tell texts apart, the largest cells first.
+    """
     people = {one.key: one for one in customers.personas(engine)}
     labels = {row["product_group"]: row for row in engine.query(
         "SELECT product_group, MIN(label_en) AS label_en, MIN(label_zh) AS label_zh FROM product_groups GROUP BY product_group").to_pylist()}
@@ -133,7 +160,11 @@ def _requests(engine: Engine, plan_id: str) -> list[Request]:
         label = labels[row["product_group"]]["label_zh" if row["language"] == "zh" else "label_en"]
         group = ProductGroup(row["product_group"], label, tuple(leading[row["variant"]][:SHOWN_TO_MODEL]))
         requests.append(Request(people[row["persona"]], group, row["channel"], row["language"]))
-    return requests
+    if brief.learn is None:
+        return requests
+    worth = {one.key: texts_worth_writing(row["n"], brief.learn.texts) for one, row in zip(requests, rows, strict=True)}
+    further = [replace(one, number=number) for number in range(2, brief.learn.texts + 1) for one in requests if worth[one.key] >= number]
+    return [*requests, *further[:max(0, most - len(requests))]]
 
 
 def _leading_products(engine: Engine, plan_id: str) -> dict[str, list[Product]]:

@@ -6,6 +6,7 @@ import hashlib
 import json
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import insert, select, update
@@ -65,7 +66,7 @@ class Plan:
 
     @property
     def cells(self) -> dict[str, tuple[str, ...]]:
-        """Keys of the texts by cell (persona/group/channel/language); the first has the cell's own key, see `text_key`."""
+        """Keys of the texts by cell (persona/group/channel/language); the first has the cell's own key, see `Request.key`."""
         found: dict[str, tuple[str, ...]] = {}
         for one in self.variants:
             cell = "/".join((one.persona, one.product_group, one.channel, one.language))
@@ -104,6 +105,11 @@ class Plan:
         origin = self.origins
         rows.append((say(_("Texts")), say(_("{count}: {model} as the model wrote them, {repaired} repaired, {template} from the template"),
                                          count=len(self.variants), **origin)))
+        spent = (self.extra.get("model_cost") or {}).get("spent")
+        if spent:
+            money = say(_("no price set")) if spent["money"] is None else f"{Decimal(spent['money']):.4f} {spent['currency']}"
+            rows.append((say(_("Model")), say(_("{name}: {calls} calls, {tokens} tokens, {money}"), name=self.model, calls=spent["calls"],
+                                             tokens=f"{spent['prompt_tokens'] + spent['completion_tokens']:,}", money=money)))
         rows += [(one.key, one.slots.get("subject", "")) for one in self.variants]
         return rows
 
@@ -123,11 +129,6 @@ class Approval:
 
     def to_dict(self) -> dict[str, Any]:
         return {"plan": self.id, "approved_by": self.by, "digest": self.digest, "at": self.at.isoformat()}
-
-
-def text_key(cell: str, number: int) -> str:
-    """Key of a cell's texts, numbered from 1: 'loyal/candles/email/en', 'loyal/candles/email/en#2' ..."""
-    return cell if number == 1 else f"{cell}#{number}"
 
 
 def plan_digest(engine: Engine, plan: Plan) -> str:

@@ -16,15 +16,16 @@ from brandloom.content.facts import (
     Request,
     build_facts,
     humanise,
+    text_key,
 )
 from brandloom.content.layout import Layout, bundled_layout
 from brandloom.content.render import Press, Rendered, render
 from brandloom.content.verify import verify
-from brandloom.content.writer import Variant, write_variants
+from brandloom.content.writer import Variant, variant_asks, write_variants
 
 __all__ = [
     "Audience", "Brief", "Fact", "Facts", "Finding", "Layout", "Offer", "Persona", "PersonaLike", "Press", "Product",
     "ProductChoice", "ProductGroup", "Rendered", "Request", "Review", "SenderOverride", "Variant", "build_facts",
     "bundled_layout", "check", "check_brief", "check_copy", "check_text", "check_words", "humanise", "read_brief",
-    "render", "review", "verify", "write_variants",
+    "render", "review", "text_key", "variant_asks", "verify", "write_variants",
 ]

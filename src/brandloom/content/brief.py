@@ -124,6 +124,8 @@ class Brief(_Strict):
     facts: tuple[Fact, ...] = ()
     products: ProductChoice = ProductChoice()
     sender: SenderOverride = SenderOverride()
+    brand: str = Field(default="", max_length=40)
+    """Brand of the workspace that speaks; the default one where it is empty."""
     learn: Learn | None = None
     """Absent: everything goes out in one wave."""
 

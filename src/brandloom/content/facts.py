@@ -81,10 +81,23 @@ class Request:
     group: ProductGroup
     channel: str
     language: str
+    number: int = 1
+    """Of the text among those for the same people, from 1."""
+
+    @property
+    def cell(self) -> str:
+        """The people it is for."""
+        return f"{self.persona.key}/{self.group.key}/{self.channel}/{self.language}"
 
     @property
     def key(self) -> str:
-        return f"{self.persona.key}/{self.group.key}/{self.channel}/{self.language}"
+        """The cell's own for its first text: 'loyal/candles/email/en', then 'loyal/candles/email/en#2' ..."""
+        return text_key(self.cell, self.number)
+
+
+def text_key(cell: str, number: int) -> str:
+    """Key of a cell's text, numbered from 1."""
+    return cell if number == 1 else f"{cell}#{number}"
 
 
 @dataclass(frozen=True)

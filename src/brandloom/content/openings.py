@@ -16,6 +16,7 @@ from typing import Any, Literal, cast
 
 import yaml
 
+from brandloom.content.brand import BrandKit
 from brandloom.content.brief import Brief
 from brandloom.content.facts import Request, plain_text
 from brandloom.content.studio.asked import Asked, Voice
@@ -57,12 +58,11 @@ class Opening:
         return [*messages, Message("user", self.request + avoid)]
 
 
-def opening(brief: Brief, request: Request, *, number: int = 0, voice: Voice | None = None) -> Opening:
-    """The opening of one text of a campaign.
+def opening(brief: Brief, request: Request, *, kit: BrandKit | None = None) -> Opening:
+    """The opening of one text of a campaign. Texts for the same people each have another angle.
 
     Args:
-        number: of the text among those for the same people, from 0; each has another angle.
-        voice: how the brand speaks.
+        kit: of the brand that speaks.
     """
     language, words = request.language, _content()[request.language]
     reader = words["readers"].get(request.persona.key, {})
@@ -70,10 +70,12 @@ def opening(brief: Brief, request: Request, *, number: int = 0, voice: Voice | N
     general = request.group.key == GENERAL
     theme = words["general"] if general else plain_text(request.group.label).lower()
     told, facts = reader.get("told", label), [plain_text(fact.text) for fact in brief.facts]
-    voice = (voice or Voice()).model_copy(update={"tone": ", ".join(brief.tone) or (voice or Voice()).tone})
+    voice = Voice(tone="" if kit and "tone" not in brief.model_fields_set else ", ".join(brief.tone))
     asked = Asked(lang=cast(Literal["en", "zh"], language), format=request.channel, facts=(theme, told, *facts), persona=told, voice=voice,
                   limits={"body": ROOM[language]}, must_not_say=tuple(reader.get("never", ())))
-    angle = _angle(request.key, number, words["angles"])
+    asked = asked if kit is None else asked.with_kit(kit)
+    voice = asked.voice
+    angle = _angle(request.cell, request.number, words["angles"])
     also = words["also"].replace("{facts}", "; ".join(facts)) if facts else ""
     if voice.examples:
         also += words["voice"].replace("{example}", " ".join(voice.examples[0].split())[:200]) + "\n"
@@ -94,9 +96,9 @@ def _request(words: dict[str, Any], values: dict[str, str]) -> str:
     return text
 
 
-def _angle(key: str, number: int, known: Sequence[str]) -> str:
+def _angle(cell: str, number: int, known: Sequence[str]) -> str:
     """The same text keeps its angle from plan to plan; texts for the same people differ in it."""
-    start = int.from_bytes(sha256(key.encode()).digest()[:4], "big")
+    start = int.from_bytes(sha256(cell.encode()).digest()[:4], "big")
     return list(known)[(start + number) % len(known)]
 
 

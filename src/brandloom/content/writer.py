@@ -14,18 +14,18 @@ from functools import partial
 from types import MappingProxyType
 from typing import Any, Literal
 
+from brandloom.content.brand import BrandKit
 from brandloom.content.brief import Brief
 from brandloom.content.checks import ALWAYS_ON, Finding, check
 from brandloom.content.checks.finding import finding
 from brandloom.content.facts import Request, build_facts
 from brandloom.content.openings import Opening, marks, opening
-from brandloom.content.studio.asked import Voice
-from brandloom.content.studio.attempt import Attempt, Passed
-from brandloom.content.studio.gate import Gate
+from brandloom.content.studio.attempt import TRIES, Attempt, Passed
+from brandloom.content.studio.gate import Copy, Gate
 from brandloom.content.templates import Spare, framed, template_slots
 from brandloom.errors import ConfigError, ProviderError
 from brandloom.i18n import _
-from brandloom.llm import BudgetError, Completion, Message, TextModel
+from brandloom.llm import Ask, BudgetError, Completion, Message, TextModel
 from brandloom.workspace import ShopConfig
 
 MAX_TOKENS = 200
@@ -67,7 +67,7 @@ class Variant:
 
 
 def write_variants(model: TextModel | None, brief: Brief, requests: Sequence[Request], *, shop: ShopConfig, packs: Sequence[str] = ALWAYS_ON,
-                   voice: Mapping[str, Voice] | None = None, progress: Progress | None = None) -> list[Variant]:
+                   kit: BrandKit | None = None, progress: Progress | None = None) -> list[Variant]:
     """Write one variant per request; every one returned has passed the checks.
 
     A model that fails in the middle, or whose budget ends, costs the texts it did not write: the plain template stands in for them.
@@ -76,7 +76,7 @@ def write_variants(model: TextModel | None, brief: Brief, requests: Sequence[Req
         model: any text model, or None to use the shop's templates only.
         requests: what to write; those that share a prompt follow each other, so that a server keeps it in its cache.
         packs: packs of Chinese advertising law to apply.
-        voice: how the brand speaks, per language.
+        kit: of the brand that speaks.
         progress: called with (done, all) after each.
     Returns:
         Variants in the order of `requests`.
@@ -84,17 +84,27 @@ def write_variants(model: TextModel | None, brief: Brief, requests: Sequence[Req
         ProviderError, BudgetError: the model failed before it wrote anything, or in a way that trying again will not mend.
         ConfigError: the model cannot be used as it is set up.
     """
-    jobs = [_Job(model, brief, request, shop, tuple(packs), opening(brief, request, voice=(voice or {}).get(request.language)))
-            for request in requests]
+    jobs = [_Job(model, brief, request, shop, tuple(packs), opening(brief, request, kit=kit)) for request in requests]
     order = sorted(range(len(jobs)), key=lambda at: (jobs[at].request.language, jobs[at].told.general, jobs[at].told.angle, jobs[at].request.key))
     written: dict[int, Variant] = {}
+    openings: dict[str, list[Copy]] = {}
     alive = False
     for done, at in enumerate(order, start=1):
-        written[at], answered = jobs[at].write(alive=alive)
+        written[at], answered = jobs[at].write(openings.setdefault(requests[at].cell, []), alive=alive)
         alive = alive or answered
         if progress is not None:
             progress(done, len(order))
     return [written[at] for at in range(len(requests))]
+
+
+def variant_asks(brief: Brief, requests: Sequence[Request], *, kit: BrandKit | None = None) -> list[Ask]:
+    """The requests that `write_variants` makes at most, for `llm.most_cost`; fewer where a text passes at once."""
+    asks = []
+    for request in requests:
+        told = opening(brief, request, kit=kit)
+        parts = [part.name for part in told.asked.form.parts]
+        asks.append(Ask(told.conversation(parts, ()), MAX_TOKENS, schema(parts), calls=TRIES))
+    return asks
 
 
 @dataclass(frozen=True)
@@ -108,14 +118,18 @@ class _Job:
     packs: tuple[str, ...]
     told: Opening
 
-    def write(self, *, alive: bool) -> tuple[Variant, bool]:
-        """The text, and whether the model answered. One that answered before (`alive`) may miss a text; else its error is told."""
+    def write(self, earlier: list[Copy], *, alive: bool) -> tuple[Variant, bool]:
+        """The text, and whether the model answered. One that answered before (`alive`) may miss a text; else its error is told.
+
+        Args:
+            earlier: openings for the same people, from which this one must differ; it is added to them.
+        """
         request = self.request
         blank = Variant(request.key, request.persona.key, request.group.key, request.channel, request.language, {}, "template")
         if self.model is None:
             return self._plain(blank), False
         gate = Gate(self.told.asked, marks=marks(request.language))
-        attempt = Attempt(gate, partial(self._ask, gate), partial(Spare, request.channel, request.language))
+        attempt = Attempt(gate, partial(self._ask, gate), partial(Spare, request.channel, request.language), tuple(earlier))
         try:
             passed = attempt.write()
         except (ProviderError, BudgetError) as error:
@@ -126,6 +140,8 @@ class _Job:
         blank = replace(blank, model=attempt.model or self.model.name, angle=self.told.angle, findings=tuple(attempt.rejected),
                         prompt_digest=_digest(self.told.conversation([part.name for part in gate.form.parts], ())),
                         seconds=attempt.seconds, prompt_tokens=attempt.prompt_tokens, completion_tokens=attempt.completion_tokens)
+        if passed is not None:
+            earlier.append(passed.copy)
         return (self._plain(blank) if passed is None else self._framed(blank, passed)), bool(attempt.calls)
 
     def _ask(self, gate: Gate, number: int, forbidden: Sequence[str]) -> Completion:

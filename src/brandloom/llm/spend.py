@@ -111,6 +111,16 @@ class Spent:
     def tokens(self) -> int:
         return self.prompt_tokens + self.completion_tokens
 
+    def since(self, before: Spent | None) -> Spent:
+        """What was added to an earlier sum."""
+        if before is None:
+            return self
+        known = self.money is not None and before.money is not None and before.currency in (None, self.currency)
+        return Spent(self.calls - before.calls, self.cached - before.cached, self.prompt_tokens - before.prompt_tokens,
+                     self.completion_tokens - before.completion_tokens,
+                     self.money - before.money if known and self.money is not None and before.money is not None else None,
+                     self.currency if known else None)
+
     def to_dict(self) -> dict[str, Any]:
         return {"calls": self.calls, "cached": self.cached, "prompt_tokens": self.prompt_tokens, "completion_tokens": self.completion_tokens,
                 "money": None if self.money is None else str(self.money), "currency": self.currency}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib.resources import files
@@ -177,13 +177,22 @@ def _main(order: Order, usable: Sequence[str], items: Sequence[FactItem], gate: 
         return plain_text(order.keyword)
     topic = plain_text(order.topic)
     about = [topic] if topic else [*(name_of(product) for product in order.products), *(item.value for item in items if item.product is None)]
-    names = [text for text in usable if any(contains(said, text, order.lang) for said in about)]
+    names = [text for text in usable if any(contains(said, text, order.lang) for said in about)
+             or (not topic and any(_describes(text, product, order) for product in order.products))]
+    # 'glass kettle' rather than 'kettle', where customers say it and the product bears it out: it says what the page is about.
+    names = [*(text for text in names if text != names[0] and contains(text, names[0], order.lang)), *names]
     first = name_of(order.products[0]) if order.products else next((item.value for item in items), "")
     candidates = [*([topic] if topic else []), *([] if topic else names), first, *names]
     chosen = next((text for text in candidates if text and len(text) <= 60 and sound(gate, text) is None), "")
     if not chosen:
         raise ConfigError(_("No keyword can be said of these facts. Give one as keyword or topic."))
     return chosen
+
+
+def _describes(keyword: str, product: Mapping[str, Any], order: Order) -> bool:
+    """Whether a keyword such as 'glass kettle' is made of the product's name and of what its fields say."""
+    words, said = tokens(keyword), " ".join(value_text(value, order.lang) for value in product.values())
+    return bool(words & tokens(name_of(product))) and words <= tokens(said)
 
 
 def _sections(order: Order, gate: Gate, items: Sequence[FactItem], asked: Sequence[Question]) -> list[Section]:
