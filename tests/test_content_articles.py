@@ -158,11 +158,17 @@ def test_what_customers_ask_and_no_fact_answers_is_reported() -> None:
     assert [(item.key, item.value) for item in size.items] == [("capacity", "1.7 l")]  # of the glass one only
 
 
+def test_the_main_keyword_is_the_best_one_that_the_product_bears_out() -> None:
+    reviews = ["my glass kettle broke", "the glass kettle is fine", "a glass kettle", "a quiet kettle", "quiet kettle", "quiet kettle"]
+    planned, _keywords, _questions = plan_article(order(brief(topic="", products=KETTLES[1:], texts=[{"kind": "reviews", "texts": reviews}])))
+    assert planned.keyword == "glass kettle" and planned.headline.startswith("Glass kettle")
+
+
 def test_a_fact_stands_under_what_it_is_about() -> None:
     facts = ["Every kettle set can be returned within 30 days.", "Orders over 40 GBP are delivered free of charge."]
     planned, _keywords, _questions = plan_article(order(brief(facts=facts)))
-    (heading,) = {section.heading for section in planned.sections for item in section.items if item.value in facts and section.kind == "facts"}
-    assert heading == "Delivery, returns"
+    found = {item.value: section.heading for section in planned.sections if section.kind == "facts" for item in section.items}
+    assert [found[fact] for fact in facts] == ["Returns", "Price, delivery"]
 
 
 def test_more_sections_than_asked_for_lose_no_fact() -> None:
