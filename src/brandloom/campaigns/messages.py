@@ -13,10 +13,11 @@ from urllib.parse import urlsplit
 from brandloom.campaigns.planning import read_products
 from brandloom.campaigns.plans import Plan
 from brandloom.content import Press, Product, Rendered, verify
-from brandloom.deliver import Claimed, Click, ClickLinks, Item, Links, Mailer, Message, Parts, Subscription, keep_link
+from brandloom.content.brand import LOGO_CID, Look, brand_seal, brand_sender, look, speaking_brand, with_picture
+from brandloom.deliver import Claimed, Click, ClickLinks, Item, Links, Mailer, Message, Parts, Picture, Subscription, keep_link
 from brandloom.deliver.clicks import LIFETIME
 from brandloom.engine import Engine
-from brandloom.errors import ConfigError
+from brandloom.errors import ConfigError, StateError
 from brandloom.govern import Person
 from brandloom.i18n import _
 from brandloom.ledger import Ledger
@@ -75,7 +76,15 @@ class MessageWriter:
     def __init__(self, engine: Engine, workspace: Workspace, plan: Plan, *, unsubscribe_url: str | None = None,
                  tracking: Tracking | None = None) -> None:
         config = workspace.config
-        sender = config.sender.model_copy(update={name: value for name, value in
+        kit = speaking_brand(workspace, plan.brief.brand)
+        if brand_seal(kit, workspace) != plan.extra.get("brand_seal", ""):
+            raise StateError(_("Plan {plan} was made with another brand kit than the one that is there now. Plan again."), plan=plan.id)
+        languages = () if kit is None else plan.brief.languages
+        self._looks: dict[str, Look] = {one: look(kit, workspace.brands, language=one) for one in languages if kit is not None}
+        self._pictures: dict[str, tuple[Picture, ...]] = {
+            one: (Picture(LOGO_CID, seen.picture.kind, seen.picture.data),) for one, seen in self._looks.items() if seen.picture is not None}
+        own = config.sender if kit is None else brand_sender(kit, config.sender)
+        sender = own.model_copy(update={name: value for name, value in
                                                   (("name", plan.brief.sender.name),) if value})
         self.config: ShopConfig = config.model_copy(update={"sender": sender})
         self.plan = plan
@@ -84,9 +93,9 @@ class MessageWriter:
         self._tracking = tracking
         self._label_key = workspace.derive_key("label")
         self._presses: dict[bool, Press] = {}
-        address = unsubscribe_url or config.sender.unsubscribe_url
+        address = unsubscribe_url or sender.unsubscribe_url
         self._links = Links(workspace.derive_key("links"), address)
-        self._hosts = frozenset(urlsplit(url).hostname or "" for url in (address, config.sender.website))
+        self._hosts = frozenset(urlsplit(url).hostname or "" for url in (address, sender.website))
 
     @property
     def domain(self) -> str:
@@ -99,11 +108,14 @@ class MessageWriter:
             ConfigError: the shop has no postal address; or the finished message fails the last look and must not be sent.
         """
         if preview not in self._presses:
-            self._presses[preview] = Press(self.plan.brief, self.config, label_key=self._label_key, preview=preview)
+            self._presses[preview] = Press(self.plan.brief, self.config, label_key=self._label_key, preview=preview,
+                                           looks={language: seen.values for language, seen in self._looks.items()})
         variant = self._variants[item.variant]
         products = [self._products[one] for one in item.products if one in self._products]
         made = self._presses[preview].message(variant, {"first_name": person.first_name}, products, unsubscribe_url=self.unsubscribe_url(item),
                                               produce_id=f"{self.plan.id}:{item.variant}")
+        if preview and variant.language in self._looks:
+            made = replace(made, html=with_picture(made.html, self._looks[variant.language]))
         found = verify(made, products=products, currency=self.config.currency, language=variant.language, hosts=self._hosts)
         if found:
             raise ConfigError(_("The message of variant {variant} fails the last look and was not sent: {reason}"), variant=item.variant,
@@ -115,7 +127,8 @@ class MessageWriter:
         made = self.render(item, person)
         if self._tracking is not None:
             made = self._tracking.counted(made, item, now, unsubscribe_url=self.unsubscribe_url(item))
-        return mailer.message(Parts(made.subject, made.text, made.html), message_id=item.message_id, recipient=person.email or "",
+        parts = Parts(made.subject, made.text, made.html, self._pictures.get(item.language, ()))
+        return mailer.message(parts, message_id=item.message_id, recipient=person.email or "",
                               language=item.language, plan=self.plan.id, unsubscribe_url=self.unsubscribe_url(item), now=now,
                               ai_label=made.label, reply_to=self.plan.brief.sender.reply_to)
 

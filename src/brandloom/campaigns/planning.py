@@ -15,12 +15,13 @@ from brandloom.campaigns.eligibility import eligibility
 from brandloom.campaigns.learning import learned_as_of
 from brandloom.campaigns.plans import Group, PersonaLabel, Plan, keep_plan, plan_digest
 from brandloom.content import Brief, Product, ProductGroup, Request, Variant, check_brief, variant_asks, write_variants
-from brandloom.content.brand import BrandKit, default_brand, open_brand
+from brandloom.content.brand import brand_seal, speaking_brand
 from brandloom.decide import REASONS, Audience, DecisionSummary, Economics, Products, decide, texts_worth_writing
 from brandloom.engine import Engine
 from brandloom.errors import ConfigError, DataError, NotFittedError
 from brandloom.i18n import _, say
 from brandloom.llm import Estimate, most_cost, spent_by
+from brandloom.recommend import GENERAL, GENERAL_LABEL
 
 if TYPE_CHECKING:
     from brandloom.campaigns.shop import Shop
@@ -58,7 +59,7 @@ def make_plan(shop: Shop, brief: Brief, *, as_of: datetime | None = None, progre
     tell(choosing, 0.0)
     decision = _decide(shop, plan_id, brief, now)
     tell(choosing, 1.0)
-    kit = _kit(shop, brief)
+    kit = speaking_brand(shop.workspace, brief.brand)
     requests = _requests(engine, plan_id, brief, most=shop.workspace.config.max_variants)
     most, before = most_cost(shop.model, variant_asks(brief, requests, kit=kit)), spent_by(shop.model)
     writing = _stage(most)
@@ -75,17 +76,11 @@ def make_plan(shop: Shop, brief: Brief, *, as_of: datetime | None = None, progre
     draft = Plan(id=plan_id, name=brief.name, status="draft", as_of=moment, created_at=now, horizon_days=horizon, brief=brief,
                  variants=_kept(variants), groups=tuple({r.group.key: _group(r) for r in requests}.values()),
                  personas=_personas(engine), decision=asdict(decision), model=shop.model.name,
-                 content_seconds=time.perf_counter() - started, extra={"model_cost": cost})
+                 content_seconds=time.perf_counter() - started, extra={"model_cost": cost, "brand_seal": brand_seal(kit, shop.workspace)})
     plan = replace(draft, digest=plan_digest(engine, draft))
     keep_plan(shop.ledger, plan)
     shop.audit.append("plan.made", plan.id, actor="brandloom", detail={"digest": plan.digest, "as_of": moment.isoformat()}, now=now)
     return plan
-
-
-def _kit(shop: Shop, brief: Brief) -> BrandKit | None:
-    """The kit of the brand that speaks; None in a workspace without one."""
-    named = brief.brand or default_brand(shop.workspace)
-    return open_brand(shop.workspace, named) if named else None
 
 
 def _stage(most: Estimate | None) -> str:
@@ -151,15 +146,17 @@ def _requests(engine: Engine, plan_id: str, brief: Brief, *, most: int) -> list[
     people = {one.key: one for one in customers.personas(engine)}
     labels = {row["product_group"]: row for row in engine.query(
         "SELECT product_group, MIN(label_en) AS label_en, MIN(label_zh) AS label_zh FROM product_groups GROUP BY product_group").to_pylist()}
-    rows = engine.query("SELECT persona, product_group, channel, language, variant, COUNT(*) AS n FROM decisions "
-                        "WHERE plan = $plan AND action = 'send' GROUP BY persona, product_group, channel, language, variant "
+    # The text for everyone has no products of its own.
+    labels.setdefault(GENERAL, {"label_en": GENERAL_LABEL[0], "label_zh": GENERAL_LABEL[1]})
+    # A person may get the text of another persona, or one about another group than that of their first product.
+    rows = engine.query("SELECT variant, COUNT(*) AS n FROM decisions WHERE plan = $plan AND action = 'send' GROUP BY variant "
                         "ORDER BY n DESC, variant", plan=plan_id).to_pylist()
     leading = _leading_products(engine, plan_id)
     requests = []
     for row in rows:
-        label = labels[row["product_group"]]["label_zh" if row["language"] == "zh" else "label_en"]
-        group = ProductGroup(row["product_group"], label, tuple(leading[row["variant"]][:SHOWN_TO_MODEL]))
-        requests.append(Request(people[row["persona"]], group, row["channel"], row["language"]))
+        persona, key, channel, language = row["variant"].split("/")
+        label = labels[key]["label_zh" if language == "zh" else "label_en"]
+        requests.append(Request(people[persona], ProductGroup(key, label, tuple(leading[row["variant"]][:SHOWN_TO_MODEL])), channel, language))
     if brief.learn is None:
         return requests
     worth = {one.key: texts_worth_writing(row["n"], brief.learn.texts) for one, row in zip(requests, rows, strict=True)}

@@ -81,17 +81,20 @@ class Press:
     Args:
         label_key: `workspace.derive_key("label")`, which seals the AI label.
         layout: another layout than the bundled one.
+        looks: language -> values for the layout's `brand`, as `brand.look` makes them; none gives the plain look.
         preview: mark messages as not sent, and let them be made without a postal address.
     Raises:
         ConfigError: no postal address.
     """
 
-    def __init__(self, brief: Brief, shop: ShopConfig, *, label_key: bytes = b"", layout: Layout | None = None, preview: bool = False) -> None:
+    def __init__(self, brief: Brief, shop: ShopConfig, *, label_key: bytes = b"", layout: Layout | None = None,
+                 looks: Mapping[str, Mapping[str, object]] | None = None, preview: bool = False) -> None:
         if not preview and not shop.sender.postal_address.strip():
             raise ConfigError(_("The shop has no postal address, which every marketing mail must show. Set sender.postal_address "
                                 "in brandloom.toml."))
         self._brief, self._shop, self._sender = brief, shop, _sender(brief, shop)
         self._layout, self._label_key, self._preview = layout or bundled_layout(), label_key, preview
+        self._looks = looks or {}
         self._website = safe_url(shop.sender.website)
         self._forms: dict[tuple[str, str, bool, int], _Form] = {}
 
@@ -129,7 +132,7 @@ class Press:
                        "cn" in shop.jurisdictions and variant.language == "zh", self._preview)
         parts = {place: _with_marks(text, shape) for place, text in shape.slots}
         subject = plain_text((_AD_MARK if shape.advert else "") + parts["subject"])
-        values = _values(shape, parts, subject)
+        values = _values(shape, parts, subject) | ({"brand": self._looks[shape.language]} if shape.language in self._looks else {})
         page = render_html(self._layout, shape.language, values)
         page = page.replace("</head>", hole(_META) + "</head>", 1)
         label = _label(variant, shape.shop, produce_id, self._label_key) if shape.labelled else None

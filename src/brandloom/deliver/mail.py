@@ -10,11 +10,12 @@ import base64
 import hashlib
 import quopri
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from email.header import Header
 from email.utils import format_datetime
+from functools import cached_property
 from pathlib import Path
 
 import dkim
@@ -32,12 +33,31 @@ _SIGNED = ("From", "To", "Subject", "Date", "Message-ID", "MIME-Version", "Conte
 
 
 @dataclass(frozen=True)
+class Picture:
+    """A picture that travels with a mail; its HTML shows it as `cid:content_id`."""
+
+    content_id: str
+    kind: str
+    """png or jpeg"""
+    data: bytes
+
+    @cached_property
+    def part(self) -> bytes:
+        """As a part of a mail."""
+        head = (f"Content-Type: image/{self.kind}\r\nContent-Transfer-Encoding: base64\r\nContent-ID: <{self.content_id}>\r\n"
+                f"Content-Disposition: inline\r\n\r\n")
+        return head.encode() + base64.encodebytes(self.data).replace(b"\n", b"\r\n")
+
+
+@dataclass(frozen=True)
 class Parts:
     """What a renderer hands over for one person."""
 
     subject: str
     text: str
     html: str
+    pictures: tuple[Picture, ...] = ()
+    """Those that the HTML shows."""
 
 
 @dataclass(frozen=True)
@@ -146,9 +166,16 @@ def _assemble(headers: list[tuple[str, str]], parts: Parts, *, boundary: str) ->
     lines = [f"{name}: {value}" for name, value in headers]
     lines.append(f'Content-Type: multipart/alternative; boundary="{boundary}"')
     head = "\r\n".join(lines).encode()
-    body = b"".join(f"--{boundary}\r\n".encode() + _part(kind, content)
-                    for kind, content in (("plain", parts.text), ("html", parts.html)))
-    return head + b"\r\n\r\n" + body + f"--{boundary}--\r\n".encode()
+    page = _part("html", parts.html)
+    if parts.pictures:
+        inner = f"{boundary}r"
+        page = (f'Content-Type: multipart/related; type="text/html"; boundary="{inner}"\r\n\r\n').encode() + _joined(
+            [page, *(picture.part for picture in parts.pictures)], inner)
+    return head + b"\r\n\r\n" + _joined([_part("plain", parts.text), page], boundary)
+
+
+def _joined(pieces: Sequence[bytes], boundary: str) -> bytes:
+    return b"".join(f"--{boundary}\r\n".encode() + piece for piece in pieces) + f"--{boundary}--\r\n".encode()
 
 
 def _part(kind: str, content: str) -> bytes:

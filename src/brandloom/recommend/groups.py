@@ -16,7 +16,8 @@ from brandloom.i18n import _
 from brandloom.recommend.names import has_chinese, slug, terms, theme_of, themes
 
 GENERAL = "general"  # what fits no group, and the text that fits everyone
-_LABELS = {GENERAL: ("Picked for you", "为你精选")}
+GENERAL_LABEL = ("Picked for you", "为你精选")
+_LABELS = {GENERAL: GENERAL_LABEL}
 _ENOUGH = 0.5  # share of order lines that categories or themes must cover before they are used
 _SHOWN = 12
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from hashlib import blake2b
 from pathlib import Path
 
 from brandloom.content.brand.corpus import Corpus, read_corpus
 from brandloom.content.brand.kit import NAME, BrandKit, read_kit, write_kit
 from brandloom.content.brand.learn import Learned, learn_kit
+from brandloom.content.brand.look import look
 from brandloom.errors import ConfigError
 from brandloom.i18n import _
 from brandloom.workspace import SenderConfig, Workspace
@@ -60,6 +62,20 @@ def open_brand(workspace: Workspace, name: str | None = None) -> BrandKit:
     if not path.is_file():
         raise ConfigError(_("There is no brand '{name}' here. Brands: {names}."), name=name, names=", ".join(brand_names(workspace)) or "-")
     return read_kit(path)
+
+
+def speaking_brand(workspace: Workspace, name: str = "") -> BrandKit | None:
+    """The kit of the brand that speaks in a campaign; None in a workspace without one."""
+    named = name or default_brand(workspace)
+    return open_brand(workspace, named) if named else None
+
+
+def brand_seal(kit: BrandKit | None, workspace: Workspace) -> str:
+    """Changes with anything in the kit that a reader sees; '' without one."""
+    if kit is None:
+        return ""
+    picture = look(kit, workspace.brands, language="en").picture
+    return blake2b(kit.model_dump_json().encode() + (picture.data if picture else b""), digest_size=16).hexdigest()
 
 
 def learn_brand(workspace: Workspace, files: Sequence[Path], name: str | None = None) -> tuple[Learned, Corpus]:
