@@ -238,8 +238,9 @@ def articles(result: dict[str, Any]) -> list[str]:
                                                                  for name in names)])
     sets = "; ".join(f"{one['set']}: {one['categories']} categories, {one['texts']:,} texts" for one in result["results"])
     return [source(result),
-            f"{result['keywords']} keywords a category, found in one half of its texts and judged on the other, on the `{result['half']}` categories; "
-            f"no setting was chosen on these ({sets}). `gap of the set`: share of unseen texts of the category that hold at least one keyword, less "
+            f"{result['keywords']} keywords a category, found in one half of its texts and judged on the other, on the `{result['half']}` "
+            f"categories; no setting was chosen on these ({sets}). `gap of the set`: share of unseen texts of the category that hold at least "
+            "one keyword, less "
             "that of other categories; `gap of one keyword`: the same for one at a time, which rewards saying one thing twenty times; `cut like "
             "words`: share of occurrences that begin and end where the words of an independently cut corpus do. Intervals over categories.",
             table(["set, method", *names.values()], rows)]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pyarrow as pa
-
 from brandloom.engine import tables
 from brandloom.engine.base import Engine, Value, read_sql, scalar
 from brandloom.engine.duck import DuckEngine

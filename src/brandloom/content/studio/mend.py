@@ -15,7 +15,8 @@ _LEANS = re.compile(r"\s*(?:(?:it|its|they|their|these|this|that|those|which|and
 _FORM = ("length", "form")
 _LINE = 120
 """Parts of so few characters are one line, which is cut where a longer text loses whole sentences."""
-_LOOSE = re.compile(r"(?:[\s,，、;:&-]+|\s(?:a|an|the|and|or|of|for|with|in|on|to|by|at|from|is|as|your|our|this|just|only|[\d.,]+))+$", re.IGNORECASE)
+_LOOSE = re.compile(r"(?:[\s,，、;:&-]+|\s(?:a|an|the|and|or|of|for|with|in|on|to|by|at|from|is|as|your|our|this|just|only|[\d.,]+))+$",
+                    re.IGNORECASE)
 """What may not end a text that was cut: half a phrase."""
 
 
