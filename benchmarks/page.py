@@ -372,6 +372,7 @@ def attacks(result: dict[str, Any]) -> list[str]:
         parts += [f"**Secrets.** {found['secrets']} keys and passwords in the environment of {found['commands']} commands, {found['refusals']} of "
                   f"them refused by a service that repeats what it got; {found['pieces']:,} outputs, files and command lines searched "
                   f"({found['bytes'] / 1e6:,.1f} MB): {found['found']} found."]
+    parts += [f"Note on {part}: {found['note']}." for part in ("canaries", "markup") if (found := result.get(part)) and found.get("note")]
     return parts
 
 

@@ -166,12 +166,13 @@ async function one(item) {
 </script>"""
 
 
-def judge(pages: Sequence[Page], kinds: Mapping[str, Harmless], *, silence_s: float = 30.0) -> Seen:
+def judge(pages: Sequence[Page], kinds: Mapping[str, Harmless], *, batch: int = BATCH, silence_s: float = 30.0) -> Seen:
     """Let Chromium build every page, and note what it does.
 
     Args:
         pages: ids are plain words.
         kinds: what is harmless, by kind of page; pages of other kinds are only watched.
+        batch: pages built at a time; few where each holds many frames.
         silence_s: after so long without a word the browser is started again and the pages it held count as alive.
     Raises:
         SystemExit: there is no browser.
@@ -179,7 +180,7 @@ def judge(pages: Sequence[Page], kinds: Mapping[str, Harmless], *, silence_s: fl
     browser = shutil.which("chromium") or shutil.which("google-chrome")
     if browser is None:
         raise SystemExit("no browser; install one with: apt-get install -y chromium")
-    court = _Court(pages, kinds)
+    court = _Court(pages, kinds, batch)
     started = time.monotonic()
     with court.serving() as port:
         while not court.over.is_set():
@@ -207,7 +208,8 @@ def _running(browser: str, port: int, profile: str) -> Iterator[None]:
 class _Court:
     """The judge's own server and proxy in one."""
 
-    def __init__(self, pages: Sequence[Page], kinds: Mapping[str, Harmless]) -> None:
+    def __init__(self, pages: Sequence[Page], kinds: Mapping[str, Harmless], batch: int) -> None:
+        self.batch = batch
         self.pages = {page.id: page for page in pages}
         self.kinds = kinds
         self.waiting = list(self.pages)
@@ -247,7 +249,7 @@ class _Court:
 
     def next(self) -> list[str]:
         with self.lock:
-            self.held, self.waiting = self.waiting[:BATCH], self.waiting[BATCH:]
+            self.held, self.waiting = self.waiting[:self.batch], self.waiting[self.batch:]
             return self.held
 
     def take(self, results: Sequence[Mapping[str, Any]]) -> None:

@@ -57,7 +57,7 @@ class Canaries:
         return "王" + self._new(lambda: "".join(self._rng.sample(RARE, 2)))
 
     def _new(self, made: Callable[[], str], key: Callable[[str], str] = lambda text: text) -> str:
-        while key(text := made()) in self.known:
+        while {key(text := made()), key(text)[::-1]} & self.known:  # the search reads backwards too
             pass
         self.known.add(key(text))
         return text
@@ -159,6 +159,7 @@ def planted(canaries: Canaries, values: Iterable[str], count: int, rng: Random) 
     names = list(FORMS)
     for number in range(count):
         value, form = rng.choice(known), names[number % len(names)]
+        value = f"王{value}" if len(value) == 2 else value  # a name is never written without its first character
         noise = "".join(rng.choices("abcdefghij 0123456789{}\":,\n", k=200)).encode()
         data = noise.encode("utf-16-le") if form == "UTF-16" and isinstance(noise, str) else b"" if form == "UTF-16" else noise + b" "
         if not canaries.found_in(data + FORMS[form](value) + (b"" if form in ("UTF-16", "gzip") else b" " + noise)):

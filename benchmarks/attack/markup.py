@@ -261,7 +261,10 @@ def run(payloads: Sequence[str], sample: Report, folder: Path, *, every: int, ro
     walled(paths, payloads, sample)
     different = unsubscribe_pages(paths, payloads, folder)
     documents = together(paths.pages, {"mail": 8, "unsubscribe": 40})
-    seen: Seen = judge(documents, paths.kinds)
+    seen: Seen = judge([page for page in documents if page.watched], paths.kinds)
+    apart = judge([page for page in documents if not page.watched], paths.kinds, batch=3)
+    seen.judged, seen.seconds, seen.left = seen.judged + apart.judged, seen.seconds + apart.seconds, [*seen.left, *apart.left]
+    seen.requests += apart.requests
     parser = parse_judge(paths.pages, paths.kinds)
     shown = {page.id: page for page in paths.pages}
     checked, alive_raw, parsed_raw = control(payloads, controls)
