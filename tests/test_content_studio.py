@@ -251,3 +251,20 @@ def test_the_example_with_the_angle_asked_for_stands_last(language: str) -> None
     room = {part.name: 300 for part in asked.form.parts}
     use, question = (conversation(asked, asked.form, angle, room) for angle in ("use", "question"))
     assert use[3:5] == question[1:3] and use[1:3] == question[3:5]
+
+
+def test_a_sentence_that_stands_twice_is_said_once() -> None:
+    gate = Gate(Asked(lang="zh", format="weibo", facts=("蓝色杯子",)))
+    draft = {"text": "周末在家，泡一杯茶。 周末在家，泡一杯茶。看看这只蓝色杯子。", "hashtags": ["周末"]}
+    assert ("repeat", "text") in {(item.rule, item.place) for item in gate.check(draft)}
+    mended = mend(gate, draft, PlainCopy(gate))
+    assert mended is not None
+    assert str(mended["text"]).count("周末在家") == 1
+    assert not [item for item in gate.check(mended) if item.blocks]
+
+
+@pytest.mark.parametrize(("language", "said"), [("en", "The shop has been a favorite for years."), ("en", "We have been here for years."),
+                                                ("zh", "用了一周，感觉效果很好。"), ("zh", "穿上感觉真不错。")])
+def test_what_others_or_the_writer_felt_is_no_copy_without_a_fact(language: str, said: str) -> None:
+    asked = Asked(lang=language, format="product_description", facts=("A blue mug",))
+    assert {item.rule for item in Gate(asked).check_part("text", said)} & {"testimonial", "shop"}

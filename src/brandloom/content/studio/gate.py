@@ -97,6 +97,7 @@ class Gate:
         found = self._length(part, text) + self._form(part, text) + check_slots(text, place, ())
         found += check_codes(text, place, (*self.asked.facts, *self.asked.must_say))
         found += check_language(text, place, lang, self._wording)
+        found += [finding("repeat", "ban", place, said, _("'{excerpt}' stands twice.")) for said in said_twice(text)]
         if part.calm and re.search("[!！]", text):
             found.append(finding("form", "ban", place, "!", _("The {place} may hold no exclamation mark: the ad network refuses it.")))
         if place == "hashtags" and re.search(r"[#\s]", text):
@@ -172,6 +173,17 @@ class Gate:
         """Words of the worked example that the facts do not hold."""
         known = fold(" ".join(self._wording)).casefold()
         return [mark for mark in self._marks if mark.casefold() not in known]
+
+
+def said_twice(text: str) -> list[str]:
+    """Sentences, or halves between full stops, that a text repeats word for word."""
+    seen, twice = set[str](), list[str]()
+    for sentence in re.split(r"(?<=[。！？!?])|(?<=\.)(?=\s)|\n", text):
+        bare = re.sub(r"\W+", "", sentence).casefold()
+        if len(bare) >= 6 and bare in seen:
+            twice.append(sentence.strip())
+        seen.add(bare)
+    return twice
 
 
 def _leaves(value: object) -> list[object]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Protocol
 
 from brandloom.content.studio.formats import Part, length
-from brandloom.content.studio.gate import Copy, Gate
+from brandloom.content.studio.gate import Copy, Gate, said_twice
 
 _SENTENCE = re.compile(r"(?<=[。！？!?])|(?<=\.)(?=\s)|(?<=\n)")
 _LEANS = re.compile(r"\s*(?:(?:it|its|they|their|these|this|that|those|which|and|but|so|also)\b|它|这|而且|并且|同时|此外|所以)", re.IGNORECASE)
@@ -68,6 +68,8 @@ def _kept(gate: Gate, part: Part, text: str) -> str:
     sentences = [sentence for sentence in _SENTENCE.split(text) if sentence.strip()]
     kept, gone = list[str](), False
     for sentence in sentences:
+        if said_twice(" ".join([*kept, sentence])):
+            continue
         leans = gone and bool(_LEANS.match(sentence))
         if leans or not _sound(gate, part, sentence.strip(), alone=True):
             gone = True
