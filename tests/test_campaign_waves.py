@@ -21,9 +21,9 @@ import pytest
 from sqlalchemy import delete, select
 
 from brandloom.campaigns import Launch, Plan, Shop, create, open_shop, report_lines
+from brandloom.campaigns.planning import text_scores
 from brandloom.campaigns.plans import keep_plan, plan_digest
 from brandloom.campaigns.sending import launch
-from brandloom.campaigns.waves import text_scores
 from brandloom.content import Brief, text_key
 from brandloom.content.response import fit_response
 from brandloom.decide import FLOOR, texts_worth_writing

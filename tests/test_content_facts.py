@@ -200,3 +200,9 @@ def hand_written() -> list[Any]:
 @pytest.mark.parametrize(("sentence", "record", "verdict"), hand_written())
 def test_sentences_written_by_hand_are_judged_rightly(sentence: str, record: dict[str, Any], verdict: str) -> None:
     assert bool(check_against(sentence, record, today=date(2026, 11, 22))) is (verdict == "false")
+
+
+@pytest.mark.parametrize(("name", "shown"), [("RED MUG https://evil.example/x", "Red Mug"), ("Mug {{ offer.code }}", "Mug offer.code"),
+                                             ("www.evil.example", "-"), ("红色杯子 http://evil.example", "红色杯子")])
+def test_a_products_name_shows_no_link_and_no_slot(name: str, shown: str) -> None:
+    assert humanise(name) == shown

@@ -10,12 +10,15 @@ from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from brandloom import customers
 from brandloom.campaigns.eligibility import eligibility
 from brandloom.campaigns.learning import learned_as_of
 from brandloom.campaigns.plans import Group, PersonaLabel, Plan, keep_plan, plan_digest
 from brandloom.content import Brief, Product, ProductGroup, Request, Variant, check_brief, variant_asks, write_variants
 from brandloom.content.brand import brand_seal, speaking_brand
+from brandloom.content.response import ResponseModel
 from brandloom.decide import REASONS, Audience, DecisionSummary, Economics, Products, decide, texts_worth_writing
 from brandloom.engine import Engine
 from brandloom.errors import ConfigError, DataError, NotFittedError
@@ -73,10 +76,13 @@ def make_plan(shop: Shop, brief: Brief, *, as_of: datetime | None = None, progre
         raise
     spent = spent_by(shop.model)
     cost = {"most": most.to_dict() if most else None, "spent": spent.since(before).to_dict() if spent else None}
+    kept = _kept(variants)
+    scores = text_scores(kept, shop.scorer if brief.learn and brief.learn.metric == "clicks" else None)
     draft = Plan(id=plan_id, name=brief.name, status="draft", as_of=moment, created_at=now, horizon_days=horizon, brief=brief,
-                 variants=_kept(variants), groups=tuple({r.group.key: _group(r) for r in requests}.values()),
+                 variants=kept, groups=tuple({r.group.key: _group(r) for r in requests}.values()),
                  personas=_personas(engine), decision=asdict(decision), model=shop.model.name,
-                 content_seconds=time.perf_counter() - started, extra={"model_cost": cost, "brand_seal": brand_seal(kit, shop.workspace)})
+                 content_seconds=time.perf_counter() - started, extra={
+                     "model_cost": cost, "brand_seal": brand_seal(kit, shop.workspace), **({"scores": scores} if scores else {})})
     plan = replace(draft, digest=plan_digest(engine, draft))
     keep_plan(shop.ledger, plan)
     shop.audit.append("plan.made", plan.id, actor="brandloom", detail={"digest": plan.digest, "as_of": moment.isoformat()}, now=now)
@@ -93,6 +99,26 @@ def _stage(most: Estimate | None) -> str:
 def _kept(variants: Sequence[Variant]) -> tuple[Variant, ...]:
     """The plan's texts. Of several for the same people, those that the model did not write are the same plain text: one is enough."""
     return tuple(one for one in variants if one.source != "template" or "#" not in one.key)
+
+
+def text_scores(variants: Sequence[Variant], scorer: ResponseModel | None) -> dict[str, tuple[float, float]]:
+    """Score and deviation, in log-odds of a click, of every text that the scorer knows.
+
+    A cell is scored as a whole or not at all, by its texts' subjects, and around its own mean.
+    """
+    found: dict[str, tuple[float, float]] = {}
+    cells: dict[tuple[str, ...], list[Variant]] = {}
+    for one in variants:
+        cells.setdefault((one.persona, one.product_group, one.channel, one.language), []).append(one)
+    for texts in cells.values():
+        if scorer is None or len(texts) < 2 or not all(one.slots.get("subject") for one in texts):
+            continue
+        scores = scorer.score([one.slots["subject"] for one in texts], language=texts[0].language)
+        if not any(scores.reason):
+            middle = float(np.log(np.exp(scores.mean).mean()))
+            found |= {one.key: (float(mean) - middle, float(deviation))
+                      for one, mean, deviation in zip(texts, scores.mean, scores.deviation, strict=True)}
+    return found
 
 
 def _plan_id(brief: Brief, as_of: datetime, now: datetime) -> str:

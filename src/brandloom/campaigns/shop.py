@@ -19,6 +19,7 @@ from brandloom.campaigns.reporting import make_report
 from brandloom.campaigns.sending import Launch, launch
 from brandloom.campaigns.sending import dry_run as try_launch
 from brandloom.content import Brief, read_brief
+from brandloom.content.response import ResponseModel
 from brandloom.deliver import Channel
 from brandloom.engine import Engine, open_engine
 from brandloom.govern import Audit, Vault
@@ -78,6 +79,12 @@ class Shop:
         if self._model is None:
             self._model = llm.open_model(self.settings)
         return self._model
+
+    @cached_property
+    def scorer(self) -> ResponseModel | None:
+        """What predicts the response to a text, as `brandloom copy-tests learn` left it under `models/copy-tests`; None without one."""
+        folder = self.workspace.models / "copy-tests"
+        return ResponseModel.open(folder, self.settings.cache) if folder.is_dir() else None
 
     def close(self) -> None:
         """End the model's process and release the files."""

@@ -21,8 +21,6 @@ from brandloom import deliver
 from brandloom.campaigns.messages import items_of
 from brandloom.campaigns.plans import Plan
 from brandloom.campaigns.records import copy_to_warehouse
-from brandloom.content import Variant
-from brandloom.content.response import ResponseModel
 from brandloom.decide import Arm, draw_texts, share_out, wave_numbers
 from brandloom.deliver import Item, TextShare, Wave
 from brandloom.engine import Engine, read_sql, scalar
@@ -55,26 +53,6 @@ class Progress:
     """People of waves that are not open yet."""
     next_at: datetime | None
     """When the next one may open; None while the last is still going out, or when all are open."""
-
-
-def text_scores(variants: Sequence[Variant], scorer: ResponseModel | None) -> dict[str, tuple[float, float]]:
-    """Score and deviation, in log-odds of a click, of every text that the scorer knows; keep them in the plan as `extra['scores']`.
-
-    A cell is scored as a whole or not at all, by its texts' subjects, and around its own mean.
-    """
-    found: dict[str, tuple[float, float]] = {}
-    cells: dict[tuple[str, ...], list[Variant]] = {}
-    for one in variants:
-        cells.setdefault((one.persona, one.product_group, one.channel, one.language), []).append(one)
-    for texts in cells.values():
-        if scorer is None or len(texts) < 2 or not all(one.slots.get("subject") for one in texts):
-            continue
-        scores = scorer.score([one.slots["subject"] for one in texts], language=texts[0].language)
-        if not any(scores.reason):
-            middle = float(np.log(np.exp(scores.mean).mean()))
-            found |= {one.key: (float(mean) - middle, float(deviation))
-                      for one, mean, deviation in zip(texts, scores.mean, scores.deviation, strict=True)}
-    return found
 
 
 def open_next(shop: Shop, plan: Plan, *, domain: str) -> int:
