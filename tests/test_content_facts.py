@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from brandloom.content import humanise
 from brandloom.content.checks import check_against
 from brandloom.content.checks.claims import CLASSES
 from brandloom.content.checks.ground import MOST_FIELDS, ground

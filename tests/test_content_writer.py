@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 
 import pytest
 
 from brandloom.content import Brief, Persona, Product, ProductGroup, Request, Variant, build_facts, check, write_variants
+from brandloom.content.brand import BrandKit
 from brandloom.content.openings import opening
-from brandloom.content.studio import Voice
 from brandloom.content.studio.reply import read_reply, tidy
 from brandloom.errors import ProviderError
 from brandloom.llm import BudgetError, EmbeddedModel, ScriptedTextModel, list_models
@@ -175,10 +176,14 @@ def test_instructions_in_a_label_stay_one_line_of_data() -> None:
 
 
 def test_texts_for_the_same_people_begin_differently_and_the_brand_is_heard() -> None:
-    request, voice = HEARTS_FOR_REGULARS["en"], Voice(tone="dry", examples=("Right then. Hearts.",))
-    assert len({opening(BRIEF, request, number=number).angle for number in range(4)}) == 4
+    request = HEARTS_FOR_REGULARS["en"]
+    kit = BrandKit.model_validate({"name": "x", "voice": {"en": {"examples": ["Right then. Hearts."], "avoid": ["hallway"]}}})
+    assert len({opening(BRIEF, replace(request, number=number)).angle for number in range(1, 5)}) == 4
     assert opening(BRIEF, request).angle == opening(BRIEF, request).angle
-    assert "Right then. Hearts." in opening(BRIEF, request, voice=voice).request
+    assert "Right then. Hearts." in opening(BRIEF, request, kit=kit).request
+    [variant] = write_variants(ScriptedTextModel([reply("en")]), BRIEF, [request], shop=SHOP, kit=kit)
+    assert "hallway" not in variant.slots["subject"]
+    assert {item.rule for item in variant.caught} == {"brand-word"}
 
 
 def test_facts_of_the_brief_are_told_and_may_be_said() -> None:

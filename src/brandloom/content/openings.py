@@ -71,8 +71,10 @@ def opening(brief: Brief, request: Request, *, kit: BrandKit | None = None) -> O
     theme = words["general"] if general else plain_text(request.group.label).lower()
     told, facts = reader.get("told", label), [plain_text(fact.text) for fact in brief.facts]
     voice = Voice(tone="" if kit and "tone" not in brief.model_fields_set else ", ".join(brief.tone))
-    asked = Asked(lang=cast(Literal["en", "zh"], language), format=request.channel, products=({"theme": theme, "reader": told},), facts=tuple(facts), persona=told, voice=voice,
-                  limits={"body": ROOM[language]}, must_not_say=tuple(reader.get("never", ())))
+    # As fields of a record they bear out no code and no discount, whatever a category is called.
+    record = {"theme": theme, "reader": told}
+    asked = Asked(lang=cast(Literal["en", "zh"], language), format=request.channel, products=(record,), facts=tuple(facts), persona=told,
+                  voice=voice, limits={"body": ROOM[language]}, must_not_say=tuple(reader.get("never", ())))
     asked = asked if kit is None else asked.with_kit(kit)
     voice = asked.voice
     angle = _angle(request.cell, request.number, words["angles"])

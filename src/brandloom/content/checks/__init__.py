@@ -79,7 +79,8 @@ def check_brief(brief: Brief, *, jurisdictions: Sequence[str] = ("cn",)) -> list
         # Elsewhere what needs proof is judged by the facts already, as in drafts.
         lawful = [item for where in jurisdictions for item in check_law(text or "", place, jurisdiction=where)
                   if where == "cn" or item.severity == "ban"]
-        for item in [*check_forbidden(text or "", place), *check_slots(text or "", place, ()), *{item.span: item for item in reversed(lawful)}.values()]:
+        for item in [*check_forbidden(text or "", place), *check_slots(text or "", place, ()),
+                      *{item.span: item for item in reversed(lawful)}.values()]:
             if item.severity == "ban" or proof is None:
                 found.append(item)
     return found
