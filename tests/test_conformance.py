@@ -9,15 +9,18 @@ from __future__ import annotations
 import csv
 import math
 import os
+import re
 import shutil
 import sys
 from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from email import message_from_bytes, policy
 from itertools import count
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -27,10 +30,11 @@ import pytest
 from brandloom import predict, recommend
 from brandloom.campaigns import demo_people
 from brandloom.campaigns.demo import DATA
+from brandloom.campaigns.records import copy_to_warehouse
 from brandloom.campaigns.reporting import make_report
 from brandloom.campaigns.shop import Shop
 from brandloom.content import Brief
-from brandloom.deliver import OutboxChannel
+from brandloom.deliver import ClickLinks, OutboxChannel, Visit, follow
 from brandloom.engine import DuckEngine, Engine, scalar, tables
 from brandloom.errors import ConfigError, DataError
 from brandloom.llm import ScriptedTextModel
@@ -44,6 +48,7 @@ AS_OF = datetime(2011, 10, 1)
 NOW = datetime(2011, 10, 1, 10, tzinfo=UTC)
 EVERY = 16  # one customer in so many
 LEARNED = ("profiles", "segments", "predictions", "recommendations", "product_groups", "product_names")
+CLICKS = "https://shop.example.com/c"
 KINDS = ("orders", "customers", "events", "products", "documents")
 
 
@@ -88,7 +93,7 @@ def shops(spark: Any, files: dict[str, Path], tmp_path_factory: pytest.TempPathF
     folder = tmp_path_factory.mktemp("shops")
     ran: dict[str, dict[str, Any]] = {}
     for engine in ("duckdb", "spark"):
-        config = ShopConfig(engine=engine, currency="GBP", sender=SenderConfig(postal_address="1 Test Street"))  # type: ignore[arg-type]
+        config = ShopConfig(engine=engine, currency="GBP", sender=SenderConfig(postal_address="1 Test Street", click_url=CLICKS))  # type: ignore[arg-type]
         workspace = create_workspace(folder / engine, config)
         (workspace.path / "workspace.key").write_bytes(b"k" * 32)  # the same key gives the same pseudonyms
         ran[engine] = _run(workspace.path, files)
@@ -108,11 +113,24 @@ def _run(path: Path, files: dict[str, Path]) -> dict[str, Any]:
     backtest = shop.backtest(datetime(2011, 9, 1))
     plan = shop.plan(Brief(name="both"), as_of=AS_OF)
     shop.approve(plan, by="test")
-    sent = shop.launch(plan, channel=OutboxChannel())
+    channel = OutboxChannel()
+    sent = shop.launch(plan, channel=channel)
+    _follow_links(shop, channel, 5)
+    copy_to_warehouse(shop, plan)
     truth = simulate_response(shop.engine, plan.id, true_lift=0.3, horizon_days=30, seed=1)
     readout = holdout_readout(shop.engine, plan.id, simulated=True)
     return {"shop": shop, "loaded": loaded, "again": again, "learned": learned, "backtest": backtest, "plan": plan, "sent": sent,
             "truth": truth, "readout": readout, "report": make_report(shop, plan)}
+
+
+def _follow_links(shop: Shop, channel: OutboxChannel, messages: int) -> None:
+    """The first readers follow their first link."""
+    links = ClickLinks(shop.workspace.derive_key("clicks"), CLICKS)
+    for data in list(channel)[:messages]:
+        page = str(message_from_bytes(data, policy=policy.default).get_body(("html",)).get_content())  # type: ignore[union-attr]
+        token = parse_qs(urlsplit(re.findall(rf'href="({re.escape(CLICKS)}[^"]+)"', page)[0]).query)["t"][0]
+        assert follow(shop.ledger, links, token, Visit("GET", {"User-Agent": "Mozilla/5.0 (X11; Linux x86_64) Firefox/130.0"}),
+                      now=NOW + timedelta(hours=1)).counted
 
 
 @pytest.mark.parametrize("table", [*tables.CANONICAL, *LEARNED])

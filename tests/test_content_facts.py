@@ -112,7 +112,8 @@ def test_an_empty_record_stops_every_figure(number: int, pattern: str) -> None:
 
 scalars = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=30) | st.sampled_from(["1-", "¥", "半", "half a", "9999-99-99",
                                                                                                             "{x}", "%"])
-values = st.recursive(scalars, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=12), inner, max_size=4), max_leaves=20)
+flat = st.lists(scalars, max_size=4) | st.dictionaries(st.text(max_size=12), scalars, max_size=4)
+values = scalars | flat | st.lists(flat, max_size=3) | st.dictionaries(st.text(max_size=12), flat, max_size=3)
 
 
 @settings(max_examples=150, deadline=None)

@@ -176,7 +176,8 @@ def test_template_injection_in_values_stays_text() -> None:
     for payload in [*lines("ssti.txt"), "{{ 7 | times: 7 }}", "{% assign x = 1 %}", "{{ unsubscribe_url }}", "{{ offer.code }}"]:
         message = make(products=[Product("1", payload + " mug", price=Decimal(1))], name=payload)
         if "{{" in payload and "<" not in payload and "&" not in payload:
-            assert " ".join(payload.split()).lower() in message.text.lower()
+            shown = " ".join(payload.replace("{", " ").replace("}", " ").split())  # a product's name shows no brace
+            assert shown.lower() in message.text.lower()
         assert message.text.count("XMAS10") == make().text.count("XMAS10")
 
 

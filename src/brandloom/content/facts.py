@@ -20,7 +20,7 @@ LOCALES = {"en": "en_GB", "zh": "zh_CN"}
 """Babel locale in which prices and dates of a language are written."""
 SLOTS = ("first_name", "product.name", "product.price", "offer.code", "offer.until", "offer.value", "shop.name")
 """Slots a text may hold; filled per person at send time."""
-_NO_NAME = re.compile(r"(?:https?://|www\.)\S*|[{}]|\{%|%\}", re.IGNORECASE)
+_NO_NAME = re.compile(r"(?:https?://|www\.)\S*|[{}]", re.IGNORECASE)
 """What no name of a product shows a reader: links, which mail programs make clickable, and what looks like a slot."""
 _SMALL_WORDS = {"and", "of", "the", "with", "in", "on", "for", "a", "an", "to", "by", "or", "at", "from"}
 _INVISIBLE = re.compile("[\u200b-\u200f\u2028-\u202e\u2060-\u2064\ufe00-\ufe0f\ufeff\u00ad\U000e0000-\U000e007f]")
