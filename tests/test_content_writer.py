@@ -204,7 +204,7 @@ def test_replies_are_read_out_of_fences_and_tidied() -> None:
 @pytest.mark.model
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_the_embedded_model_writes_openings_of_its_own(language: str) -> None:
-    file = next((model.path for model in list_models(read_settings()) if model.path), None)
+    file = next((model.path for model in list_models(read_settings().cache) if model.path), None)
     require(file, "the model's weights are missing; fetch them with: brandloom models pull")
     assert file is not None
     with EmbeddedModel(file) as model:
