@@ -386,26 +386,45 @@ def test_scores_are_kept_for_cells_with_several_texts() -> None:
 
 def test_a_plan_writes_as_many_texts_as_a_cell_can_tell_apart(tmp_path: Path) -> None:
     """Each begins differently; one the model could not write is not sent as a second copy of the plain text."""
-    files, asked = write_shop(tmp_path, people=1600), list[str]()
+    files, asked, missing = write_shop(tmp_path, people=1600), list[str](), list[str]()
 
     def reply(messages: list[Message], schema: object) -> str:
         asked.append(messages[-1].content)
         angle = messages[-1].content.rpartition("Begin with: ")[2].partition("\n")[0]
-        if "detail" in angle:
+        if missing and missing[0] in angle:
             return "no text at all"
         return json.dumps(EN | {"body": f"Shall we look at {angle}, {angle} and once more {angle}? A few things are waiting for you.",
-                                "subject": f"Of {angle}", "headline": f"Now {angle}"})
+                                "subject": f"Of {angle} or a lamp for the evening", "headline": f"Now {angle}"})
     with create(tmp_path / "shop", name="Candle Shop", model=ScriptedTextModel(reply),
                 sender={"name": "Candle Shop", "email": "hi@candle.example", "postal_address": "1 Wick Lane", "click_url": CLICKS}) as shop:
         shop.load(files / "orders.csv", kind="orders")
         shop.load(files / "customers.csv", kind="customers")
         shop.clock = lambda: NOW
+        fit_response(_subject_tests()).save(shop.workspace.models / "copy-tests")
         plan = shop.plan(Brief.model_validate(BRIEF | {"learn": {"waves": 3, "texts": 8}}), as_of=AS_OF)
+        expected = text_scores(plan.variants, shop.scorer)
+        missing.append("detail")
+        poorer = shop.plan(Brief.model_validate(BRIEF | {"name": "Poorer", "learn": {"waves": 3, "texts": 8}}), as_of=AS_OF)
         alone = shop.plan(Brief.model_validate(BRIEF | {"name": "One wave", "learn": None}), as_of=AS_OF)
     people = plan.decision["actions"]["send"]
     [(cell, keys)] = plan.cells.items()
     assert keys[0] == cell
     assert 2 <= len(keys) <= texts_worth_writing(people, 8)
     assert len({one.slots["subject"] for one in plan.variants}) == len(keys)
-    assert sum(one.source == "template" for one in plan.variants) <= 1
+    assert "template" not in {one.source for one in plan.variants}
+    assert sum(one.source == "template" for one in poorer.variants) <= 1
+    assert len(poorer.variants) < len(plan.variants) or poorer.variants[0].source == "template"
     assert [one.key for one in alone.variants] == [cell]
+    assert plan.extra["scores"] == expected
+    assert set(plan.extra["scores"]) == set(keys)
+    assert "scores" not in alone.extra
+
+
+def _subject_tests() -> pa.Table:
+    """Tests of a shop in which subjects that begin with 'Of' always win."""
+    words = ("a small scene of a question", "a moment in which the reader would use it", "a lamp for the evening", "a small shelf", "a question of light",
+             "candles in the window", "a quiet scene", "which lantern would you use", "a reader and a moment", "use it in the hall")
+    pairs = [(f"{test}", f"{first} {words[test % 10]} {'and' if test // 10 % 2 else 'or'} {words[(test + test // 10) % 10]}", clicks)
+             for test in range(80) for first, clicks in (("Now", 40), ("Of", 120))]
+    tests, texts, clicks = (list(column) for column in zip(*pairs, strict=True))
+    return pa.table({"test": tests, "text": texts, "impressions": [4000] * len(texts), "clicks": clicks})
