@@ -159,6 +159,7 @@ pieces = Table(  # texts on the desk, from draft to retired
     Column("people", BigInteger),  # persons it will reach, as said when it was submitted
     Column("budget", Float),
     Column("parent", String(32)),  # the piece it was translated from
+    Column("plan", String(32), index=True),  # the plan whose text it is
     Column("created_at", Utc, nullable=False),
     Index(None, "brand", "language", "format"),
 )
