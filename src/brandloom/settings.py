@@ -49,6 +49,8 @@ class Settings(BaseSettings):
     """File that names several models, their prices and tasks; `models.toml` in the cache folder, if there, when unset."""
     smtp_url: SecretStr | None = None
     """Carrier for e-mail, smtp://user:password@host:port or smtps://; nothing is sent when unset."""
+    sms_url: SecretStr | None = None
+    """Carrier for text messages, twilio://account:token@host?from=+441234567890; nothing is sent when unset."""
     memory_limit_gb: float = Field(default_factory=lambda: _memory_share(), gt=0)
     """Most memory the warehouse may use before it spills to disk, in gigabytes; half of the machine's, at most 4, when unset."""
     threads: int | None = Field(default=None, ge=1)

@@ -55,8 +55,23 @@ class EconomicsConfig(_Strict):
     """Relative rise in purchases a message is assumed to bring until an experiment has measured it."""
     redemption: float = Field(default=0.25, ge=0, le=1)
     """Share of the buyers who use an offer: 1 when it is taken off by itself, less when a code has to be typed."""
-    cost_per_message: dict[str, float] = Field(default_factory=lambda: {"email": 0.002})
-    """Cost of one message per channel, in the workspace's currency."""
+    lift_by_channel: dict[str, float] = Field(default_factory=dict)
+    """Lift of a channel where it differs from `assumed_lift`."""
+    cost_per_message: dict[str, float] = Field(default_factory=lambda: {"email": 0.002, "sms": 0.05})
+    """Cost of one message per channel, in the workspace's currency; for `sms` of one segment."""
+
+
+class SmsConfig(_Strict):
+    """How text messages are signed and counted."""
+
+    signature: str = Field(default="", max_length=24)
+    """Who they come from, as carriers have it registered: stands in 【】 before a Chinese text, before a colon else; the sender's name when empty."""
+    country_code: str = Field(default="", pattern=r"^(\+[1-9][0-9]{0,2})?$")
+    """Country of numbers that name none, such as +44; without it such people get no text message."""
+    most_segments: int = Field(default=3, ge=1, le=6)
+    """Longest message, in the segments that are paid for; deciding counts each message as that long."""
+    reply_url: str = ""
+    """Address at which the gateway delivers replies, as it calls it: its signature is over it."""
 
 
 class ApprovalConfig(_Strict):
@@ -87,6 +102,7 @@ class ShopConfig(_Strict):
     sender: SenderConfig = SenderConfig()
     caps: CapConfig = CapConfig()
     economics: EconomicsConfig = EconomicsConfig()
+    sms: SmsConfig = SmsConfig()
     approval: ApprovalConfig = ApprovalConfig()
 
     @field_validator("timezone")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 
@@ -19,8 +19,9 @@ from brandloom.decide.policy import (
     SEND,
     SKIP,
     Bools,
+    Permission,
     Strings,
-    cheapest_channel,
+    best_channel,
     holdout_draw,
     permission,
     within_limits,
@@ -30,7 +31,7 @@ from brandloom.engine import Engine, read_sql, tables
 from brandloom.errors import ConfigError, NotFittedError
 from brandloom.i18n import _
 
-POLICY = "incremental-value 2"  # name and version; raise the version when a choice could come out differently
+POLICY = "incremental-value 3"  # name and version; raise the version when a choice could come out differently
 MAX_VARIANTS = 16
 REASONS = {  # for people; those of eligibility come from `govern` and `deliver`
     "worth_it": _("Written to: the expected gain is above the cost."),
@@ -91,12 +92,23 @@ class DecisionSummary:
     buyers_high: float  # 80 % interval; assumes that the model errs for all in the same direction, so on the wide side
 
 
+@dataclass(frozen=True)
+class _Option:
+    """Writing on one channel: to whom that is allowed, what it costs, and what it is worth for each person."""
+
+    channel: str
+    permission: Permission
+    cost: float
+    value: Floats
+
+
 @dataclass
 class _Choice:
     """Columns of the decision table while they are made, all of one length."""
 
     people: pa.Table
     customers: Strings
+    options: Sequence[_Option]
     value: Floats
     cost: Floats
     channel: Strings
@@ -132,9 +144,8 @@ def decide(engine: Engine, *, plan: str, audience: Audience, discount: float, ec
     """
     _check(engine, channels, languages, default_language, economics, holdout_share, max_variants)
     people = _read_people(engine, products or Products(), now)
-    value = incremental_value(_floats(people, "p_purchase"), _floats(people, "expected_spend"), economics=economics,
-                              discount=discount)
-    choice = _choose(people, value, audience, eligibility, channels, economics, budget)
+    options = _options(people, channels, economics, discount, eligibility)
+    choice = _choose(people, options, audience, budget)
     choice.held = choice.targeted & (holdout_draw(plan, seed, choice.customers.tolist()) < holdout_share)
     choice.reason[choice.held] = HOLDOUT
     choice.language = _languages(people, languages, default_language)
@@ -184,17 +195,22 @@ def _read_people(engine: Engine, products: Products, now: datetime) -> pa.Table:
     return people
 
 
-def _choose(people: pa.Table, value: Floats, audience: Audience, eligibility: pa.Table, channels: Sequence[str],
-            economics: Economics, budget: Decimal | float | None) -> _Choice:
+def _options(people: pa.Table, channels: Sequence[str], economics: Economics, discount: float, eligibility: pa.Table) -> list[_Option]:
+    p, spend, customers = _floats(people, "p_purchase"), _floats(people, "expected_spend"), people["customer"].combine_chunks()
+    return [_Option(channel, permission(eligibility, customers, channel), economics.cost_per_message[channel],
+                    incremental_value(p, spend, economics=economics.on(channel), discount=discount)) for channel in channels]
+
+
+def _choose(people: pa.Table, options: Sequence[_Option], audience: Audience, budget: Decimal | float | None) -> _Choice:
     customers = _strings(people, "customer")
-    costs = [economics.cost_per_message[channel] for channel in channels]
-    permissions = [permission(eligibility, people["customer"].combine_chunks(), channel) for channel in channels]
-    best = cheapest_channel(permissions, costs)
-    reachable = best >= 0
-    cost = np.where(reachable, np.array(costs)[best], 0.0)
-    channel = np.array([*channels, None], dtype=object)[best]  # -1: none
-    reason = np.full(len(customers), "worth_it", dtype=object)
     inside = _inside(people, audience)
+    permissions = [replace(one.permission, allowed=one.permission.allowed & inside) for one in options]
+    best = best_channel(permissions, [one.value for one in options], [one.cost for one in options], budget=budget)
+    reachable = best >= 0
+    cost = np.where(reachable, np.array([one.cost for one in options])[best], 0.0)
+    value = np.stack([one.value for one in options])[best, np.arange(len(customers))]
+    channel = np.array([*(one.channel for one in options), None], dtype=object)[best]  # -1: none
+    reason = np.full(len(customers), "worth_it", dtype=object)
     reason[~inside] = "not_in_audience"
     reason[inside & ~reachable] = permissions[0].reason[inside & ~reachable]
     open_ = inside & reachable
@@ -205,7 +221,7 @@ def _choose(people: pa.Table, value: Floats, audience: Audience, eligibility: pa
     within, beyond = within_limits(worth, value, cost, customers, budget=budget, max_size=audience.max_size)
     reason[beyond] = "over_budget"
     reason[worth & ~within & ~beyond] = "audience_full"
-    return _Choice(people, customers, value, cost, channel, reason, within, np.zeros_like(within), channel)
+    return _Choice(people, customers, options, value, cost, channel, reason, within, np.zeros_like(within), channel)
 
 
 def _inside(people: pa.Table, audience: Audience) -> Bools:
@@ -269,14 +285,17 @@ def _candidates(choice: _Choice, holdout_share: float) -> list[str]:
     """The actions that were possible for each person, with value, cost and the probability this policy gives them."""
     texts = []
     skip_only = json.dumps([{"action": SKIP, "value": 0, "cost": 0, "probability": 1}])
-    for channel, value, cost, targeted in zip(choice.channel, choice.value.tolist(), choice.cost.tolist(),
-                                              choice.targeted.tolist(), strict=True):
+    values = [one.value.tolist() for one in choice.options]
+    allowed = [one.permission.allowed.tolist() for one in choice.options]
+    for at, (channel, targeted) in enumerate(zip(choice.channel, choice.targeted.tolist(), strict=True)):
         if channel is None:
             texts.append(skip_only)
             continue
         send, hold = (1 - holdout_share, holdout_share) if targeted else (0, 0)
-        texts.append(f'[{{"action": "{SEND}", "channel": {json.dumps(channel)}, "value": {value:.6f}, "cost": {cost:.6f}, '
-                     f'"probability": {send!r}}}, {{"action": "{HOLDOUT}", "value": 0, "cost": 0, "probability": {hold!r}}}, '
+        sends = "".join(f'{{"action": "{SEND}", "channel": {json.dumps(one.channel)}, "value": {value[at]:.6f}, "cost": {one.cost:.6f}, '
+                        f'"probability": {send if one.channel == channel else 0!r}}}, '
+                        for one, value, may in zip(choice.options, values, allowed, strict=True) if may[at])
+        texts.append(f'[{sends}{{"action": "{HOLDOUT}", "value": 0, "cost": 0, "probability": {hold!r}}}, '
                      f'{{"action": "{SKIP}", "value": 0, "cost": 0, "probability": {int(not targeted)}}}]')
     return texts
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -26,16 +26,23 @@ class Economics:
     """Money per message, by channel."""
     redemption: float = 1.0
     """Share of the buyers who use the offer: 1 when it is taken off by itself, less when a code has to be typed."""
+    lift_by_channel: Mapping[str, float] = field(default_factory=dict)
+    """Lift of a channel where it differs from `assumed_lift`."""
 
     def __post_init__(self) -> None:
         _require_share("margin", self.margin, lowest_allowed=False)
         _require_share("redemption", self.redemption)
-        if not self.assumed_lift >= 0:
-            raise ConfigError(_("assumed_lift is {value}; it must be 0 or more (0.1 is 10 %)."), value=self.assumed_lift)
+        for lift in (self.assumed_lift, *self.lift_by_channel.values()):
+            if not lift >= 0:
+                raise ConfigError(_("assumed_lift is {value}; it must be 0 or more (0.1 is 10 %)."), value=lift)
         for channel, cost in self.cost_per_message.items():
             if not 0 <= cost < np.inf:
                 raise ConfigError(_("cost_per_message of '{channel}' is {value}; it must be 0 or more."),
                                   channel=channel, value=cost)
+
+    def on(self, channel: str) -> Economics:
+        """The same with the lift of one channel."""
+        return replace(self, assumed_lift=self.lift_by_channel.get(channel, self.assumed_lift))
 
 
 def incremental_value(p_purchase: Floats, expected_spend: Floats, *, economics: Economics, discount: float) -> Floats:

@@ -42,19 +42,34 @@ def permission(eligibility: pa.Table, customers: pa.Array, channel: str) -> Perm
     return Permission(allowed, reason)
 
 
-def cheapest_channel(permissions: Sequence[Permission], costs: Sequence[float]) -> npt.NDArray[np.int64]:
-    """Number of the cheapest channel each person may be written to on, the first of equals; -1 where there is none.
+def best_channel(permissions: Sequence[Permission], values: Sequence[Floats], costs: Sequence[float], *,
+                 budget: Decimal | float | None) -> npt.NDArray[np.int64]:
+    """Number of the channel on which a message to each person brings most, the first of equals; -1 where none is allowed.
 
-    The value of a message does not depend on the channel yet, so the cheapest is the best.
+    Without a budget that is the largest value less cost. Where the money does not reach, a cost counts for more than itself: by the
+    least price of money at which everybody worth writing to can be paid for (the multiple-choice knapsack by its Lagrangian, Sinha and
+    Zoltners 1979). So a dear channel is kept for those to whom it adds most.
     """
-    price = np.stack([np.where(p.allowed, cost, np.inf) for p, cost in zip(permissions, costs, strict=True)])
-    best = price.argmin(axis=0)
-    return np.where(np.isfinite(price.min(axis=0)), best, -1).astype(np.int64)
+    allowed, worth, cost = np.stack([p.allowed for p in permissions]), np.stack(values), np.array(costs, dtype=np.float64)[:, None]
+
+    def choice(price: float) -> tuple[npt.NDArray[np.int64], float]:
+        gain = np.where(allowed, worth - price * cost, -np.inf)
+        best = gain.argmax(axis=0)
+        return best, float(cost[best, 0][gain.max(axis=0) > 0].sum())
+
+    best, spent = choice(1.0)
+    if budget is not None and spent > float(budget) and len(permissions) > 1:
+        low, high = 1.0, max(2.0, float(np.max(worth / np.maximum(cost, 1e-9), initial=2.0)))
+        for _halving in range(50):
+            middle = (low * high) ** 0.5
+            low, high = (low, middle) if choice(middle)[1] <= float(budget) else (middle, high)
+        best = choice(high)[0]
+    return np.where(allowed.any(axis=0), best, -1).astype(np.int64)
 
 
 def within_limits(wanted: Bools, value: Floats, cost: Floats, customers: Strings, *, budget: Decimal | float | None,
                   max_size: int | None) -> tuple[Bools, Bools]:
-    """Of those `wanted`, who fits the number of people and the budget: highest value per cost first.
+    """Of those `wanted`, who fits the number of people and the budget: the most gainful people, and of these highest value per cost first.
 
     The list is cut where the budget ends, counting everyone on it as if they were written to. Holdout people cost nothing
     in the end, but counting them keeps the choice free of chance, and so the logged probabilities exact.
@@ -63,10 +78,11 @@ def within_limits(wanted: Bools, value: Floats, cost: Floats, customers: Strings
         Masks of (within both, beyond the budget); the remainder of `wanted` is beyond `max_size`.
     """
     rows = np.flatnonzero(wanted)
+    if max_size is not None:
+        rows = rows[np.lexsort((customers[rows].astype(str), cost[rows] - value[rows]))][:max_size]
     ratio = np.divide(value[rows], cost[rows], out=np.full(len(rows), np.inf), where=cost[rows] > 0)
     rows = rows[np.lexsort((customers[rows].astype(str), -value[rows], -ratio))]
     within, beyond = np.zeros(len(wanted), dtype=bool), np.zeros(len(wanted), dtype=bool)
-    rows = rows[:max_size]
     affordable = len(rows)
     if budget is not None:
         spent = np.cumsum(np.ceil(np.round(cost[rows] * 1e6, 3)).astype(np.int64))  # whole millionths: no drift in long sums

@@ -7,7 +7,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Protocol
 
+from brandloom.govern import SuppressionReason
+
 Outcome = Literal["accepted", "later", "refused", "unknown"]
+ADDRESS_KIND: dict[str, Literal["email", "phone"]] = {"email": "email", "sms": "phone"}
+"""Which address of a person each channel writes to, as the vault looks it up."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +35,8 @@ class Receipt:
     outcome: Outcome
     reason: str = ""
     """Short and stable, such as '550 5.1.1'; never the carrier's own text, which tends to quote the address."""
+    suppress: SuppressionReason | None = None
+    """Why nothing may go to this address again, where the carrier said so: it is gone, or the person has refused there."""
 
 
 class Channel(Protocol):

@@ -12,12 +12,17 @@ alike; the level of a click rate does not.
 
 from __future__ import annotations
 
+import base64
+import binascii
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from urllib.parse import urlsplit
 
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from sqlalchemy import Connection, func, insert, select, update
 
 from brandloom.deliver.tokens import Tokens, with_token
@@ -31,6 +36,7 @@ LIFETIME = timedelta(days=90)
 TOO_FAST_S = 2
 MOST_KEPT = 20
 """Clicks kept of one message; what follows more often is no reader."""
+_OUT = ("sending", "sent", "uncertain")
 _PURPOSE = b"brandloom click 1"
 _AHEAD = re.compile(r"prefetch|prerender|preview", re.I)
 _PROGRAM = re.compile(
@@ -85,6 +91,48 @@ class ClickLinks:
         return Click(customer, plan, channel, int(step), int(link), date.fromordinal(int(until)))
 
 
+class ShortLinks:
+    """Click links short enough for a text message: 22 characters that hold the numbers of message and link.
+
+    They are one block of AES with seven bytes of zeros: nothing can be read out of a link, and one in 2**56 tries opens as another
+    (encode, then encipher: Bellare and Rogaway 2000). Its last day follows from when the message was sent.
+
+    Args:
+        key: `workspace.derive_key("clicks")`.
+        base_url: address of the redirect, as for `ClickLinks`.
+    """
+
+    CHARACTERS = 22
+
+    def __init__(self, key: bytes, base_url: str) -> None:
+        block = HKDF(algorithm=hashes.SHA256(), length=16, salt=None, info=_PURPOSE + b" short").derive(key)
+        self._cipher = Cipher(algorithms.AES(block), modes.ECB())  # noqa: S305 - one block, no two of which are alike
+        self._base_url = base_url
+
+    def __repr__(self) -> str:
+        return f"ShortLinks({self._base_url!r})"
+
+    def url(self, message: int, link: int) -> str:
+        """The address to put in a text message."""
+        sealed = self._cipher.encryptor().update(message.to_bytes(5) + link.to_bytes(4) + bytes(7))
+        return f"{self._base_url}{'&' if '?' in self._base_url else '?'}s={base64.urlsafe_b64encode(sealed).rstrip(b'=').decode()}"
+
+    def longest(self) -> int:
+        """Characters of every address made here."""
+        return len(self.url(0, 0))
+
+    def read(self, token: str) -> tuple[int, int] | None:
+        """Numbers of message and link; None for anything that was not made here."""
+        try:
+            sealed = base64.b64decode(token + "==", altchars=b"-_", validate=True)
+        except (binascii.Error, ValueError):
+            return None
+        if len(sealed) != 16 or base64.urlsafe_b64encode(sealed).rstrip(b"=").decode() != token:
+            return None
+        opened = self._cipher.decryptor().update(sealed)
+        return (int.from_bytes(opened[:5]), int.from_bytes(opened[5:9])) if opened[9:] == bytes(7) else None
+
+
 @dataclass(frozen=True)
 class Visit:
     """A request for a link, as an HTTP server hands it over. Header names in any case."""
@@ -132,15 +180,33 @@ def follow(ledger: Ledger, made: ClickLinks, token: str, visit: Visit, *, now: d
         target = connection.scalar(select(links.c.target).where(links.c.id == click.link, links.c.plan == click.plan))
         message = connection.execute(select(outbox.c.id, outbox.c.state_at).where(
             outbox.c.plan == click.plan, outbox.c.customer == click.customer, outbox.c.channel == click.channel,
-            outbox.c.step == click.step, outbox.c.state.in_(("sending", "sent", "uncertain")))).one_or_none()
+            outbox.c.step == click.step, outbox.c.state.in_(_OUT))).one_or_none()
         if target is None or message is None or now.date() > click.until:
             return Followed(target)
-        machine = _machine(visit, now - message.state_at)
-        before = connection.execute(select(func.count().label("n"), func.max(clicks.c.at).label("last")).where(clicks.c.message == message.id)).one()
-        if before.n >= MOST_KEPT:
-            return Followed(target, machine=machine)
-        machine = machine or _burst(connection, message.id, click.link, now)
-        connection.execute(insert(clicks).values(message=message.id, link=click.link, at=now, machine=machine))
+        return _counted(connection, message.id, now - message.state_at, click.link, target, visit, now)
+
+
+def follow_short(ledger: Ledger, made: ShortLinks, token: str, visit: Visit, *, now: datetime) -> Followed:
+    """`follow` for the link of a text message."""
+    numbers = made.read(token)
+    if numbers is None:
+        return Followed(None)
+    with ledger.begin() as connection:
+        found = connection.execute(select(outbox.c.id, outbox.c.state, outbox.c.state_at, links.c.target).join_from(
+            outbox, links, links.c.plan == outbox.c.plan).where(outbox.c.id == numbers[0], links.c.id == numbers[1])).one_or_none()
+        if found is None:
+            return Followed(None)
+        if found.state not in _OUT or now > found.state_at + LIFETIME:
+            return Followed(found.target)
+        return _counted(connection, found.id, now - found.state_at, numbers[1], found.target, visit, now)
+
+
+def _counted(connection: Connection, message: int, after: timedelta, link: int, target: str, visit: Visit, now: datetime) -> Followed:
+    machine = _machine(visit, after)
+    if (connection.scalar(select(func.count()).where(clicks.c.message == message)) or 0) >= MOST_KEPT:
+        return Followed(target, machine=machine)
+    machine = machine or _burst(connection, message, link, now)
+    connection.execute(insert(clicks).values(message=message, link=link, at=now, machine=machine))
     return Followed(target, machine is None, machine)
 
 

@@ -9,17 +9,16 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import MAXYEAR, UTC, datetime, timedelta, tzinfo
-from typing import Literal
 
 from sqlalchemy import Connection, and_, bindparam, func, or_, select, update
 
 from brandloom.deliver import outbox as queue
-from brandloom.deliver.channels import Channel, Message, Receipt
+from brandloom.deliver.channels import ADDRESS_KIND, Channel, Message, Receipt
 from brandloom.deliver.outbox import Claimed
 from brandloom.deliver.owners import BOOT, boot_of, is_gone, owning
 from brandloom.deliver.rules import Caps, cap_end, quiet_end
 from brandloom.errors import DataError, ProviderError
-from brandloom.govern import Person, Vault
+from brandloom.govern import Person, SuppressionReason, Vault, suppress
 from brandloom.i18n import _
 from brandloom.ledger import Ledger
 from brandloom.ledger.schema import consents, outbox, suppressions
@@ -62,6 +61,8 @@ class _Verdict:
     state: str
     reason: str | None = None
     later: datetime | None = None
+    suppress: SuppressionReason | None = None
+    """Why the address may not be written to again, if so."""
 
 
 _GO = _Verdict("go")
@@ -176,8 +177,8 @@ class _Sender:
         """The message, or why there cannot be one. Quiet hours come first: a night's audience is not written in vain."""
         if verdict := self._quiet(item):
             return None, verdict
-        kind: Literal["email", "phone"] = "email" if item.channel == "email" else "phone"
-        address = person and (person.email if kind == "email" else person.phone)
+        kind = ADDRESS_KIND[item.channel]
+        address = person and getattr(person, kind)
         if person is None or not address:
             return None, _Verdict("suppressed", "no_address")
         try:
@@ -222,7 +223,7 @@ class _Sender:
         if receipt.outcome == "unknown":
             return _Verdict("uncertain", receipt.reason)
         if receipt.outcome == "refused" or item.attempts + 1 >= MOST_ATTEMPTS:
-            return _Verdict("failed", receipt.reason)
+            return _Verdict("failed", receipt.reason, suppress=receipt.suppress)
         wait = timedelta(minutes=min(2 ** item.attempts, 60))
         return _Verdict("queued", receipt.reason, self.clock() + wait)
 
@@ -240,6 +241,8 @@ class _Sender:
                           untried=verdict.reason == "carrier_unreachable")
         else:
             queue.settle(connection, item, self.me, verdict.state, verdict.reason, now)
+        if verdict.suppress is not None:
+            suppress(connection, item.channel, item.address, reason=verdict.suppress, now=now)
 
     @contextmanager
     def _transaction(self, *, durable: bool = BOOT == "") -> Iterator[Connection]:

@@ -88,7 +88,7 @@ class Handler(BaseHTTPRequestHandler):
         return False
 
     def do_POST(self) -> None:
-        body = self._body()
+        body = self.body()
         if body is None:
             self.answer(413, _page(self.language(), _UNKNOWN))
             return
@@ -99,7 +99,8 @@ class Handler(BaseHTTPRequestHandler):
             ended = unsubscribe(self.server.ledger, self.server.links, token, audit=self.server.audit, now=self.server.clock())
         self.answer(200 if ended else 400, _page(self.language(), _DONE if ended else _UNKNOWN))
 
-    def _body(self) -> bytes | None:
+    def body(self) -> bytes | None:
+        """The request's body; None when it is too long or its length is not said."""
         length = self.headers.get("Content-Length", "")
         if not length.isdecimal() or int(length) > _MOST_BYTES:
             return None
@@ -108,9 +109,9 @@ class Handler(BaseHTTPRequestHandler):
     def language(self) -> str:
         return nearest_language(self.headers.get("Accept-Language", "en").split(",")[0].strip())
 
-    def answer(self, code: int, page: bytes, **more: str) -> None:
+    def answer(self, code: int, page: bytes, *, kind: str = "text/html", **more: str) -> None:
         self.send_response(code)
-        self.send_header("Content-Type", "text/html; charset=utf-8")
+        self.send_header("Content-Type", f"{kind}; charset=utf-8")
         self.send_header("Content-Length", str(len(page)))
         self.send_header("Content-Security-Policy", "default-src 'none'; form-action 'self'; frame-ancestors 'none'")
         self.send_header("X-Content-Type-Options", "nosniff")

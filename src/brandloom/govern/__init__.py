@@ -3,6 +3,7 @@
 from brandloom.govern.audit import Audit, Head
 from brandloom.govern.consent import (
     Consent,
+    SuppressionReason,
     granted,
     record,
     refusals,
@@ -10,6 +11,7 @@ from brandloom.govern.consent import (
     suppressed,
     withdraw,
 )
+from brandloom.govern.hidden import without_hidden
 from brandloom.govern.label import (
     DIGITAL_SOURCE,
     AiLabel,
@@ -29,8 +31,9 @@ from brandloom.govern.personal import find_personal_columns
 from brandloom.govern.vault import PERSONAL_FIELDS, Person, Vault
 
 __all__ = [
-    "DIGITAL_SOURCE", "PERSONAL_FIELDS", "AiLabel", "Audit", "Consent", "Head", "Person", "Vault", "VisibleLabel", "ai_label",
+    "DIGITAL_SOURCE", "PERSONAL_FIELDS", "AiLabel", "Audit", "Consent", "Head", "Person", "SuppressionReason", "Vault", "VisibleLabel", "ai_label",
     "find_personal_columns", "granted", "holds_personal", "is_genuine", "is_sealed", "label_in_html", "label_in_mail",
     "labels_in_html", "parse_label",
     "read_label", "record", "refusals", "scrub", "suppress", "suppressed", "visible_label", "withdraw",
+    "without_hidden",
 ]

@@ -22,7 +22,7 @@ from brandloom.i18n import _
 from brandloom.ledger import Ledger
 from brandloom.ledger.schema import consents, suppressions
 
-Reason = Literal["unsubscribed", "bounced", "complained", "erased", "manual"]
+SuppressionReason = Literal["unsubscribed", "bounced", "complained", "erased", "manual"]
 Refusal = Literal["suppressed", "no_consent"]
 Where = Ledger | Connection
 _DIGEST = re.compile("[0-9a-f]{64}")
@@ -82,7 +82,7 @@ def granted(where: Where, customers: Iterable[str], channel: str, purpose: str) 
     return agreed
 
 
-def suppress(where: Where, channel: str, digests: str | Iterable[str], *, reason: Reason, now: datetime) -> None:
+def suppress(where: Where, channel: str, digests: str | Iterable[str], *, reason: SuppressionReason, now: datetime) -> None:
     """Never write to these addresses again; the first reason stays.
 
     Args:
@@ -93,8 +93,8 @@ def suppress(where: Where, channel: str, digests: str | Iterable[str], *, reason
     wanted = [digests] if isinstance(digests, str) else list(digests)
     if not all(_DIGEST.fullmatch(digest) for digest in wanted):
         raise DataError(_("Only digests can be suppressed, 64 hex digits as Vault.digest makes them."))
-    if reason not in get_args(Reason):
-        raise DataError(_("Unknown reason '{reason}'. Known: {known}."), reason=reason, known=", ".join(get_args(Reason)))
+    if reason not in get_args(SuppressionReason):
+        raise DataError(_("Unknown reason '{reason}'. Known: {known}."), reason=reason, known=", ".join(get_args(SuppressionReason)))
     with writing(where) as connection:
         for chunk in chunks(wanted):
             insert_new(connection, suppressions,
