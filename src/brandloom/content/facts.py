@@ -14,6 +14,7 @@ from babel.dates import format_date
 from babel.numbers import format_currency
 
 from brandloom.content.brief import Brief, Offer
+from brandloom.govern import without_hidden
 from brandloom.workspace import ShopConfig
 
 LOCALES = {"en": "en_GB", "zh": "zh_CN"}
@@ -23,7 +24,6 @@ SLOTS = ("first_name", "product.name", "product.price", "offer.code", "offer.unt
 _NO_NAME = re.compile(r"(?:https?://|www\.)\S*|[{}]", re.IGNORECASE)
 """What no name of a product shows a reader: links, which mail programs make clickable, and what looks like a slot."""
 _SMALL_WORDS = {"and", "of", "the", "with", "in", "on", "for", "a", "an", "to", "by", "or", "at", "from"}
-_INVISIBLE = re.compile("[\u200b-\u200f\u2028-\u202e\u2060-\u2064\ufe00-\ufe0f\ufeff\u00ad\U000e0000-\U000e007f]")
 
 
 class PersonaLike(Protocol):
@@ -166,8 +166,9 @@ def format_day(offer: Offer, language: str) -> str:
 
 def plain_text(text: str) -> str:
     """One line of plain text out of whatever a file or a model gave: no tags, no invisible or control characters."""
-    text = html.unescape(nh3.clean(_INVISIBLE.sub("", text), tags=set())) if "<" in text or "&" in text else text
-    return " ".join(_INVISIBLE.sub("", re.sub(r"[\x00-\x1f\x7f-\x9f]", " ", text)).split())
+    text = without_hidden(text)
+    text = html.unescape(nh3.clean(text, tags=set())) if "<" in text or "&" in text else text
+    return " ".join(without_hidden(re.sub(r"[\x00-\x1f\x7f-\x9f]", " ", text)).split())
 
 
 def humanise(name: str) -> str:

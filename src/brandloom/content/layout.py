@@ -10,16 +10,12 @@ from html.parser import HTMLParser
 from importlib.resources import files
 
 import mjml
-from liquid import Environment, StrictUndefined
 from liquid.exceptions import LiquidError
 
+from brandloom.content.bounded import MOST_SOURCE, MOST_TAGS, BoundedLiquid, liquid, run
 from brandloom.errors import ConfigError
 from brandloom.i18n import _, translate
 
-MOST_BYTES = 400_000
-"""Largest message a layout may make."""
-MOST_STEPS = 2_000
-"""Most rounds of all loops of a layout together."""
 _OPEN, _CLOSE = "\ue000", "\ue001"
 _HOLE = re.compile(f"{_OPEN}(.){_CLOSE}")
 _FIRST_HOLE = 0xE100
@@ -90,14 +86,14 @@ def render_html(layout: Layout, language: str, values: Mapping[str, object]) -> 
         ConfigError: the layout does not compile, names an unknown value, grows past its limits, changes a personal value
             with a filter, or holds anything active (scripts, handlers, frames, forms, links of another scheme).
     """
-    page = _render(_html_environment, compile_mjml(layout, language), layout, values)
+    page = _render(liquid(escape=True), compile_mjml(layout, language), layout, values)
     _refuse_active(page, layout)
     return page
 
 
 def render_text(layout: Layout, language: str, values: Mapping[str, object]) -> str:
     """Render the text form; same errors."""
-    page = _render(_text_environment, _with_texts(layout.text, language), layout, values)
+    page = _render(liquid(escape=False), _with_texts(layout.text, language), layout, values)
     return re.sub(r"\n{3,}", "\n\n", page).strip() + "\n"
 
 
@@ -105,6 +101,9 @@ def render_text(layout: Layout, language: str, values: Mapping[str, object]) -> 
 def compile_mjml(layout: Layout, language: str) -> str:
     """HTML of a layout with its Liquid still in it."""
     source = _with_texts(layout.mjml, language)
+    if len(source) > MOST_SOURCE or source.count("<") > 2 * MOST_TAGS:
+        raise ConfigError(_("Layout '{name}' is too large: at most {characters} characters and {tags} elements can be compiled."), name=layout.name,
+                          characters=MOST_SOURCE, tags=MOST_TAGS)
     if re.search(r"<mj-(?:include|html-attributes)\b", source):
         raise ConfigError(_("Layout '{name}' uses mj-include or mj-html-attributes, which are not allowed."), name=layout.name)
     try:
@@ -114,41 +113,16 @@ def compile_mjml(layout: Layout, language: str) -> str:
                           reason=" ".join(str(error).split())[:160]) from error
 
 
-class _Bounded(Environment):
-    loop_iteration_limit = MOST_STEPS
-    output_stream_limit = MOST_BYTES
-    local_namespace_limit = 100_000
-    context_depth_limit = 8
-
-    def setup_tags_and_filters(self, *, extra: bool = False) -> None:
-        super().setup_tags_and_filters(extra=extra)
-        for tag in ("include", "render"):
-            self.tags.pop(tag, None)
-        # What would let a layout print a value without escaping it.
-        for name in ("safe", "escapejs", "base64_decode", "base64_url_safe_decode", "url_decode"):
-            self.filters.pop(name, None)
-
-
-@cache
-def _html_environment() -> Environment:
-    return _Bounded(autoescape=True, undefined=StrictUndefined)
-
-
-@cache
-def _text_environment() -> Environment:
-    return _Bounded(undefined=StrictUndefined)
-
-
-def _render(environment: object, source: str, layout: Layout, values: Mapping[str, object]) -> str:
+def _render(environment: BoundedLiquid, source: str, layout: Layout, values: Mapping[str, object]) -> str:
     try:
-        page = environment().from_string(source).render(**{"brand": PLAIN_BRAND, **values})  # type: ignore[operator]
+        page = run(environment, source, {"brand": PLAIN_BRAND, **values})
     except LiquidError as error:
         raise ConfigError(_("Layout '{name}' cannot be rendered: {reason}. Values are {known}."), name=layout.name,
                           reason=" ".join(str(error).split())[:160], known=", ".join(dict.fromkeys((*values, "brand")))) from error
     if len(_HOLE.findall(page)) != page.count(_OPEN) or page.count(_OPEN) != page.count(_CLOSE):
         raise ConfigError(_("Layout '{name}' changes a personal value with a filter; such values can only be printed."),
                           name=layout.name)
-    return str(page)
+    return page
 
 
 def _with_texts(source: str, language: str) -> str:

@@ -19,7 +19,7 @@ from brandloom.content.facts import Product, format_day, format_price, offer_val
 from brandloom.content.layout import Layout, Mould, bundled_layout, hole, mould, render_html, render_text, without_holes
 from brandloom.content.writer import Variant
 from brandloom.errors import ConfigError
-from brandloom.govern import AiLabel, ai_label, visible_label
+from brandloom.govern import AiLabel, ai_label, visible_label, without_hidden
 from brandloom.i18n import _, translate
 from brandloom.workspace import SenderConfig, ShopConfig
 
@@ -226,7 +226,7 @@ def _with_marks(text: str, shape: _Shape) -> str:
             raise ConfigError(_("The text needs {slot}, which this message does not have. Give the person at least one "
                                 "product, and the brief the offer it names."), slot=match[1])
         return known[match[1]]
-    return SLOT.sub(fill, without_holes(text))
+    return SLOT.sub(fill, without_hidden(without_holes(text)))
 
 
 def _greeting(shape: _Shape) -> str:
@@ -263,6 +263,12 @@ def _offer_terms(shape: _Shape) -> str:
     return " · ".join(parts) if offer.kind != "none" else ""
 
 
+def product_page(product: Product, website: str) -> str:
+    """Link to a product's page; one without a page of its own is looked for in the shop."""
+    home = website if urlsplit(website).path else website + "/"
+    return safe_url(product.url or f"{home}{'&' if '?' in home else '?'}product={quote(product.id, safe='')}")
+
+
 @dataclass(frozen=True)
 class _Card:
     """Name, price, link and initial of a product as a text message and as HTML show them."""
@@ -273,13 +279,11 @@ class _Card:
 
 @lru_cache(maxsize=20_000)
 def _card(product: Product, currency: str, language: str, website: str) -> _Card:
-    """A product as shown; one without a page of its own links to the shop."""
+    """A product as shown."""
     price = "" if product.price is None else format_price(product.price, currency, language)
-    home = website if urlsplit(website).path else website + "/"
-    url = product.url or f"{home}{'&' if '?' in home else '?'}product={quote(product.id, safe='')}"
     name = without_holes(product.display)
     initial = next((c.upper() for c in name if c.isalpha()), "·")
-    plain = (name, price, safe_url(url), initial)
+    plain = (name, price, product_page(product, website), initial)
     return _Card(plain, tuple(html.escape(value) for value in plain))
 
 
