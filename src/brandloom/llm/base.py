@@ -38,6 +38,8 @@ class Completion:
     """Wall time from the request to the whole answer, retries included."""
     finish_reason: str = "stop"
     """'stop', 'length' (cut at `max_tokens`), 'content_filter', or what the endpoint says."""
+    first: Mapping[str, float] | None = None
+    """Token -> probability of it standing first, for the likeliest ones; None where nobody asked (`top`) or the endpoint does not tell."""
     cached: bool = False
     """True when the answer was kept from an earlier request; it then cost no tokens."""
 
@@ -64,7 +66,7 @@ class TextModel(Protocol):
     name: str
 
     def complete(self, messages: Sequence[Message], *, schema: Schema | None = None, max_tokens: int,
-                 temperature: float = 0.0, seed: int = 0) -> Completion:
+                 temperature: float = 0.0, seed: int = 0, top: int = 0) -> Completion:
         """Answer a conversation.
 
         Args:
@@ -74,6 +76,7 @@ class TextModel(Protocol):
             max_tokens: most tokens to write; an answer cut there has `finish_reason` 'length'.
             temperature: 0 is greedy.
             seed: same messages, settings and seed give the same text where the endpoint supports it.
+            top: tell the probabilities of so many of the likeliest first tokens, at most 20; 0 tells none.
         Raises:
             ProviderError: the endpoint failed or did not answer in time; `retryable` says whether trying again can help.
             ConfigError: the operator has to mend something: address, key, model name, size of the context.
@@ -100,6 +103,7 @@ class ScriptedCall:
     max_tokens: int
     temperature: float
     seed: int
+    top: int = 0
 
 
 Reply = Callable[[Sequence[Message], Schema | None], str]
@@ -110,6 +114,7 @@ class ScriptedTextModel(TextModel):
 
     Args:
         replies: the answers in order, or a function of messages and schema that writes them.
+        first: probabilities of first tokens by messages, for requests with `top`, which then use up no reply; None tells none.
 
     Example:
         >>> model = ScriptedTextModel(["Hello."])
@@ -119,15 +124,16 @@ class ScriptedTextModel(TextModel):
         'Greet me.'
     """
 
-    def __init__(self, replies: Iterable[str] | Reply, *, name: str = "scripted") -> None:
-        self.name = name
+    def __init__(self, replies: Iterable[str] | Reply, *, name: str = "scripted",
+                 first: Callable[[Sequence[Message]], Mapping[str, float]] | None = None) -> None:
+        self.name, self._first = name, first
         self.calls: list[ScriptedCall] = []
         self._function = replies if callable(replies) else None
         self._queue: deque[str] = deque() if callable(replies) else deque(replies)
         self._lock = threading.Lock()
 
     def complete(self, messages: Sequence[Message], *, schema: Schema | None = None, max_tokens: int,
-                 temperature: float = 0.0, seed: int = 0) -> Completion:
+                 temperature: float = 0.0, seed: int = 0, top: int = 0) -> Completion:
         """Give the next scripted answer. Tokens are counted as words, never cut.
 
         Raises:
@@ -135,10 +141,11 @@ class ScriptedTextModel(TextModel):
         """
         began = time.perf_counter()
         with self._lock:
-            self.calls.append(ScriptedCall(tuple(messages), schema, max_tokens, temperature, seed))
-            text = self._function(messages, schema) if self._function else self._next()
+            self.calls.append(ScriptedCall(tuple(messages), schema, max_tokens, temperature, seed, top))
+            told = dict(self._first(messages)) if top and self._first else None
+            text = max(told, key=lambda token: told[token]) if told else self._function(messages, schema) if self._function else self._next()
         return Completion(text=text, model=self.name, prompt_tokens=sum(len(m.content.split()) for m in messages),
-                          completion_tokens=len(text.split()), seconds=time.perf_counter() - began)
+                          completion_tokens=len(text.split()), seconds=time.perf_counter() - began, first=told)
 
     def close(self) -> None:
         """Nothing to free."""

@@ -62,8 +62,8 @@ class AnswerStore:
 class CachedModel(TextModel):
     """Answers a greedy request (temperature 0) that was asked before from the store, at no cost.
 
-    The same request is one with the same messages, schema, `max_tokens`, seed and model. Only whole answers are kept. Threads
-    that ask the same at once wait for the first.
+    The same request is one with the same messages, schema, `max_tokens`, seed, `top` and model. Only whole answers are kept, and
+    those whose first tokens were asked for and told. Threads that ask the same at once wait for the first.
 
     Args:
         model: the one that answers what is new; it is closed with this one.
@@ -79,12 +79,12 @@ class CachedModel(TextModel):
         self._lock = threading.Lock()
 
     def complete(self, messages: Sequence[Message], *, schema: Schema | None = None, max_tokens: int,
-                 temperature: float = 0.0, seed: int = 0) -> Completion:
+                 temperature: float = 0.0, seed: int = 0, top: int = 0) -> Completion:
         """Answer a conversation; see `TextModel`. What comes from the store is `cached` and has cost no tokens and no time."""
         if temperature != 0.0:
-            return self._model.complete(messages, schema=schema, max_tokens=max_tokens, temperature=temperature, seed=seed)
+            return self._model.complete(messages, schema=schema, max_tokens=max_tokens, temperature=temperature, seed=seed, top=top)
         question = [self.name, self._identity, [asdict(message) for message in messages],
-                    None if schema is None else dict(schema), max_tokens, seed]
+                    None if schema is None else dict(schema), max_tokens, seed, *([top] if top else [])]
         key = hashlib.sha256(json.dumps(question, ensure_ascii=False).encode("utf-8", "surrogatepass")).hexdigest()
         with self._alone(key):
             kept = self._store.find(key)
@@ -92,10 +92,11 @@ class CachedModel(TextModel):
                 known = json.loads(kept)
                 if self._on_kept is not None:
                     self._on_kept()
-                return Completion(text=known["text"], model=known["model"], prompt_tokens=0, completion_tokens=0, seconds=0.0, cached=True)
-            done = self._model.complete(messages, schema=schema, max_tokens=max_tokens, temperature=0.0, seed=seed)
-            if done.finish_reason == "stop":
-                self._store.keep(key, json.dumps({"text": done.text, "model": done.model}))
+                return Completion(text=known["text"], model=known["model"], prompt_tokens=0, completion_tokens=0, seconds=0.0,
+                                  first=known.get("first"), cached=True)
+            done = self._model.complete(messages, schema=schema, max_tokens=max_tokens, temperature=0.0, seed=seed, top=top)
+            if done.first is not None or (done.finish_reason == "stop" and not top):
+                self._store.keep(key, json.dumps({"text": done.text, "model": done.model} | ({"first": dict(done.first)} if done.first else {})))
             return done
 
     def close(self) -> None:

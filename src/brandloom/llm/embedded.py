@@ -76,11 +76,11 @@ class EmbeddedModel(TextModel):
         self._ready(progress)
 
     def complete(self, messages: Sequence[Message], *, schema: Schema | None = None, max_tokens: int,
-                 temperature: float = 0.0, seed: int = 0) -> Completion:
+                 temperature: float = 0.0, seed: int = 0, top: int = 0) -> Completion:
         """Answer a conversation; see `TextModel`. Starts the child when it is not running."""
         endpoint = self._ready(None)
         try:
-            return endpoint.complete(messages, schema=schema, max_tokens=max_tokens, temperature=temperature, seed=seed)
+            return endpoint.complete(messages, schema=schema, max_tokens=max_tokens, temperature=temperature, seed=seed, top=top)
         except ProviderError:
             if self._child is not None and self._child.poll() is not None:
                 self.close()  # the next request starts a new child

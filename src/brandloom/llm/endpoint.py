@@ -41,8 +41,11 @@ class _Dialect:
     dropped: frozenset[str] = frozenset()
     grammar: Callable[[Schema], str] | None = None
 
-    def body(self, schema: Schema | None, max_tokens: int, temperature: float, seed: int, *, stream: bool) -> dict[str, Any]:
+    def body(self, schema: Schema | None, max_tokens: int, temperature: float, seed: int, *, stream: bool,
+             top: int = 0) -> dict[str, Any]:
         body: dict[str, Any] = {self.limit: max_tokens, "temperature": temperature, "seed": seed}
+        if top and "logprobs" not in self.dropped:
+            body |= {"logprobs": True, "top_logprobs": top}
         if stream and "stream" not in self.dropped:
             body |= {"stream": True, "stream_options": {"include_usage": True}}
         if schema is not None and self.grammar is not None:
@@ -58,6 +61,8 @@ class _Dialect:
         """The next thing to try after a refusal that gave this reason; None when nothing is left."""
         if self.limit == "max_tokens" and "max_completion_tokens" in reason:
             return replace(self, limit="max_completion_tokens")
+        if "logprobs" in reason and "logprobs" not in self.dropped:
+            return replace(self, dropped=self.dropped | {"logprobs", "top_logprobs"})
         for name in _DROPPABLE:
             if name not in self.dropped and re.search(rf"\b{name}\b", reason):
                 return replace(self, dropped=self.dropped | {name})
@@ -105,12 +110,12 @@ class EndpointModel(TextModel):
         self.name = model or self._only_model()
 
     def complete(self, messages: Sequence[Message], *, schema: Schema | None = None, max_tokens: int,
-                 temperature: float = 0.0, seed: int = 0) -> Completion:
-        """Answer a conversation; see `TextModel`. Token counts are 0 where the endpoint does not tell them."""
+                 temperature: float = 0.0, seed: int = 0, top: int = 0) -> Completion:
+        """Answer a conversation; see `TextModel`. Token counts are 0 where the endpoint does not tell them; with `top` nothing is streamed."""
         began = time.perf_counter()
         dialect, refusal = self._dialect, None
         while True:
-            body = dialect.body(schema, max_tokens, temperature, seed, stream=self._on_text is not None)
+            body = dialect.body(schema, max_tokens, temperature, seed, stream=self._on_text is not None and not top, top=top)
             asked = messages if schema is None or _binds(body) else _with_order(messages, schema)
             try:
                 answer = self._post(asked, body, max_tokens)
@@ -165,7 +170,7 @@ class EndpointModel(TextModel):
                              prompt_tokens=prompt_tokens, completion_tokens=completion_tokens, url=self._shown, model=self.name)
         return Completion(text=reply.text if schema is None else extract_json(reply.text), model=reply.model or self.name,
                           prompt_tokens=reply.prompt_tokens, completion_tokens=reply.completion_tokens, seconds=seconds,
-                          finish_reason=reply.finish_reason)
+                          finish_reason=reply.finish_reason, first=reply.first)
 
     def _only_model(self) -> str:
         try:

@@ -43,7 +43,7 @@ class FallbackModel(TextModel):
         self._lock = threading.Lock()
 
     def complete(self, messages: Sequence[Message], *, schema: Schema | None = None, max_tokens: int,
-                 temperature: float = 0.0, seed: int = 0) -> Completion:
+                 temperature: float = 0.0, seed: int = 0, top: int = 0) -> Completion:
         """Answer a conversation; see `TextModel`. `Completion.model` says who answered.
 
         Raises:
@@ -53,7 +53,8 @@ class FallbackModel(TextModel):
         for _round in range(self._rounds):
             for number in self._order():
                 try:
-                    done = self._models[number].complete(messages, schema=schema, max_tokens=max_tokens, temperature=temperature, seed=seed)
+                    done = self._models[number].complete(messages, schema=schema, max_tokens=max_tokens, temperature=temperature, seed=seed,
+                                                         top=top)
                 except ProviderError as error:
                     if not error.retryable:
                         raise

@@ -36,7 +36,7 @@ class MeteredModel(TextModel):
         self._model, self._book, self._price, self._budget, self._task, self._now = model, book, price, budget, task, now
 
     def complete(self, messages: Sequence[Message], *, schema: Schema | None = None, max_tokens: int,
-                 temperature: float = 0.0, seed: int = 0) -> Completion:
+                 temperature: float = 0.0, seed: int = 0, top: int = 0) -> Completion:
         """Answer a conversation; see `TextModel`.
 
         A request that broke off counts with what was written until then, or with the most it may cost where nobody knows; one
@@ -48,7 +48,7 @@ class MeteredModel(TextModel):
         most = estimate(messages, max_tokens, self._price, schema=schema)
         reservation = self._book.reserve(self.name, most, self._price, self._budget, self._now(), task=self._task)
         try:
-            done = self._model.complete(messages, schema=schema, max_tokens=max_tokens, temperature=temperature, seed=seed)
+            done = self._model.complete(messages, schema=schema, max_tokens=max_tokens, temperature=temperature, seed=seed, top=top)
         except SpentError as error:
             written = most.completion_tokens if error.completion_tokens is None else error.completion_tokens
             self._book.settle(reservation, error.prompt_tokens or most.prompt_tokens, written)

@@ -99,8 +99,8 @@ class OpenedModel(TextModel):
         self.name = self._model.name
 
     def complete(self, messages: Sequence[Message], *, schema: Schema | None = None, max_tokens: int,
-                 temperature: float = 0.0, seed: int = 0) -> Completion:
-        return self._model.complete(messages, schema=schema, max_tokens=max_tokens, temperature=temperature, seed=seed)
+                 temperature: float = 0.0, seed: int = 0, top: int = 0) -> Completion:
+        return self._model.complete(messages, schema=schema, max_tokens=max_tokens, temperature=temperature, seed=seed, top=top)
 
     def estimate(self, messages: Sequence[Message], max_tokens: int, *, schema: Schema | None = None, calls: int = 1) -> Estimate:
         """The most that so many requests like this one may cost."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +21,8 @@ class Reply:
     prompt_tokens: int
     completion_tokens: int
     finish_reason: str
+    first: Mapping[str, float] | None = None
+    """Token -> probability of it standing first."""
 
 
 def read_reply(answer: object) -> Reply | None:
@@ -36,7 +40,7 @@ def read_reply(answer: object) -> Reply | None:
         return None
     prompt_tokens, completion_tokens = read_usage(answer)
     return Reply(text=text, model=str(body.get("model") or ""), prompt_tokens=prompt_tokens or 0,
-                 completion_tokens=completion_tokens or 0, finish_reason=finish_reason)
+                 completion_tokens=completion_tokens or 0, finish_reason=finish_reason, first=_first_tokens(choice))
 
 
 def read_usage(answer: object) -> tuple[int | None, int | None]:
@@ -61,6 +65,20 @@ def extract_json(text: str) -> str:
             continue
         return text[match.start():end]
     return text
+
+
+def _first_tokens(choice: Mapping[str, Any]) -> dict[str, float] | None:
+    """The likeliest first tokens, where the choice tells them."""
+    told = choice.get("logprobs")
+    places = told.get("content") if isinstance(told, dict) else None
+    place = places[0] if isinstance(places, list) and places and isinstance(places[0], dict) else {}
+    rows = place.get("top_logprobs")
+    found = dict[str, float]()
+    for row in rows if isinstance(rows, list) else ():
+        token, chance = (row.get("token"), row.get("logprob")) if isinstance(row, dict) else (None, None)
+        if isinstance(token, str) and isinstance(chance, int | float) and chance <= 0:
+            found[token] = found.get(token, 0.0) + math.exp(chance)
+    return found or None
 
 
 def _content_text(content: object) -> str:
