@@ -17,7 +17,7 @@ from brandloom.i18n import _
 
 Goal = Literal["sell", "win_back", "cross_sell", "welcome", "announce"]
 OfferKind = Literal["percent_off", "amount_off", "free_shipping", "gift", "none"]
-Channel = Literal["email"]
+Channel = Literal["email", "sms"]
 Language = Literal["en", "zh"]
 Line = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\r\n]*$")]
 
@@ -116,6 +116,7 @@ class Brief(_Strict):
     tone: tuple[Line, ...] = ("warm", "clear")
     audience: Audience = Audience()
     channels: tuple[Channel, ...] = Field(default=("email",), min_length=1)
+    """Ways to a person; each gets one message, on the channel on which it brings most."""
     languages: tuple[Language, ...] = Field(default=("en", "zh"), min_length=1)
     budget: Decimal | None = Field(default=None, ge=0)
     """Most money to spend on messages, in the shop's currency; no limit when absent."""

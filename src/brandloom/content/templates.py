@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from functools import cache
 from hashlib import sha256
 from importlib.resources import files
@@ -11,15 +12,24 @@ from typing import Any
 import yaml
 
 from brandloom.content.brief import Brief, Offer
+from brandloom.content.checks.form import SLOT
+from brandloom.content.facts import format_day, offer_value, plain_text
 from brandloom.content.studio.formats import Part
 from brandloom.content.studio.gate import Copy
+from brandloom.errors import ConfigError
+from brandloom.i18n import _
+from brandloom.workspace import ShopConfig
+
+MAIN = {"email": "body", "sms": "text"}
+"""The part in which the product and the offer are named."""
 
 
 def template_slots(brief: Brief, channel: str, language: str) -> dict[str, str]:
     """The parts of the plain template for a brief."""
     content = _templates()[channel][language]
     parts: dict[str, str] = dict(content["goals"][brief.goal])
-    parts["body"] = _joined(language, parts["body"], *_offer_sentence(content, brief.offer))
+    main = MAIN[channel]
+    parts[main] = _joined(language, parts[main], *_offer_sentence(content, brief.offer))
     return parts
 
 
@@ -33,13 +43,34 @@ def framed(copy: Copy, brief: Brief, channel: str, language: str, *, key: str) -
     parts = {name: text for name, text in copy.items() if isinstance(text, str)}
     leads = content["leads"]
     lead = leads[int.from_bytes(sha256(key.encode()).digest()[4:8], "big") % len(leads)]
-    parts["body"] = _joined(language, parts["body"], lead, *_offer_sentence(content, brief.offer))
+    main = MAIN[channel]
+    parts[main] = _joined(language, _ended(parts[main], language), lead, *_offer_sentence(content, brief.offer))
     if brief.offer.kind != "none" and "preheader" in parts:
         ending = re.search(r"[?!？！]$", parts["preheader"])
         short = content["brief"][brief.offer.kind] if ending is None else " " * (language == "en") + content["brief"][brief.offer.kind].lstrip(" ,，")
         if brief.offer.value is not None or "offer.value" not in short:
             parts["preheader"] = parts["preheader"].rstrip(".。 ") + short
     return parts
+
+
+def slot_values(offer: Offer, shop: ShopConfig, language: str) -> dict[str, str]:
+    """Values of the slots that are the same for everybody; empty where the brief has none."""
+    return {"shop.name": plain_text(shop.name), "offer.code": offer.code or "", "offer.until": format_day(offer, language),
+            "offer.value": offer_value(offer, language, shop.currency)}
+
+
+def filled(template: str, known: Mapping[str, str]) -> str:
+    """A text with the values of its slots.
+
+    Raises:
+        ConfigError: it needs one that is not there.
+    """
+    def fill(match: re.Match[str]) -> str:
+        if not known.get(match[1]):
+            raise ConfigError(_("The text needs {slot}, which this message does not have. Give the person at least one "
+                                "product, and the brief the offer it names."), slot=match[1])
+        return known[match[1]]
+    return SLOT.sub(fill, template)
 
 
 class Spare:
@@ -73,6 +104,11 @@ class Spare:
 
 def _bare(text: str) -> str:
     return re.sub(r"\W+", "", text).casefold()
+
+
+def _ended(text: str, language: str) -> str:
+    """A line as a sentence, so that another may follow it."""
+    return text if re.search(r"[.!?。！？…~～]$", text) else text + ("。" if language == "zh" else ".")
 
 
 def _joined(language: str, *sentences: str) -> str:

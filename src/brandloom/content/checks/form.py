@@ -14,7 +14,7 @@ from brandloom.content.checks.links import check_links
 from brandloom.content.checks.normalise import fold, strip_invisible
 from brandloom.i18n import _
 
-PARTS = {"email": ("body", "headline", "subject", "preheader", "cta")}
+PARTS = {"email": ("body", "headline", "subject", "preheader", "cta"), "sms": ("text",)}
 """Parts of a text per channel, all required, in the order of writing: a small model finds the subject once the body is there."""
 LENGTHS: Mapping[str, Mapping[str, Mapping[str, tuple[int, int]]]] = {"email": {
     "subject": {"en": (8, 70), "zh": (4, 32)},
@@ -22,8 +22,10 @@ LENGTHS: Mapping[str, Mapping[str, Mapping[str, tuple[int, int]]]] = {"email": {
     "headline": {"en": (6, 70), "zh": (3, 30)},
     "body": {"en": (40, 480), "zh": (18, 180)},
     "cta": {"en": (3, 28), "zh": (2, 12)},
+}, "sms": {
+    "text": {"en": (20, 300), "zh": (10, 130)},
 }}
-"""Fewest and most characters, a slot counted as eight."""
+"""Fewest and most characters, a slot counted as eight; how long a filled text message is, `PhonePress` counts."""
 
 SLOT = re.compile(r"\{\{\s*([a-z_]+(?:\.[a-z_]+)?)\s*\}\}")
 _HAN = re.compile("[\u3400-\u4dbf\u4e00-\u9fff]")
