@@ -2,7 +2,8 @@
 
 Products come from amazon_toys_catalog (English), taobao_titles_ner and advertisegen (Chinese), drawn by a seed. For each the studio writes
 variants, each from an angle of its own; the peer is the same model without angles, sampled at temperature 0.7 with other seeds, its first
-answers put through the same gate. What the studio publishes is looked at a second time by a method that shares nothing with the gate: every
+answers put through the same gate. To compare how much variants differ at the same pass rate, the peer then goes on until it has as many that
+pass, within PEER_TRIES. What the studio publishes is looked at a second time by a method that shares nothing with the gate: every
 digit of the copy must stand in the record, and the model is asked whether the record supports the text (first-token probability).
 The copy itself goes, unedited and poor ones too, to `docs/samples/copy.md`. Usage:
 
@@ -37,6 +38,7 @@ from brandloom.settings import read_settings
 ROOT = Path(__file__).resolve().parent.parent
 RESULT = ROOT / "benchmarks" / "results" / "content.json"
 SAMPLES = ROOT / "docs" / "samples" / "copy.md"
+PEER_TRIES = 6
 FORMATS = {"en": ("product_description", "facebook", "google_ads", "push"), "zh": ("product_description", "xiaohongshu", "weibo", "slogan")}
 
 
@@ -80,16 +82,23 @@ def attributes(content: str) -> dict[str, Any]:
     return {key: values if len(values) > 1 else values[0] for key, values in record.items()}
 
 
-def sampled(model: TextModel, asked: Asked, variants: int) -> list[dict[str, Any]]:
-    """The peer: the same request and example, always the first angle, temperature 0.7; what passes the gate at once."""
+def sampled(model: TextModel, asked: Asked, variants: int) -> tuple[int, list[dict[str, Any]]]:
+    """The peer: the same request and example, always the first angle, temperature 0.7.
+
+    Returns:
+        How many of its first `variants` answers pass the gate, and the first ones that do of at most PEER_TRIES.
+    """
     gate = Gate(asked)
     room = {part.name: gate.room(part) for part in gate.form.parts}
-    messages, passed = conversation(asked, gate.form, next(iter(angles(asked.lang))), room), list[dict[str, Any]]()
-    for seed in range(variants):
+    messages, passed, at_once = conversation(asked, gate.form, next(iter(angles(asked.lang))), room), list[dict[str, Any]](), 0
+    for seed in range(PEER_TRIES):
+        if len(passed) == variants:
+            break
         reply = read_reply(model.complete(messages, max_tokens=400, temperature=0.7, seed=100 + seed).text, asked.lang)
         if isinstance(reply, dict) and not any(item.blocks for item in gate.check(reply)):
             passed.append(reply)
-    return passed
+            at_once += seed < variants
+    return at_once, passed
 
 
 def supported(model: TextModel, asked: Asked, text: str) -> str:
@@ -117,13 +126,13 @@ def judge(model: TextModel, name: str, brief: dict[str, Any], reference: str | N
     seconds = time.perf_counter() - started
     own = [draft for draft in written.drafts if draft.source != "plain"]
     texts = [_words(draft.copy) for draft in own]
-    peers = sampled(model, asked, variants)
+    at_once, peers = sampled(model, asked, variants)
     return {"set": name, "format": asked.format, "lang": asked.lang, "brief": brief, "seconds": seconds, "variants": variants,
             "at_once": sum(draft.source == "model" for draft in own), "repaired": sum(draft.source == "repaired" for draft in own),
             "calls": sum(draft.calls for draft in written.drafts), "tokens": sum(draft.completion_tokens for draft in written.drafts),
             "coverage": [draft.coverage for draft in own if draft.coverage is not None], "similarity": written.similarity,
             "reference_coverage": coverage({"text": reference}, asked) if reference else None,
-            "peer_passed": len(peers), "peer_similarity": mean_similarity(peers, ignore=asked.names),
+            "peer_passed": at_once, "peer_similarity": mean_similarity(peers, ignore=asked.names),
             "digits_known": [digits_known(asked, text) for text in texts], "supported": [supported(model, asked, text) for text in texts],
             "drafts": [draft.to_dict(written.form, asked.lang) for draft in written.drafts]}
 

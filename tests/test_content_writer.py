@@ -7,12 +7,17 @@ import re
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
+from importlib.resources import files
 
 import pytest
+import yaml
 
 from brandloom.content import Brief, Persona, Product, ProductGroup, Request, Variant, build_facts, check, write_variants
 from brandloom.content.brand import BrandKit
-from brandloom.content.openings import opening
+from brandloom.content.checks.goods import check_goods
+from brandloom.content.openings import ROOM, opening
+from brandloom.content.studio.asked import Asked
+from brandloom.content.studio.gate import Gate
 from brandloom.content.studio.reply import read_reply, tidy
 from brandloom.errors import ProviderError
 from brandloom.llm import BudgetError, EmbeddedModel, ScriptedTextModel, list_models
@@ -152,7 +157,7 @@ def test_requests_with_one_prompt_follow_each_other_and_share_their_prefix() -> 
     variants = write_variants(model, BRIEF, requests, shop=SHOP, progress=lambda done, total: seen.append((done, total)))
     assert [variant.key for variant in variants] == [request.key for request in requests]
     assert seen[-1] == (8, 8)
-    prefixes = [tuple(call.messages[:-1]) for call in model.calls]
+    prefixes = [tuple(call.messages[:-3]) for call in model.calls]  # the last example is the one nearest to the persona
     assert 2 <= len(set(prefixes)) < 8
     assert prefixes == sorted(prefixes, key=prefixes.index)
     systems = [prefix[0].content for prefix in prefixes]
@@ -214,3 +219,34 @@ def test_the_embedded_model_writes_openings_of_its_own(language: str) -> None:
         facts = build_facts(BRIEF, HEARTS_FOR_REGULARS[language], SHOP)
         assert [item for item in check(variant.slots, facts, language=language) if item.rule not in ("claim", "language") and item.blocks] == []
     assert sum(variant.source != "template" for variant in variants) >= 3
+
+
+def test_personas_told_of_one_theme_are_told_it_from_other_angles() -> None:
+    requests = [Request(Persona(key, key, key, 5), TINS, "email", "en") for key in ("newcomers", "regulars", "big_spenders", "drifting")]
+    assert len({opening(BRIEF, request).angle for request in requests}) == 4
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_each_worked_example_passes_the_gate_it_teaches(language: str) -> None:
+    words = yaml.safe_load(files("brandloom.content").joinpath("data", "openings.yaml").read_text("utf-8"))[language]
+    parts = ("subject", "preheader", "headline", "body", "cta")
+    for kind in ("examples", "general_examples"):
+        for example in (one for known in words[kind].values() for one in known):
+            asked = Asked(lang=language, format="email", products=({"theme": example["theme"], "reader": example["reader"]},),
+                          persona=example["reader"], limits={"body": ROOM["email"]["body"][language]})
+            gate = Gate(asked, marks=(), shown="" if kind == "general_examples" else example["theme"])
+            found = [item for item in gate.check({part: example[part] for part in parts}) if item.blocks]
+            assert not found, (example["body"], [item.text() for item in found])
+
+
+@pytest.mark.parametrize(("text", "language", "shown", "offered"), [
+    ("Here are some tea bags to begin with.", "en", "Kitchen and tea / Regency Cakestand", ["bags"]),
+    ("We kept two mugs for you.", "en", "Kitchen and tea / Blue Mug", []),
+    ("The kettle is on. We picked a few things for you.", "en", "", []),
+    ("这里有一些茶杯，还有蜡烛。", "zh", "厨房与茶饮 / Regency Cakestand", ["蜡烛"]),
+    ("沙发上的灯亮着。我们为你留了几样抱枕。", "zh", "家纺布艺 / 棉麻抱枕", []),
+])
+def test_an_opening_offers_only_what_the_message_shows(text: str, language: str, shown: str, offered: list[str]) -> None:
+    found = check_goods(text, "body", language, shown)
+    assert [item.excerpt for item in found] == offered
+    assert all(item.span and text[slice(*item.span)] == item.excerpt for item in found)

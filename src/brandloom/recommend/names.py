@@ -54,27 +54,29 @@ def theme_of(name: str) -> Theme | None:
 
     The last, because both languages put the thing itself at the end: "heart T-light holder", "不锈钢保温杯".
     """
-    found = _themes_in(name.lower())
+    found = [theme for _word, theme in goods_in(name)]
     marked = [theme for theme in found if theme.first]
     return marked[0] if marked else found[-1] if found else None
 
 
-def _themes_in(name: str) -> list[Theme]:
+def goods_in(text: str) -> list[tuple[str, Theme]]:
+    """Words in a text that name a kind of product, in their order, each with its theme."""
     known = _by_word()
-    found = [(match.end(), known[match.group()]) for match in _WORD.finditer(name) if match.group() in known]
-    for run in _RUN.finditer(name):
-        found += _chinese_themes(run.group(), run.start(), known)
-    return [theme for _, theme in sorted(found, key=lambda item: item[0])]
+    lower = text.lower()
+    found = [(match.end(), match.group()) for match in _WORD.finditer(lower) if match.group() in known]
+    for run in _RUN.finditer(lower):
+        found += _chinese_words(run.group(), run.start(), known)
+    return [(word, known[word]) for _end, word in sorted(found, key=lambda item: item[0])]
 
 
-def _chinese_themes(run: str, start: int, known: dict[str, Theme]) -> list[tuple[int, Theme]]:
+def _chinese_words(run: str, start: int, known: dict[str, Theme]) -> list[tuple[int, str]]:
     """Longest words first at each place: 双肩包 is one word, not 包 after something."""
-    found: list[tuple[int, Theme]] = []
+    found: list[tuple[int, str]] = []
     at = 0
     while at < len(run):
         size = next((n for n in (4, 3, 2, 1) if run[at:at + n] in known and at + n <= len(run)), 0)
         if size:
-            found.append((start + at + size, known[run[at:at + size]]))
+            found.append((start + at + size, run[at:at + size]))
         at += size or 1
     return found
 

@@ -11,6 +11,7 @@ from brandloom.content.checks import Finding
 from brandloom.content.checks.conduct import Conduct, check_conduct
 from brandloom.content.checks.finding import finding
 from brandloom.content.checks.form import check_codes, check_forbidden, check_language, check_slots
+from brandloom.content.checks.goods import check_goods
 from brandloom.content.checks.ground import Ground, ground
 from brandloom.content.checks.normalise import fold
 from brandloom.content.checks.packs import sector_of
@@ -38,10 +39,12 @@ class Gate:
     Args:
         asked: the brief; its records are what claims may rest on.
         marks: words that are true only of the worked examples a model was shown; None takes those of the studio's.
+        shown: names of what comes with the text, where it may offer nothing else; None where the records tell.
     """
 
-    def __init__(self, asked: Asked, *, marks: Sequence[str] | None = None) -> None:
+    def __init__(self, asked: Asked, *, marks: Sequence[str] | None = None, shown: str | None = None) -> None:
         self.asked = asked
+        self._shown = shown
         self._marks = example_marks(asked.lang) if marks is None else marks
         self.form: Form = asked.form
         self.sectors = ("general",) if sector_of(asked.sector) == "general" else ("general", sector_of(asked.sector))
@@ -110,6 +113,8 @@ class Gate:
         if not self.asked.voice.emoji and re.search("[\u2600-\u27bf\U0001f300-\U0001faff]", text):
             found.append(finding("brand", "ban", place, text, _("The brand uses no emoji.")))
         found += check_against(text, self.ground, language=lang)
+        if self._shown is not None:
+            found += check_goods(text, place, lang, self._shown)
         for jurisdiction in self.jurisdictions:
             found += check_law(text, place, names=self.asked.names, sectors=self.sectors, jurisdiction=jurisdiction)
         return [replace(item, place=place) for item in found]
