@@ -7,6 +7,7 @@ out is a proxy that notes every request; and the page as the browser built it is
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
 import re
@@ -17,7 +18,7 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -26,10 +27,15 @@ from typing import Any
 from urllib.parse import urlsplit
 
 HOST = "judge.test"
-_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; form-action 'none'; base-uri 'none'; report-uri /report/{id}"
+_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data: https://shop.example.com; form-action 'none'; base-uri 'none'; report-uri /report/{id}"
 _LINKS = ("href", "src", "action", "formaction", "xlink:href", "background", "poster", "data", "srcset", "ping", "manifest", "longdesc")
-_OWN = ("googleapis.com", "google.com", "gvt1.com", "gstatic.com")  # what the browser itself asks for
-BATCH = 24
+_OWN = ("googleapis.com", "google.com", "gvt1.com", "gstatic.com", "shop.example.com")
+"""What the browser itself asks for, and the shop whose pictures stand in articles and looks."""
+BATCH = 8
+TRIES = 3
+_WAIT_S, _LONG_WAIT_S = 15, 90
+"""How long a page may take to load among others, and alone."""
+Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
@@ -41,6 +47,12 @@ class Page:
     html: str
     watched: bool = True
     """False leaves the reporting policy out, for pages whose own policy is part of the proof: then only requests count."""
+    media: str = "text/html"
+
+    @property
+    def seal(self) -> str:
+        """What a verdict is kept under."""
+        return hashlib.sha256(f"{self.kind} {self.watched} {self.media}\n{self.html}".encode("utf-8", "replace")).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -64,6 +76,8 @@ class Harmless:
             for name in ("", *attributes):
                 if (tag, name) not in self.pairs:
                     found.append(f"<{tag}{' ' + name if name else ''}>")
+            if tag == "script" and attributes.get("type") != "application/ld+json":
+                found.append("<script> that is no data")
             for name in _LINKS:
                 if (value := attributes.get(name)) and not self._may_lead(value):
                     found.append(f"{name}={value[:60]}")
@@ -100,7 +114,7 @@ def _parsed(page: str) -> list[tuple[str, dict[str, str | None]]]:
 
 def parse_judge(pages: Sequence[Page], kinds: Mapping[str, Harmless]) -> dict[str, list[str]]:
     """What Python's parser objects to, by page."""
-    found = {page.id: kinds[page.kind].objections(_parsed(page.html)) for page in pages if page.kind in kinds}
+    found = {page.id: kinds[page.kind].objections(_parsed(page.html)) for page in pages if page.kind in kinds and page.media == "text/html"}
     return {key: value for key, value in found.items() if value}
 
 
@@ -114,14 +128,20 @@ class Seen:
     objections: dict[str, list[str]] = field(default_factory=dict)
     """Per page: what its tree holds that a harmless page does not."""
     left: list[str] = field(default_factory=list)
-    """Pages whose frame went elsewhere or never answered."""
+    """Pages whose frame went elsewhere."""
+    unloaded: list[str] = field(default_factory=list)
+    """Pages that never loaded, alone and with time; a clean run has none."""
+    again: int = 0
+    """Pages that loaded only when they were asked for again."""
+    kept: int = 0
+    """Verdicts taken over from an interrupted run."""
     requests: Counter[str] = field(default_factory=Counter)
     """Addresses asked for outside the judge's own."""
     seconds: float = 0.0
 
     @property
     def alive(self) -> set[str]:
-        return {*self.reports, *self.objections, *self.left}
+        return {*self.reports, *self.objections, *self.left, *self.unloaded}
 
 
 _HARNESS = """<!doctype html><meta charset=utf-8><title>judge</title><body><script>
@@ -135,12 +155,12 @@ function walk(root, out) {
   }
   return out;
 }
-async function one(item) {
+async function one(item, wait) {
   const frame = document.createElement('iframe');
   frame.setAttribute('sandbox', 'allow-scripts allow-same-origin allow-forms');
   frame.style.width = '640px'; frame.style.height = '300px';
   let loads = 0;
-  const loaded = new Promise(done => { frame.onload = () => { loads++; done(true); }; setTimeout(() => done(false), 12000); });
+  const loaded = new Promise(done => { frame.onload = () => { loads++; done(true); }; setTimeout(() => done(false), wait); });
   frame.src = '/page/' + item;
   document.body.append(frame);
   const came = await loaded;
@@ -158,34 +178,38 @@ async function one(item) {
 (async () => {
   for (;;) {
     const batch = await (await fetch('/next')).json();
-    if (!batch.length) { await fetch('/done'); return; }
-    const results = await Promise.all(batch.map(one));
+    if (!batch.pages.length) { await new Promise(done => setTimeout(done, 500)); await fetch('/done'); return; }
+    const results = await Promise.all(batch.pages.map(item => one(item, batch.wait)));
     await fetch('/results', {method: 'POST', body: JSON.stringify(results)});
   }
 })();
 </script>"""
 
 
-def judge(pages: Sequence[Page], kinds: Mapping[str, Harmless], *, batch: int = BATCH, silence_s: float = 30.0) -> Seen:
-    """Let Chromium build every page, and note what it does.
+def judge(pages: Sequence[Page], kinds: Mapping[str, Harmless], *, batch: int = BATCH, silence_s: float = 120.0, keep: Path | None = None,
+          progress: Progress | None = None) -> Seen:
+    """Let Chromium build every page, and note what it does. A page that does not load is asked for again, alone and with more time.
 
     Args:
         pages: ids are plain words.
         kinds: what is harmless, by kind of page; pages of other kinds are only watched.
         batch: pages built at a time; few where each holds many frames.
-        silence_s: after so long without a word the browser is started again and the pages it held count as alive.
+        silence_s: after so long without a word the browser is started again, and the pages it held are asked for again.
+        keep: file of verdicts; an interrupted run goes on from it.
+        progress: called with pages judged and all.
     Raises:
         SystemExit: there is no browser.
     """
     browser = shutil.which("chromium") or shutil.which("google-chrome")
     if browser is None:
         raise SystemExit("no browser; install one with: apt-get install -y chromium")
-    court = _Court(pages, kinds, batch)
+    court = _Court(pages, kinds, batch, keep)
     started = time.monotonic()
     with court.serving() as port:
         while not court.over.is_set():
             with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile, _running(browser, port, profile):
-                court.wait(silence_s)
+                court.wait(silence_s, progress)
+    court.settle()
     court.seen.seconds = time.monotonic() - started
     return court.seen
 
@@ -208,16 +232,58 @@ def _running(browser: str, port: int, profile: str) -> Iterator[None]:
 class _Court:
     """The judge's own server and proxy in one."""
 
-    def __init__(self, pages: Sequence[Page], kinds: Mapping[str, Harmless], batch: int) -> None:
-        self.batch = batch
+    def __init__(self, pages: Sequence[Page], kinds: Mapping[str, Harmless], batch: int, keep: Path | None) -> None:
+        self.batch, self.keep = batch, keep
         self.pages = {page.id: page for page in pages}
         self.kinds = kinds
-        self.waiting = list(self.pages)
-        self.held: list[str] = []
         self.seen = Seen()
+        known = self._taken_over()
+        self.waiting = [name for name, page in self.pages.items() if page.seal not in known]
+        self.alone: list[str] = []
+        self.tries: Counter[str] = Counter()
+        self.held: list[str] = []
+        self.unsettled: list[str] = []
         self.over = threading.Event()
         self.last = time.monotonic()
         self.lock = threading.Lock()
+
+    def _taken_over(self) -> set[str]:
+        """Seals of pages that the file of verdicts knows, their verdicts noted."""
+        if self.keep is None or not self.keep.is_file():
+            return set()
+        by_seal = {page.seal: name for name, page in self.pages.items()}
+        known = set()
+        for line in self.keep.read_text(encoding="utf-8").splitlines():
+            verdict = json.loads(line)
+            if "request" in verdict:
+                self.seen.requests[verdict["request"]] += 1
+            elif verdict["seal"] in by_seal and verdict["seal"] not in known:
+                known.add(verdict["seal"])
+                name = by_seal[verdict["seal"]]
+                self.seen.judged += 1
+                self.seen.kept += 1
+                for place, found in ((self.seen.reports, verdict["reports"]), (self.seen.objections, verdict["objections"])):
+                    if found:
+                        place[name] = found
+                self.seen.left += [name] if verdict["left"] else []
+        return known
+
+    def _write(self, verdict: Mapping[str, Any]) -> None:
+        if self.keep is not None:
+            with self.keep.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(verdict, ensure_ascii=False) + "\n")
+
+    def settle(self) -> None:
+        """Keep the verdicts of the batch before, whose reports have come in by now."""
+        for name in self.unsettled:
+            self._write({"seal": self.pages[name].seal, "reports": self.seen.reports.get(name, []), "objections": self.seen.objections.get(name, []),
+                         "left": name in self.seen.left})
+        self.unsettled = []
+
+    def asked_elsewhere(self, where: str) -> None:
+        with self.lock:
+            self.seen.requests[where] += 1
+            self._write({"request": where})
 
     @contextlib.contextmanager
     def serving(self) -> Iterator[int]:
@@ -237,28 +303,48 @@ class _Court:
             server.shutdown()
             server.server_close()
 
-    def wait(self, silence_s: float) -> None:
-        self.last = time.monotonic()
+    def wait(self, silence_s: float, progress: Progress | None) -> None:
+        self.last = told = time.monotonic()
         while not self.over.wait(0.2):
+            if progress is not None and time.monotonic() - told > 15:
+                told = time.monotonic()
+                progress(self.seen.judged, len(self.pages))
             if time.monotonic() - self.last > silence_s:
                 with self.lock:
-                    self.seen.left += self.held
-                    self.seen.judged += len(self.held)
+                    self._again(self.held)
                     self.held = []
                 return
 
-    def next(self) -> list[str]:
+    def next(self) -> dict[str, Any]:
         with self.lock:
-            self.held, self.waiting = self.waiting[:self.batch], self.waiting[self.batch:]
-            return self.held
+            if self.waiting:
+                self.held, self.waiting = self.waiting[:self.batch], self.waiting[self.batch:]
+            else:
+                self.held, self.alone = self.alone[:1], self.alone[1:]
+            return {"pages": self.held, "wait": 1000 * (_WAIT_S if self.waiting else _LONG_WAIT_S)}
+
+    def _again(self, names: Iterable[str]) -> None:
+        for name in names:
+            self.tries[name] += 1
+            if self.tries[name] < TRIES:
+                self.alone.append(name)
+            else:
+                self.seen.judged += 1
+                self.seen.unloaded.append(name)
 
     def take(self, results: Sequence[Mapping[str, Any]]) -> None:
         with self.lock:
+            self.settle()
             self.held = []
             for result in results:
                 page = self.pages[result["id"]]
+                if not result["came"]:
+                    self._again([page.id])
+                    continue
                 self.seen.judged += 1
-                if not result["came"] or result["loads"] != 1 or result["place"] != f"/page/{page.id}":
+                self.seen.again += self.tries[page.id] > 0
+                self.unsettled.append(page.id)
+                if result["loads"] != 1 or result["place"] != f"/page/{page.id}":
                     self.seen.left.append(page.id)
                 elif page.kind in self.kinds:
                     found = self.kinds[page.kind].objections([(tag, attributes) for tag, attributes in result["tree"]])
@@ -284,10 +370,10 @@ class _Handler(BaseHTTPRequestHandler):
             self._send("text/plain", b"")
         elif place.path.startswith("/page/") and (page := court.pages.get(place.path[6:])) is not None:
             policy = {"Content-Security-Policy-Report-Only": _POLICY.format(id=page.id)} if page.watched else {}
-            self._send("text/html", page.html.encode("utf-8", "replace"), **policy)
+            self._send(page.media, page.html.encode("utf-8", "replace"), **policy)
         else:
             if place.path != "/favicon.ico":
-                court.seen.requests[place.path] += 1
+                court.asked_elsewhere(place.path)
             self._send("text/plain", b"", status=404)
 
     def do_POST(self) -> None:
@@ -311,8 +397,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _elsewhere(self, host: str) -> None:
         if not host.endswith(_OWN):
-            with self.court.lock:
-                self.court.seen.requests[host] += 1
+            self.court.asked_elsewhere(host)
         self.close_connection = True
         self._send("text/plain", b"", status=403)
 
@@ -324,6 +409,10 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         with contextlib.suppress(OSError):
             self.wfile.write(data)
+
+    def handle_one_request(self) -> None:
+        with contextlib.suppress(ConnectionError):  # a browser that is done hangs up
+            super().handle_one_request()
 
     def log_message(self, format: str, *args: object) -> None:
         pass

@@ -1,54 +1,38 @@
-"""Live markup through every path to HTML: mails, previews, the report, the unsubscribe page, articles."""
+"""Live markup through every path to HTML: mails, previews and the report here, the other pages in `pages`."""
 
 from __future__ import annotations
 
 import dataclasses
 import email
 import email.policy
-import socket
+import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from benchmarks.attack import pages as others
 from benchmarks.attack.browser import Harmless, Page, Seen, judge, parse_judge
+from benchmarks.attack.paths import HOSTS, UNSUBSCRIBE, Paths
 from brandloom.content import Brief, Press, Product, Rendered, Variant
 from brandloom.content.render import safe_url
 from brandloom.deliver import Mailer, Parts
-from brandloom.deliver.unsubscribe_server import UnsubscribeServer
 from brandloom.errors import BrandloomError
-from brandloom.ledger import open_ledger
 from brandloom.measure import Report, text
 from brandloom.measure.html import render_report
-from brandloom.settings import Settings
-from brandloom.workspace import SenderConfig, ShopConfig, create_workspace
+from brandloom.workspace import SenderConfig, ShopConfig
 
 NOON = datetime(2024, 5, 1, 12, 0, tzinfo=UTC)
-HOSTS = ("shop.example.com",)
-UNSUBSCRIBE = "https://shop.example.com/unsubscribe?t=abc"
 SLOTS = ("subject", "preheader", "headline", "body", "cta")
 MAIL_PLACES = (*SLOTS, "first name", "product 1 name", "product 2 name", "product url", "product id", "product category", "offer text",
                "sender name", "postal address", "shop name", "website", "unsubscribe url", "produce id")
 """Where a payload is put in a mail; texts of the model are put in as if no check had seen them."""
 _KEPT = {"currency", "as_of", "made_at", "start", "first_event", "last_event", "cutoffs", "template", "at", "schema", "language", "srcdoc"}
 """Fields of a report that hold no free text: a code, a date, a template of ours."""
-
-
-@dataclass
-class Paths:
-    """Pages made of payloads, and what was refused on the way."""
-
-    pages: list[Page] = field(default_factory=list)
-    kinds: dict[str, Harmless] = field(default_factory=dict)
-    uses: Counter[str] = field(default_factory=Counter)
-    """Payloads put into a place."""
-    refused: Counter[str] = field(default_factory=Counter)
-    forged: list[str] = field(default_factory=list)
-    """Mails whose headers say other things than they should."""
 
 
 def mail(values: Mapping[str, str], *, preview: bool = False) -> tuple[Rendered, ShopConfig, Brief]:
@@ -120,8 +104,11 @@ def _sent(paths: Paths, made: tuple[Rendered, ShopConfig], name: str) -> str:
     sender = [one.addr_spec for one in read["from"].addresses]
     if not right or max(names.values()) > 1 or {"bcc", "cc"} & set(names) or sender != ["news@shop.example.com"]:
         paths.forged.append(name)
-    part = read.get_body(("html",))
-    assert part is not None
+    if [part.get_content_type() for part in read.walk()] != ["multipart/alternative", "text/plain", "text/html"]:
+        paths.forged.append(f"{name}: parts")
+    plain, part = read.get_body(("plain",)), read.get_body(("html",))
+    assert plain is not None and part is not None
+    paths.pages.append(Page(f"t{name}", "plain text", str(plain.get_content()), media="text/plain"))
     return str(part.get_content())
 
 
@@ -197,41 +184,6 @@ def _filled(value: Any, supply: Iterator[str], paths: Paths, name: str = "") -> 
     return value
 
 
-def unsubscribe_pages(paths: Paths, payloads: Sequence[str], folder: Path) -> int:
-    """Payloads in address, language, method and body of requests to the unsubscribe page; gives how many different pages came back."""
-    workspace = create_workspace(folder / "unsubscribe")
-    ledger = open_ledger(workspace, Settings(cache=folder))
-    answers: set[bytes] = set()
-    with UnsubscribeServer(ledger, workspace) as server:
-        port = urlsplit(server.url).port or 80
-        clean = {_asked(port, b"GET /unsubscribe?t=x HTTP/1.0\r\n\r\n"), _asked(port, b"POST /unsubscribe?t=x HTTP/1.0\r\nContent-Length: 0\r\n\r\n")}
-        for number, payload in enumerate(payloads):
-            raw = payload.encode("utf-8", "replace")
-            line = raw.replace(b"\r", b"").replace(b"\n", b"")
-            path = line.replace(b" ", b"%20")
-            body = b"List-Unsubscribe=One-Click&t=" + raw
-            asked = (b"GET /unsubscribe?t=" + path + b" HTTP/1.0\r\nAccept-Language: " + line + b"\r\n\r\n",
-                     b"POST /" + path + b" HTTP/1.0\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: "
-                     + str(len(body)).encode() + b"\r\n\r\n" + body,
-                     line[:200] + b" / HTTP/1.0\r\n\r\n", b"GET / " + line[:200] + b"\r\n\r\n")[number % 4]
-            answers.add(_asked(port, asked))
-            paths.uses["unsubscribe page"] += 1
-    ledger.close()
-    paths.kinds["unsubscribe"] = Harmless.of([page.decode() for page in clean] + [
-        "<!DOCTYPE HTML><html lang=en><head><meta charset=utf-8><style></style><title></title></head><body><h1></h1><p></p></body></html>"], HOSTS)
-    for number, page in enumerate(sorted(answers - {b""})):
-        paths.pages.append(Page(f"u{number}", "unsubscribe", page.decode("utf-8", "replace")))
-    return len(answers)
-
-
-def _asked(port: int, request: bytes) -> bytes:
-    with socket.create_connection(("127.0.0.1", port), timeout=10) as wire:
-        wire.sendall(request)
-        wire.shutdown(socket.SHUT_WR)
-        answer = b"".join(iter(lambda: wire.recv(65536), b""))
-    return answer.partition(b"\r\n\r\n")[2]
-
-
 def control(payloads: Sequence[str], most: int) -> tuple[int, int, int]:
     """The judges on pages that escape nothing: pages, those the browser calls alive, those the parser does."""
     step = max(1, len(payloads) // most)
@@ -253,28 +205,44 @@ def together(pages: Sequence[Page], sizes: Mapping[str, int]) -> list[Page]:
     return found
 
 
-def run(payloads: Sequence[str], sample: Report, folder: Path, *, every: int, rotations: int, controls: int) -> dict[str, Any]:
-    """All paths, both judges; figures for the results file."""
-    paths = Paths()
+def run(payloads: Sequence[str], sample: Report, folder: Path, *, every: int, rotations: int, controls: int,
+        keep: Path | None = None) -> dict[str, Any]:
+    """All paths, both judges; figures for the results file.
+
+    Args:
+        keep: file of verdicts; an interrupted run goes on from it.
+    """
+    started, paths = time.monotonic(), Paths()
     mails(paths, payloads, every)
     reports(paths, payloads, sample, rotations)
     walled(paths, payloads, sample)
-    different = unsubscribe_pages(paths, payloads, folder)
-    documents = together(paths.pages, {"mail": 8, "unsubscribe": 40})
-    seen: Seen = judge([page for page in documents if page.watched], paths.kinds)
-    apart = judge([page for page in documents if not page.watched], paths.kinds, batch=3)
-    seen.judged, seen.seconds, seen.left = seen.judged + apart.judged, seen.seconds + apart.seconds, [*seen.left, *apart.left]
-    seen.requests += apart.requests
+    others.looks(paths, payloads, folder, every)
+    wrong_data = others.articles(paths, payloads, rotations)
+    others.exports(paths, payloads)
+    others.marks(paths, payloads)
+    others.logos(paths, payloads)
+    different = others.link_pages(paths, payloads, folder)
+    print(f"{len(paths.pages)} pages made in {time.monotonic() - started:.0f} s", flush=True)
+    documents = together(paths.pages, {"mail": 16, "brand": 16, "link server": 60, "plain text": 40})
+    seen: Seen = judge([page for page in documents if page.watched], paths.kinds, keep=keep, progress=_tell)
+    apart = judge([page for page in documents if not page.watched], paths.kinds, batch=3, keep=keep, progress=_tell)
     parser = parse_judge(paths.pages, paths.kinds)
     shown = {page.id: page for page in paths.pages}
     checked, alive_raw, parsed_raw = control(payloads, controls)
-    return {"payloads": len(payloads), "pages": Counter(page.kind for page in paths.pages), "documents": len(documents),
-            "judged": seen.judged, "every": every, "browser_alive": len(seen.alive),
-            "parser_alive": len(parser), "requests": dict(seen.requests), "forged_headers": len(paths.forged), "uses": dict(paths.uses),
-            "refused": dict(paths.refused), "unsubscribe_answers": different, "seconds": seen.seconds,
+    alive = seen.alive | apart.alive
+    return {"payloads": len(payloads), "pages": others.kinds_of(paths.pages), "documents": len(documents),
+            "judged": seen.judged + apart.judged, "every": every, "browser_alive": len(alive), "unloaded": len({*seen.unloaded, *apart.unloaded}),
+            "loaded_again": seen.again + apart.again, "taken_over": seen.kept + apart.kept,
+            "parser_alive": len(parser), "requests": dict(seen.requests + apart.requests), "forged_headers": len(paths.forged),
+            "uses": dict(paths.uses), "refused": dict(paths.refused), "link_server_answers": different, "wrong_structured_data": wrong_data,
+            "seconds": time.monotonic() - started, "browser_seconds": seen.seconds + apart.seconds,
             "control": {"pages": checked, "browser_alive": alive_raw, "parser_alive": parsed_raw},
             "examples": {key: {"kind": shown[key].kind, "said": (seen.reports.get(key) or seen.objections.get(key) or parser.get(key) or ["?"])[:3]}
-                         for key in sorted({*seen.alive, *parser})[:10]}, "forged": paths.forged[:5]}
+                         for key in sorted({*alive, *parser})[:10]}, "forged": paths.forged[:5]}
 
 
-__all__ = ["MAIL_PLACES", "Paths", "mails", "reports", "run", "text", "unsubscribe_pages", "walled"]
+def _tell(done: int, total: int) -> None:
+    print(f"  {done} of {total} documents judged", flush=True)
+
+
+__all__ = ["MAIL_PLACES", "Paths", "mails", "reports", "run", "text", "walled"]
