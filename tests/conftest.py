@@ -8,6 +8,7 @@ import subprocess
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 from uuid import uuid4
 
 import pytest
@@ -17,6 +18,9 @@ from brandloom.engine import DuckEngine, Engine, ensure_tables
 from brandloom.ledger import Ledger
 from brandloom.ledger.database import open_ledger_at
 from brandloom.workspace import Workspace, create_workspace
+
+if TYPE_CHECKING:
+    from brandloom.campaigns import Shop
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED_DATA = ROOT.parent / "shared" / "data"
@@ -99,3 +103,27 @@ def shared_data() -> Path:
     """Folder of the public data sets whose licence does not let us ship them."""
     require(SHARED_DATA.is_dir(), "the folder of public data sets is not beside the repository")
     return SHARED_DATA
+
+
+@pytest.fixture(scope="session")
+def shop_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """orders.csv, customers.csv and brief.yaml of a small shop; see `shop_world`."""
+    from shop_world import write_shop  # the whole loop takes seconds to load, which only tests of it should
+    return write_shop(tmp_path_factory.mktemp("files"))
+
+
+@pytest.fixture(scope="session")
+def learned(shop_files: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """That shop's workspace, loaded and learned, to be copied."""
+    from shop_world import learned_shop
+    return learned_shop(tmp_path_factory.mktemp("learned") / "shop", shop_files)
+
+
+@pytest.fixture
+def shop(learned: Path, tmp_path: Path) -> Iterator[Shop]:
+    """A copy of that shop, open; its clock stands on the morning of `AS_OF`."""
+    from brandloom.campaigns import open_shop
+    from shop_world import NOW, good_model
+    with open_shop(Path(shutil.copytree(learned, tmp_path / "shop")), model=good_model()) as opened:
+        opened.clock = lambda: NOW
+        yield opened

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import csv
 import json
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
 
+from brandloom.campaigns import create
 from brandloom.llm import Message, ScriptedTextModel
 
 FIRST_DAY, LAST_DAY = datetime(2024, 1, 1), datetime(2024, 7, 1)
 AS_OF = datetime(2024, 6, 1)
+NOW = datetime(2024, 6, 1, 10, tzinfo=UTC)
+"""The morning of `AS_OF`, at which the shop's clock stands."""
 PEOPLE = 160
+SENDER = {"name": "Candle Shop", "email": "hi@candle.example", "postal_address": "1 Wick Lane"}
 EN = {"body": "What would you put on the table tonight? We have put a few things aside for you to look through.",
       "headline": "For the evenings at home", "subject": "A thought for your evenings", "preheader": "Chosen with you in mind", "cta": "Have a look"}
 ZH = {"body": "今晚的桌上，你想放点什么？我们为你留了几样，慢慢挑。", "headline": "晚上在家的时光",
@@ -47,3 +51,13 @@ def good_model() -> ScriptedTextModel:
         chinese = any("\u4e00" <= letter <= "\u9fff" for letter in messages[0].content)
         return json.dumps(ZH if chinese else EN, ensure_ascii=False)
     return ScriptedTextModel(reply)
+
+
+def learned_shop(path: Path, files: Path) -> Path:
+    """A workspace that has loaded `files` and learned."""
+    with create(path, name="Candle Shop", model=good_model(), sender=SENDER) as shop:
+        shop.load(files / "orders.csv", kind="orders")
+        shop.load(files / "customers.csv", kind="customers")
+        shop.clock = lambda: NOW
+        shop.learn(AS_OF)
+    return path

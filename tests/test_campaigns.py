@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from email import message_from_bytes, policy
 from pathlib import Path
 
 import pytest
 
-from brandloom.campaigns import Shop, create, open_shop
+from brandloom.campaigns import Shop, create
+from brandloom.campaigns.plans import insert_plan, read_plan
 from brandloom.content import Brief, read_brief
 from brandloom.deliver import LoopbackSmtp, OutboxChannel, SmtpChannel, status
 from brandloom.engine import scalar
@@ -19,39 +18,11 @@ from brandloom.errors import ConfigError, DataError, NotFittedError, StateError
 from brandloom.ledger import Ledger
 from brandloom.llm import ScriptedTextModel
 from brandloom.measure import Report, from_json, to_json, words
-from shop_world import AS_OF, PEOPLE, good_model, write_shop
-
-NOW = datetime(2024, 6, 1, 10, tzinfo=UTC)
+from shop_world import AS_OF, NOW, PEOPLE, good_model
 
 
-@pytest.fixture(scope="module")
-def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_shop(tmp_path_factory.mktemp("files"))
-
-
-@pytest.fixture(scope="module")
-def learned(files: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A workspace that has loaded and learned, to be copied."""
-    path = tmp_path_factory.mktemp("learned") / "shop"
-    with create(path, name="Candle Shop", model=good_model(),
-                sender={"name": "Candle Shop", "email": "hi@candle.example", "postal_address": "1 Wick Lane"}) as opened:
-        opened.load(files / "orders.csv", kind="orders")
-        opened.load(files / "customers.csv", kind="customers")
-        opened.clock = lambda: NOW
-        opened.learn(AS_OF)
-    return path
-
-
-@pytest.fixture
-def shop(learned: Path, tmp_path: Path) -> Iterator[Shop]:
-    """A copy of that shop, open; its clock stands on the morning of `AS_OF`."""
-    with open_shop(Path(shutil.copytree(learned, tmp_path / "shop")), model=good_model()) as opened:
-        opened.clock = lambda: NOW
-        yield opened
-
-
-def test_the_loop_sends_each_chosen_person_one_message_that_arrives(shop: Shop, files: Path) -> None:
-    plan = shop.plan(files / "brief.yaml")
+def test_the_loop_sends_each_chosen_person_one_message_that_arrives(shop: Shop, shop_files: Path) -> None:
+    plan = shop.plan(shop_files / "brief.yaml")
     shop.approve(plan, by="Ana")
     with LoopbackSmtp() as server:
         sent = shop.launch(plan.id, channel=SmtpChannel(server.url))
@@ -64,8 +35,8 @@ def test_the_loop_sends_each_chosen_person_one_message_that_arrives(shop: Shop, 
     assert all(b"Zebedee" in message.data or b"base64" in message.data for message in received)
 
 
-def test_nobody_without_consent_and_nobody_of_the_holdout_is_written_to(shop: Shop, files: Path) -> None:
-    plan = shop.plan(files / "brief.yaml")
+def test_nobody_without_consent_and_nobody_of_the_holdout_is_written_to(shop: Shop, shop_files: Path) -> None:
+    plan = shop.plan(shop_files / "brief.yaml")
     refusing = set(shop.vault.pseudonyms([f"K{n}" for n in range(0, PEOPLE, 5)]))
     rows = shop.engine.query("SELECT customer, action, reason, propensity FROM decisions WHERE plan = $plan", plan=plan.id).to_pylist()
     assert not refusing & {row["customer"] for row in rows if row["action"] != "skip"}
@@ -75,8 +46,8 @@ def test_nobody_without_consent_and_nobody_of_the_holdout_is_written_to(shop: Sh
     assert {row["propensity"] for row in held} == {0.2}
 
 
-def test_launching_again_sends_nothing_twice(shop: Shop, files: Path) -> None:
-    plan = shop.plan(files / "brief.yaml")
+def test_launching_again_sends_nothing_twice(shop: Shop, shop_files: Path) -> None:
+    plan = shop.plan(shop_files / "brief.yaml")
     shop.approve(plan, by="Ana")
     channel = OutboxChannel()
     first = shop.launch(plan, channel=channel)
@@ -85,8 +56,8 @@ def test_launching_again_sends_nothing_twice(shop: Shop, files: Path) -> None:
     assert len(channel) == first.audience
 
 
-def test_a_plan_that_nobody_approved_is_not_sent(shop: Shop, files: Path) -> None:
-    plan = shop.plan(files / "brief.yaml")
+def test_a_plan_that_nobody_approved_is_not_sent(shop: Shop, shop_files: Path) -> None:
+    plan = shop.plan(shop_files / "brief.yaml")
     with pytest.raises(StateError, match="is not approved"):
         shop.launch(plan, channel=OutboxChannel())
     assert status(shop.ledger, plan.id).audience == 0
@@ -96,16 +67,16 @@ def test_a_plan_that_nobody_approved_is_not_sent(shop: Shop, files: Path) -> Non
     "SELECT * FROM decisions WHERE plan <> $plan",
     "SELECT * REPLACE (CASE WHEN action = 'holdout' THEN 'send' ELSE action END AS action) FROM decisions WHERE $plan = $plan",
 ])
-def test_an_approval_is_for_the_plan_as_it_stood(shop: Shop, files: Path, change: str) -> None:
-    plan = shop.plan(files / "brief.yaml")
+def test_an_approval_is_for_the_plan_as_it_stood(shop: Shop, shop_files: Path, change: str) -> None:
+    plan = shop.plan(shop_files / "brief.yaml")
     shop.approve(plan, by="Ana")
     shop.engine.replace("decisions", change, plan=plan.id)
     with pytest.raises(StateError, match="is not what it was"):
         shop.launch(plan, channel=OutboxChannel())
 
 
-def test_an_approval_needs_a_name_and_is_in_the_audit_chain(shop: Shop, files: Path) -> None:
-    plan = shop.plan(files / "brief.yaml")
+def test_an_approval_needs_a_name_and_is_in_the_audit_chain(shop: Shop, shop_files: Path) -> None:
+    plan = shop.plan(shop_files / "brief.yaml")
     with pytest.raises(ConfigError, match="needs a name"):
         shop.approve(plan, by="  ")
     shop.approve(plan, by="Ana")
@@ -115,8 +86,8 @@ def test_an_approval_needs_a_name_and_is_in_the_audit_chain(shop: Shop, files: P
     assert ("Ana", "plan.approved") in [tuple(row) for row in actions]
 
 
-def test_a_preview_is_the_message_that_is_sent(shop: Shop, files: Path) -> None:
-    plan = shop.plan(files / "brief.yaml")
+def test_a_preview_is_the_message_that_is_sent(shop: Shop, shop_files: Path) -> None:
+    plan = shop.plan(shop_files / "brief.yaml")
     seen = shop.preview(plan)
     shop.approve(plan, by="Ana")
     channel = OutboxChannel()
@@ -130,34 +101,34 @@ def test_a_preview_is_the_message_that_is_sent(shop: Shop, files: Path) -> None:
     assert all(words(reason, "zh") != words(reason, "en") for reason in seen.why)
 
 
-def test_a_preview_says_why_somebody_gets_nothing(shop: Shop, files: Path) -> None:
-    plan = shop.plan(files / "brief.yaml")
+def test_a_preview_says_why_somebody_gets_nothing(shop: Shop, shop_files: Path) -> None:
+    plan = shop.plan(shop_files / "brief.yaml")
     with pytest.raises(DataError, match="No consent"):
         shop.preview(plan, customer="K0")
     with pytest.raises(DataError, match="not known"):
         shop.preview(plan, customer="nobody")
 
 
-def test_a_dry_run_writes_messages_and_sends_none(shop: Shop, files: Path) -> None:
-    plan = shop.plan(files / "brief.yaml")
+def test_a_dry_run_writes_messages_and_sends_none(shop: Shop, shop_files: Path) -> None:
+    plan = shop.plan(shop_files / "brief.yaml")
     tried = shop.launch(plan, dry_run=True)
     assert len(list(Path(str(tried.folder)).glob("*.eml"))) == tried.audience > 0
     assert status(shop.ledger, plan.id).audience == 0
 
 
-def test_another_tools_mails_count_against_the_cap(shop: Shop, files: Path, tmp_path: Path) -> None:
+def test_another_tools_mails_count_against_the_cap(shop: Shop, shop_files: Path, tmp_path: Path) -> None:
     log = tmp_path / "mails.csv"
     log.write_text("Customer ID,Time,Event,Channel\n" + "".join(f"K{n},2024-06-01 08:00:00,sent,email\n" for n in range(1, 50)), encoding="utf-8")
     shop.load(log, kind="events")
-    plan = shop.plan(files / "brief.yaml")
+    plan = shop.plan(shop_files / "brief.yaml")
     capped = set(shop.vault.pseudonyms([f"K{n}" for n in range(1, 50)]))
     rows = shop.engine.query("SELECT customer, reason FROM decisions WHERE plan = $plan", plan=plan.id).to_pylist()
     assert {row["reason"] for row in rows if row["customer"] in capped} <= {"frequency_cap", "no_consent", "no_products"}
     assert not capped & {row["customer"] for row in rows if row["reason"] == "worth_it"}
 
 
-def test_no_personal_datum_reaches_the_model_or_the_warehouse(shop: Shop, files: Path) -> None:
-    plan = shop.plan(files / "brief.yaml")
+def test_no_personal_datum_reaches_the_model_or_the_warehouse(shop: Shop, shop_files: Path) -> None:
+    plan = shop.plan(shop_files / "brief.yaml")
     shop.approve(plan, by="Ana")
     shop.launch(plan, channel=OutboxChannel())
     shop.report(plan, html=shop.workspace.path / "report.html")
@@ -174,7 +145,7 @@ def test_no_personal_datum_reaches_the_model_or_the_warehouse(shop: Shop, files:
         assert b"Zebedee" not in content, path
 
 
-def test_learning_twice_gives_the_same_and_a_later_event_changes_nothing(shop: Shop, files: Path) -> None:
+def test_learning_twice_gives_the_same_and_a_later_event_changes_nothing(shop: Shop, shop_files: Path) -> None:
     before = shop.engine.query("SELECT * FROM predictions ORDER BY customer").to_pylist()
     first = shop.engine.query("SELECT * FROM recommendations ORDER BY customer, rank").to_pylist()
     shop.engine.append("events", "SELECT * REPLACE (occurred_at + INTERVAL 200 DAY AS occurred_at) FROM events WHERE kind = 'purchase'")
@@ -195,8 +166,8 @@ def test_a_backtest_beyond_the_data_names_the_last_possible_day(shop: Shop) -> N
         shop.backtest(datetime(2024, 6, 20))
 
 
-def test_the_report_is_whole_and_hides_people(shop: Shop, files: Path, tmp_path: Path) -> None:
-    plan = shop.plan(files / "brief.yaml")
+def test_the_report_is_whole_and_hides_people(shop: Shop, shop_files: Path, tmp_path: Path) -> None:
+    plan = shop.plan(shop_files / "brief.yaml")
     shop.approve(plan, by="Ana")
     shop.launch(plan, channel=OutboxChannel())
     report = shop.report(plan.id, html=tmp_path / "r.html")
@@ -214,8 +185,8 @@ def test_the_report_is_whole_and_hides_people(shop: Shop, files: Path, tmp_path:
     assert "customers.example" not in page
 
 
-def test_real_outcomes_are_read_once_the_window_has_passed(shop: Shop, files: Path) -> None:
-    plan = shop.plan(files / "brief.yaml")
+def test_real_outcomes_are_read_once_the_window_has_passed(shop: Shop, shop_files: Path) -> None:
+    plan = shop.plan(shop_files / "brief.yaml")
     shop.approve(plan, by="Ana")
     shop.launch(plan, channel=OutboxChannel())
     assert shop.report(plan.id).experiment is None
@@ -226,9 +197,9 @@ def test_real_outcomes_are_read_once_the_window_has_passed(shop: Shop, files: Pa
     assert found.experiment.readout.holdout.people > 1
 
 
-def test_planning_before_loading_says_what_to_do(tmp_path: Path, files: Path) -> None:
+def test_planning_before_loading_says_what_to_do(tmp_path: Path, shop_files: Path) -> None:
     with create(tmp_path / "empty", model=good_model()) as empty, pytest.raises(NotFittedError, match="No orders are loaded"):
-        empty.plan(files / "brief.yaml")
+        empty.plan(shop_files / "brief.yaml")
 
 
 def test_a_discount_dearer_than_its_lift_is_explained(shop: Shop) -> None:
@@ -237,15 +208,15 @@ def test_a_discount_dearer_than_its_lift_is_explained(shop: Shop) -> None:
         shop.plan(brief)
 
 
-def test_an_offer_that_is_over_is_refused(shop: Shop, files: Path) -> None:
-    brief = read_brief(files / "brief.yaml").model_copy(update={"offer": Brief.model_validate(
+def test_an_offer_that_is_over_is_refused(shop: Shop, shop_files: Path) -> None:
+    brief = read_brief(shop_files / "brief.yaml").model_copy(update={"offer": Brief.model_validate(
         {"name": "x", "offer": {"kind": "free_shipping", "until": "2024-05-31"}}).offer})
     with pytest.raises(ConfigError, match="ended on 2024-05-31"):
         shop.plan(brief)
 
 
-def test_a_finished_plan_cannot_be_approved_again(shop: Shop, files: Path) -> None:
-    plan = shop.plan(files / "brief.yaml")
+def test_a_finished_plan_cannot_be_approved_again(shop: Shop, shop_files: Path) -> None:
+    plan = shop.plan(shop_files / "brief.yaml")
     shop.approve(plan, by="Ana")
     shop.launch(plan, channel=OutboxChannel())
     with pytest.raises(StateError, match="only a draft can be approved"):
@@ -254,10 +225,10 @@ def test_a_finished_plan_cannot_be_approved_again(shop: Shop, files: Path) -> No
         shop.approve("ffff", by="Bo")
 
 
-def test_a_plan_comes_back_from_the_ledger_as_it_was(shop: Shop, files: Path, ledger: Ledger) -> None:
-    from brandloom.campaigns.plans import keep_plan, read_plan
-    plan = shop.plan(files / "brief.yaml")
-    keep_plan(ledger, plan)
+def test_a_plan_comes_back_from_the_ledger_as_it_was(shop: Shop, shop_files: Path, ledger: Ledger) -> None:
+    plan = shop.plan(shop_files / "brief.yaml")
+    with ledger.begin() as connection:
+        insert_plan(connection, plan)
     back = read_plan(ledger, plan.id[:6])
     assert replace(back, variants=()) == replace(plan, variants=())
     assert [(one.key, dict(one.slots), one.findings) for one in back.variants] == [(one.key, dict(one.slots), one.findings) for one in plan.variants]

@@ -17,7 +17,7 @@ from typer.exceptions import Abort, TyperException
 from brandloom import article_cli, brand_cli, copy_cli, copy_tests_cli, desk_cli, label_cli, links_cli, openmp, write_cli
 from brandloom.errors import BrandloomError, ConfigError
 from brandloom.i18n import _, say
-from brandloom.terminal import bars, command, err, out
+from brandloom.terminal import bars, command, err, out, user
 
 rich_utils.ARGUMENTS_PANEL_TITLE, rich_utils.OPTIONS_PANEL_TITLE = say(_("Arguments")), say(_("Options"))
 rich_utils.COMMANDS_PANEL_TITLE, rich_utils.REQUIRED_LONG_STRING = say(_("Commands")), say(_("[required]"))
@@ -97,9 +97,11 @@ def backtest(directory: ShopDir,
 @command(app, "plan", _("Plan a campaign from a brief: audience, content, cost and expected result. Sends nothing."),
          "brandloom plan my-shop --brief brief.yaml")
 def plan(directory: ShopDir, brief: Annotated[Path, typer.Option(metavar="FILE", help=say("The brief, a YAML file."))],
-         as_of: AsOf = None, as_json: AsJson = False) -> None:
+         as_of: AsOf = None, by: Annotated[str | None, typer.Option(metavar="NAME", show_default=False, help=say(
+             "Who plans; this machine's user when absent. Above the workspace's size somebody else approves."))] = None,
+         as_json: AsJson = False) -> None:
     with _shop(directory) as shop, bars() as progress:
-        made = shop.plan(brief, as_of=_day(as_of), progress=progress)
+        made = shop.plan(brief, as_of=_day(as_of), by=by or user(), progress=progress)
         _show(made.to_dict(), as_json, _pairs_table(say(_("Plan {plan}"), plan=made.id), made.lines()))
         if not as_json:
             out.print(say(_("Next: brandloom preview {path} {plan}, then brandloom approve {path} {plan} --by NAME"),
@@ -120,7 +122,7 @@ def preview(directory: ShopDir, plan: PlanId,
     _show(shown.to_dict(), as_json, shown.text_view())
 
 
-@command(app, "approve", _("Approve a plan exactly as it stands; a later change needs a new approval."),
+@command(app, "approve", _("Approve a plan and its texts exactly as they stand; a later change needs a new approval."),
          "brandloom approve my-shop 3f2a9c --by 'Ana Lopez'")
 def approve(directory: ShopDir, plan: PlanId,
             by: Annotated[str, typer.Option(metavar="NAME", help=say("Who approves."))], as_json: AsJson = False) -> None:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
+from collections.abc import Callable
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -21,12 +20,8 @@ from brandloom.i18n import _, language, say
 from brandloom.terminal import bars, command, err, opened, out
 
 if TYPE_CHECKING:
+    from brandloom.campaigns import Shop
     from brandloom.content.desk import Comparison, Desk, Piece, Version
-    from brandloom.content.studio.asked import Brands
-    from brandloom.govern import Audit
-    from brandloom.ledger import Ledger
-    from brandloom.settings import Settings
-    from brandloom.workspace import Workspace
 
 Dir = Annotated[Path, typer.Argument(metavar="DIR", help=say("The workspace's folder."), show_default=False)]
 TextId = Annotated[str, typer.Argument(metavar="TEXT", help=say("The text's id, as `brandloom copy keep` prints it, or its beginning."))]
@@ -36,18 +31,6 @@ OldVersion = Annotated[int | None, typer.Option("--version", min=1, show_default
 AsJson = Annotated[bool, typer.Option("--json", help=say("Print JSON for programs."))]
 OutFile = Annotated[Path | None, typer.Option("--out", metavar="FILE", show_default=False, help=say(
     "Write the result to this file instead of standard output."))]
-
-
-@dataclass(frozen=True)
-class _Open:
-    """An opened workspace with its desk."""
-
-    workspace: Workspace
-    settings: Settings
-    ledger: Ledger
-    audit: Audit
-    desk: Desk
-    machines: frozenset[str]
 
 
 def register(app: typer.Typer) -> None:
@@ -96,12 +79,17 @@ def keep(directory: Dir, file: Annotated[Path, typer.Argument(metavar="FILE", al
 
 
 def list_(directory: Dir, state: Annotated[str | None, typer.Option(metavar="STATE", show_default=False, help=say(
-              "draft, review, approved or retired; all when absent."))] = None, brand: Brand = None, as_json: AsJson = False) -> None:
+              "draft, review, approved or retired; all when absent."))] = None, brand: Brand = None,
+          plan: Annotated[str | None, typer.Option(metavar="PLAN", show_default=False, help=say("The texts of this plan."))] = None,
+          as_json: AsJson = False) -> None:
+    from brandloom.campaigns.plans import read_plan
     from brandloom.content import desk
     if state is not None and state not in desk.STATES:
         raise ConfigError(_("'{given}' is no state. States: {known}."), given=state, known=", ".join(desk.STATES))
-    with _opened(directory) as at, at.ledger.read() as connection:
-        pieces = desk.read_pieces(connection, brand=brand, state=state)
+    with _opened(directory) as at:
+        wanted = None if plan is None else read_plan(at.ledger, plan).id
+        with at.ledger.read() as connection:
+            pieces = desk.read_pieces(connection, brand=brand, state=state, plan=wanted)
     _print([one.to_dict() for one in pieces], as_json, _table_of(pieces))
 
 
@@ -112,10 +100,11 @@ def show(directory: Dir, text: TextId, version: OldVersion = None, as_json: AsJs
         versions, notes = desk.read_versions(connection, piece), desk.read_comments(connection, piece)
         steps = desk.read_decisions(connection, piece)
     one = desk.pick(versions, piece, version)
-    data = one.to_dict(language()) | {"state": piece.state, "in_force": piece.version, "comments": [
+    plan = piece.campaign.plan if piece.campaign else None
+    data = one.to_dict(language()) | {"plan": plan, "state": piece.state, "in_force": piece.version, "comments": [
         {"version": note.version, "part": note.part, "by": note.by, "text": note.text, "at": note.at} for note in notes],
         "decisions": [{"version": step.version, "decision": step.decision, "by": step.by, "reason": step.reason, "at": step.at} for step in steps]}
-    rows = [(say(_("State")), say(desk.STATES[piece.state])),
+    rows = [(say(_("State")), say(desk.STATES[piece.state])), *([(say(_("Plan")), plan)] if plan else []),
             (say(_("Version")), say(_("{number} of {last}, by {name}"), number=one.number, last=len(versions), name=one.by)),
             *((name, value if isinstance(value, str) else "\n".join(value)) for name, value in one.parts.items()),
             *((say(_("Refused")) if item.blocks else say(_("Caution")), f"{item.place}: {item.text()}") for item in one.findings),
@@ -166,23 +155,23 @@ def submit(directory: Dir, text: TextId, by: By,
            people: Annotated[int | None, typer.Option(min=0, show_default=False, help=say("Persons it will reach."))] = None,
            budget: Annotated[float | None, typer.Option(min=0, show_default=False, help=say("Money spent on it."))] = None,
            as_json: AsJson = False) -> None:
-    _step(directory, as_json, lambda at: at.desk.submit(text, by=by, people=people, budget=budget, now=datetime.now(UTC)))
+    _step(directory, as_json, lambda desk: desk.submit(text, by=by, people=people, budget=budget, now=datetime.now(UTC)))
 
 
 def approve(directory: Dir, text: TextId, by: By,
             version: Annotated[int | None, typer.Option(min=1, show_default=False, help=say(
                 "Version that was read; refused if another is in force by now."))] = None, as_json: AsJson = False) -> None:
-    _step(directory, as_json, lambda at: at.desk.approve(text, by=by, version=version, now=datetime.now(UTC)))
+    _step(directory, as_json, lambda desk: desk.approve(text, by=by, version=version, now=datetime.now(UTC)))
 
 
 def reject(directory: Dir, text: TextId, by: By, reason: Annotated[str, typer.Option(metavar="TEXT", show_default=False, help=say("Why."))],
            as_json: AsJson = False) -> None:
-    _step(directory, as_json, lambda at: at.desk.reject(text, reason, by=by, now=datetime.now(UTC)))
+    _step(directory, as_json, lambda desk: desk.reject(text, reason, by=by, now=datetime.now(UTC)))
 
 
 def retire(directory: Dir, text: TextId, by: By,
            reason: Annotated[str | None, typer.Option(metavar="TEXT", show_default=False, help=say("Why."))] = None, as_json: AsJson = False) -> None:
-    _step(directory, as_json, lambda at: at.desk.retire(text, by=by, reason=reason, now=datetime.now(UTC)))
+    _step(directory, as_json, lambda desk: desk.retire(text, by=by, reason=reason, now=datetime.now(UTC)))
 
 
 def translate(directory: Dir, text: TextId, by: By, to: Annotated[str, typer.Option(metavar="LANG", show_default=False, help=say(
@@ -200,6 +189,9 @@ def translate(directory: Dir, text: TextId, by: By, to: Annotated[str, typer.Opt
         with at.ledger.read() as connection:
             piece = desk.find_piece(connection, text)
             source = desk.pick(desk.read_versions(connection, piece), piece, None)
+        if piece.campaign is not None:
+            raise StateError(_("Text {piece} belongs to plan {plan}, which has texts of its own in each language of its brief."), piece=piece.id,
+                             plan=piece.campaign.plan)
         settings = at.settings.model_copy(update={"model_name": model}) if model else at.settings
         with llm.open_model(settings, "translate") as chosen, bars() as progress:
             done = desk.translate(chosen, piece.asked, source.parts, to, glossary=known, jurisdiction=jurisdiction,
@@ -256,7 +248,7 @@ def words(directory: Dir, lang: Annotated[str, typer.Option(metavar="LANG", help
         for word, verdict in ((avoid, True), (allow, False)):
             if word is not None:
                 desk.judge_word(at.ledger, at.audit, word, brand=name, language=lang, avoid=verdict, by=by or "", now=datetime.now(UTC),
-                                machines=at.machines)
+                                machines=at.desk.machines)
         proposed = desk.struck_words(at.ledger, brand=name, language=lang)
         avoided = desk.avoided_words(at.ledger, brand=name, language=lang)
     table = Table(say(_("Word")), say(_("Struck out of")), say(_("Left in")), say(_("Avoided")))
@@ -267,35 +259,15 @@ def words(directory: Dir, lang: Annotated[str, typer.Option(metavar="LANG", help
     _print({"proposed": [{"word": one.word, "struck": one.struck, "kept": one.kept} for one in proposed], "avoided": list(avoided)}, as_json, table)
 
 
-@contextmanager
-def _opened(directory: Path) -> Iterator[_Open]:
-    from brandloom import llm
-    from brandloom.content.desk import Desk
-    from brandloom.govern import Audit
-    from brandloom.ledger import open_ledger
-    from brandloom.settings import read_settings
-    from brandloom.workspace import open_workspace
-    workspace, settings = open_workspace(directory), read_settings()
-    machines = frozenset([*(model.name for model in llm.list_models(settings.cache)), *([settings.model_name] if settings.model_name else [])])
-    ledger = open_ledger(workspace, settings)
-    try:
-        audit = Audit(ledger, workspace.derive_key("audit"))
-        desk = Desk(ledger, audit, approval=workspace.config.approval, machines=machines, brands=_brands(workspace))
-        yield _Open(workspace, settings, ledger, audit, desk, machines)
-    finally:
-        ledger.close()
+def _opened(directory: Path) -> Shop:
+    from brandloom.campaigns import open_shop
+    return open_shop(directory)
 
 
-def _brands(workspace: Workspace) -> Brands:
-    """A brand whose kit was taken away leaves its texts as they are."""
-    from brandloom.content import brand
-    return lambda name: brand.open_brand(workspace, name) if name in brand.brand_names(workspace) else None
-
-
-def _step(directory: Path, as_json: bool, act: Callable[[_Open], Piece]) -> None:
+def _step(directory: Path, as_json: bool, act: Callable[[Desk], Piece]) -> None:
     from brandloom.content import desk
     with _opened(directory) as at:
-        piece = act(at)
+        piece = act(at.desk)
     _print(piece.to_dict(), as_json, say(_("Text {piece}: {state}."), piece=piece.id, state=say(desk.STATES[piece.state])))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import os
 import sys
 import time
@@ -27,6 +28,14 @@ err = Console(stderr=True)
 def command(app: typer.Typer, name: str, what: str, example: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Register a command whose help names what it does and one example that runs."""
     return app.command(name, help=f"{say(what)}\n\n{say(_('Example: {command}'), command=example)}")
+
+
+def user() -> str:
+    """Who uses this machine, where a command is not told a name."""
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):  # a container whose user has no name
+        return f"user {os.getuid()}"
 
 
 @contextmanager

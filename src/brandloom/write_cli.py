@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import os
 import re
 import sys
@@ -19,7 +18,7 @@ from rich.table import Column
 
 from brandloom.errors import ConfigError
 from brandloom.i18n import _, say
-from brandloom.terminal import bars, command, err, opened
+from brandloom.terminal import bars, command, err, opened, user
 
 if TYPE_CHECKING:
     from brandloom.content import studio
@@ -75,7 +74,7 @@ def write(file: Annotated[Path, typer.Argument(metavar="BRIEF", allow_dash=True,
         asked = studio.read_asked(lines.read(), source=say(_("standard input")) if str(file) == "-" else file.name, brands=_brands(shop))
     if shop is not None:
         asked = _taught(shop, settings, asked)
-    job = _Job(_kind(kind, target), target, shop, by or _user())
+    job = _Job(_kind(kind, target), target, shop, by or user())
     ranker = None if scorer is None else ResponseModel.open(scorer, settings.cache)
     with _shown(variants) as (progress, on_text):
         chosen = None if model == "none" else llm.open_model(
@@ -145,13 +144,6 @@ def _kind(given: str | None, target: Path | None) -> studio.Kind:
     if given is not None:
         return studio.kind_of(Path(f"--format .{given}"))
     return studio.kind_of(target) if target is not None and target.suffix and str(target) != os.devnull else "json"
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError):  # a container whose user has no name
-        return f"user {os.getuid()}"
 
 
 def _brands(workspace: Workspace | None) -> studio.Brands | None:

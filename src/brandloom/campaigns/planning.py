@@ -14,8 +14,9 @@ import numpy as np
 
 from brandloom import customers
 from brandloom.campaigns.eligibility import eligibility
+from brandloom.campaigns.keep import keep_plan
 from brandloom.campaigns.learning import learned_as_of
-from brandloom.campaigns.plans import Group, PersonaLabel, Plan, keep_plan, plan_digest
+from brandloom.campaigns.plans import Group, PersonaLabel, Plan, plan_digest
 from brandloom.content import Brief, Product, ProductGroup, Request, Variant, check_brief, variant_asks, write_variants
 from brandloom.content.brand import brand_seal, speaking_brand
 from brandloom.content.response import ResponseModel
@@ -34,11 +35,13 @@ SHOWN_TO_MODEL = 3
 """Products of a group that stand for it in a prompt."""
 
 
-def make_plan(shop: Shop, brief: Brief, *, as_of: datetime | None = None, progress: Progress | None = None) -> Plan:
-    """Plan a campaign and keep it as a draft.
+def make_plan(shop: Shop, brief: Brief, *, as_of: datetime | None = None, by: str = "", progress: Progress | None = None) -> Plan:
+    """Plan a campaign and keep it as a draft, its texts on the desk.
 
     Learns first when nothing is learned yet, or not as of `as_of`.
 
+    Args:
+        by: who plans; a large plan is approved by somebody else.
     Raises:
         ConfigError: the brief cannot be used (an offer that is over, unknown personas), or no language model is set up.
         DataError: nobody can be written to; says how many were left out and why.
@@ -82,9 +85,9 @@ def make_plan(shop: Shop, brief: Brief, *, as_of: datetime | None = None, progre
                  variants=kept, groups=tuple({r.group.key: _group(r) for r in requests}.values()),
                  personas=_personas(engine), decision=asdict(decision), model=shop.model.name,
                  content_seconds=time.perf_counter() - started, extra={
-                     "model_cost": cost, "brand_seal": brand_seal(kit, shop.workspace), **({"scores": scores} if scores else {})})
+                     "model_cost": cost, "brand_seal": brand_seal(kit, shop.workspace), "planner": by, **({"scores": scores} if scores else {})})
     plan = replace(draft, digest=plan_digest(engine, draft))
-    keep_plan(shop.ledger, plan)
+    keep_plan(shop, plan, requests, kit=kit)
     shop.audit.append("plan.made", plan.id, actor="brandloom", detail={"digest": plan.digest, "as_of": moment.isoformat()}, now=now)
     return plan
 

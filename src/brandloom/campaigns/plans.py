@@ -9,9 +9,10 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import Connection, insert, select, update
 
 from brandloom.content import Brief, Finding, Variant
+from brandloom.content.desk import Desk
 from brandloom.decide import FLOOR, REASONS, WAVE_POLICY
 from brandloom.engine import Engine
 from brandloom.errors import ConfigError, StateError
@@ -79,13 +80,18 @@ class Plan:
         return self.brief.learn.waves if self.brief.learn and any(len(texts) > 1 for texts in self.cells.values()) else 1
 
     @property
+    def planner(self) -> str:
+        """Who planned it; '' where nobody said so."""
+        return str(self.extra.get("planner", ""))
+
+    @property
     def origins(self) -> dict[str, int]:
         """How many texts the model wrote at once, wrote after a repair, or left to the template."""
         return {origin: sum(one.source == origin for one in self.variants) for origin in ("model", "repaired", "template")}
 
     def to_dict(self) -> dict[str, Any]:
         """For `--json`: ids, figures and texts."""
-        return {"plan": self.id, "status": self.status, **_document(self), "brief": self.brief.model_dump(mode="json"),
+        return {"plan": self.id, "status": self.status, **plan_document(self), "brief": self.brief.model_dump(mode="json"),
                 "digest": self.digest}
 
     def lines(self) -> list[tuple[str, str]]:
@@ -105,6 +111,8 @@ class Plan:
         origin = self.origins
         rows.append((say(_("Texts")), say(_("{count}: {model} as the model wrote them, {repaired} repaired, {template} from the template"),
                                          count=len(self.variants), **origin)))
+        if edited := self.extra.get("edited"):
+            rows.append((say(_("Edited since")), "\n".join(edited)))
         spent = (self.extra.get("model_cost") or {}).get("spent")
         if spent:
             money = say(_("no price set")) if spent["money"] is None else f"{Decimal(spent['money']):.4f} {spent['currency']}"
@@ -137,7 +145,7 @@ def plan_digest(engine: Engine, plan: Plan) -> str:
     Which text a person gets is not in it where a cell has several: that is drawn by these rules when the person's wave is opened.
     """
     rules = [WAVE_POLICY, FLOOR] if plan.waves > 1 else []
-    seal = hashlib.sha256(json.dumps([plan.brief.model_dump(mode="json"), _document(plan), *rules], sort_keys=True,
+    seal = hashlib.sha256(json.dumps([plan.brief.model_dump(mode="json"), plan_document(plan), *rules], sort_keys=True,
                                      ensure_ascii=False).encode())
     rows = engine.query("SELECT customer, action, channel, variant, products FROM decisions WHERE plan = $plan "
                         "AND action IN ('send', 'holdout') ORDER BY customer", plan=plan.id)
@@ -147,13 +155,12 @@ def plan_digest(engine: Engine, plan: Plan) -> str:
     return seal.hexdigest()
 
 
-def keep_plan(ledger: Ledger, plan: Plan) -> None:
+def insert_plan(connection: Connection, plan: Plan) -> None:
     """Write a new plan to the ledger."""
-    with ledger.begin() as connection:
-        connection.execute(insert(schema.plans).values(
-            id=plan.id, name=plan.name, status=plan.status, as_of=plan.as_of.replace(tzinfo=UTC),
-            brief=json.dumps(plan.brief.model_dump(mode="json"), ensure_ascii=False),
-            document=json.dumps(_document(plan), ensure_ascii=False), digest=plan.digest, created_at=plan.created_at))
+    connection.execute(insert(schema.plans).values(
+        id=plan.id, name=plan.name, status=plan.status, as_of=plan.as_of.replace(tzinfo=UTC),
+        brief=json.dumps(plan.brief.model_dump(mode="json"), ensure_ascii=False),
+        document=json.dumps(plan_document(plan), ensure_ascii=False), digest=plan.digest, created_at=plan.created_at))
 
 
 def read_plan(ledger: Ledger, plan: str) -> Plan:
@@ -185,12 +192,13 @@ def set_status(ledger: Ledger, plan: str, status: str) -> None:
         connection.execute(update(schema.plans).where(schema.plans.c.id == plan).values(status=status))
 
 
-def approve(engine: Engine, ledger: Ledger, audit: Audit, plan: Plan, *, by: str, now: datetime) -> Approval:
-    """Record an approval of the plan exactly as it stands.
+def approve(engine: Engine, ledger: Ledger, audit: Audit, plan: Plan, *, desk: Desk, by: str, now: datetime) -> Approval:
+    """Record an approval of the plan and of each of its texts exactly as they stand.
 
     Raises:
         ConfigError: no name given.
-        StateError: the plan is being sent or finished, or what it would send differs from what was planned.
+        StateError: the plan is being sent or finished, or what it would send differs from what was planned; a text cannot be approved, or a
+            plan of this size was planned or edited by the same person.
     """
     if not by.strip():
         raise ConfigError(_("An approval needs a name: --by 'Ana Lopez'."))
@@ -199,14 +207,19 @@ def approve(engine: Engine, ledger: Ledger, audit: Audit, plan: Plan, *, by: str
                          status=plan.status)
     require_unchanged(engine, plan)
     with ledger.begin() as connection:
+        desk.sign(connection, plan.id, by=by, now=now, people=plan.decision["actions"].get("send", 0), budget=plan.decision["cost"])
+        table = schema.plans
         connection.execute(insert(schema.approvals).values(plan=plan.id, approved_by=by.strip(), digest=plan.digest, at=now))
-        connection.execute(update(schema.plans).where(schema.plans.c.id == plan.id).values(status="approved"))
+        same = connection.execute(update(table).where(table.c.id == plan.id, table.c.digest == plan.digest).values(status="approved"))
+        if same.rowcount != 1:
+            raise StateError(_("Somebody changed plan {plan} meanwhile, so nothing was kept. Run the same command again."), plan=plan.id)
     audit.append("plan.approved", plan.id, actor=by.strip(), detail={"digest": plan.digest}, now=now)
     return Approval(plan.id, by.strip(), plan.digest, now)
 
 
-def require_approval(engine: Engine, ledger: Ledger, plan: Plan) -> None:
-    """Refuse to send a plan that nobody approved as it stands now."""
+def require_approval(engine: Engine, ledger: Ledger, plan: Plan, *, desk: Desk) -> None:
+    """Refuse to send a plan that nobody approved as it stands now, or a text of which a person or a check objects to."""
+    desk.require_ready(plan.id, {one.key: one.slots for one in plan.variants})
     with ledger.read() as connection:
         digests = set(connection.scalars(select(schema.approvals.c.digest).where(schema.approvals.c.plan == plan.id)))
     if plan.digest not in digests:
@@ -222,7 +235,8 @@ def require_unchanged(engine: Engine, plan: Plan) -> None:
                          plan=plan.id)
 
 
-def _document(plan: Plan) -> dict[str, Any]:
+def plan_document(plan: Plan) -> dict[str, Any]:
+    """What the ledger keeps of a plan besides its brief and its status."""
     return {"horizon_days": plan.horizon_days, "variants": [_variant_dict(one) for one in plan.variants],
             "groups": [asdict(one) for one in plan.groups], "personas": [asdict(one) for one in plan.personas],
             "decision": plan.decision, "model": plan.model, "content_seconds": plan.content_seconds, "extra": plan.extra}

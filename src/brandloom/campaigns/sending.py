@@ -79,11 +79,11 @@ def launch(shop: Shop, plan: Plan, *, channel: Channel | None = None, unsubscrib
         unsubscribe_url: address of the unsubscribe page; the shop's own when None.
         click_url: address of the click redirect; the shop's own when None; links are not counted when that is empty.
     Raises:
-        StateError: nobody approved the plan as it stands.
+        StateError: nobody approved the plan as it stands, or somebody or a check objects to one of its texts.
         ConfigError: no carrier is set; or the plan learns from clicks and nothing counts them.
     """
     if plan.status != "finished":
-        require_approval(shop.engine, shop.ledger, plan)
+        require_approval(shop.engine, shop.ledger, plan, desk=shop.desk)
     carrier = _carrier(shop) if channel is None else channel  # an empty outbox is false
     shared = 0
     if plan.status != "finished":

@@ -18,7 +18,9 @@ from brandloom.campaigns.preview import Preview, preview
 from brandloom.campaigns.reporting import make_report
 from brandloom.campaigns.sending import Launch, launch
 from brandloom.campaigns.sending import dry_run as try_launch
+from brandloom.campaigns.texts import open_desk
 from brandloom.content import Brief, read_brief
+from brandloom.content.desk import Desk
 from brandloom.content.response import ResponseModel
 from brandloom.deliver import Channel
 from brandloom.engine import Engine, open_engine
@@ -86,6 +88,11 @@ class Shop:
         folder = self.workspace.models / "copy-tests"
         return ResponseModel.open(folder, self.settings.cache) if folder.is_dir() else None
 
+    @cached_property
+    def desk(self) -> Desk:
+        """Where people edit, discuss and approve texts, those of plans too."""
+        return open_desk(self)
+
     def close(self) -> None:
         """End the model's process and release the files."""
         if self._model is not None:
@@ -113,18 +120,18 @@ class Shop:
         """Learn as of an earlier day and compare with what happened after it; the shop's own tables stay as they are."""
         return backtest(self.engine, cutoff=cutoff, horizon_days=horizon_days, progress=progress)
 
-    def plan(self, brief: Brief | Path | str, *, as_of: datetime | None = None, progress: Progress | None = None) -> Plan:
-        """Plan a campaign; nothing is sent. See `planning.make_plan`."""
+    def plan(self, brief: Brief | Path | str, *, as_of: datetime | None = None, by: str = "", progress: Progress | None = None) -> Plan:
+        """Plan a campaign; nothing is sent. `by` says who plans, and so may not approve a large plan. See `planning.make_plan`."""
         asked = brief if isinstance(brief, Brief) else read_brief(Path(brief))
-        return make_plan(self, asked, as_of=as_of, progress=progress)
+        return make_plan(self, asked, as_of=as_of, by=by, progress=progress)
 
     def preview(self, plan: Plan | str, *, customer: str | None = None) -> Preview:
         """One message as it would reach one person, and why."""
         return preview(self, self._read(plan), customer=customer)
 
     def approve(self, plan: Plan | str, *, by: str) -> Approval:
-        """Approve a plan exactly as it stands."""
-        return approve(self.engine, self.ledger, self.audit, self._read(plan), by=by, now=self.clock())
+        """Approve a plan and its texts exactly as they stand."""
+        return approve(self.engine, self.ledger, self.audit, self._read(plan), desk=self.desk, by=by, now=self.clock())
 
     def launch(self, plan: Plan | str, *, channel: Channel | None = None, dry_run: bool = False,
                progress: Progress | None = None) -> Launch:

@@ -15,6 +15,7 @@ from brandloom.content.desk.book import (
     read_results,
     read_versions,
 )
+from brandloom.content.desk.campaign import Campaign, CampaignText, campaign_text
 from brandloom.content.desk.compare import Comparison, Stretch, compare
 from brandloom.content.desk.desk import Desk
 from brandloom.content.desk.kept import Kept, Wording, from_written, read_edit, read_kept
@@ -24,8 +25,8 @@ from brandloom.content.desk.pairs import SOURCES, Pair, read_pairs
 from brandloom.content.desk.translate import Sentence, Translation, translate
 
 __all__ = [
-    "SOURCES", "STATES", "Comment", "Comparison", "Decision", "Desk", "Kept", "Pair", "Piece", "Result", "Sentence", "Stretch", "StruckWord",
-    "Translation", "Version", "Wording", "avoided_words", "checked_languages", "compare", "examples", "find_piece", "from_written", "judge_word",
-    "pick", "read_comments", "read_decisions", "read_edit", "read_kept", "read_pairs", "read_pieces", "read_results", "read_versions",
-    "struck_words", "taught", "translate",
+    "SOURCES", "STATES", "Campaign", "CampaignText", "Comment", "Comparison", "Decision", "Desk", "Kept", "Pair", "Piece", "Result", "Sentence",
+    "Stretch", "StruckWord", "Translation", "Version", "Wording", "avoided_words", "campaign_text", "checked_languages", "compare", "examples",
+    "find_piece", "from_written", "judge_word", "pick", "read_comments", "read_decisions", "read_edit", "read_kept", "read_pairs",
+    "read_pieces", "read_results", "read_versions", "struck_words", "taught", "translate",
 ]

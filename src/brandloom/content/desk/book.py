@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any, Literal, cast
 
 from sqlalchemy import Connection, Row, select
 
 from brandloom.content.checks import Finding
+from brandloom.content.desk.campaign import CampaignText, read_campaign_text
 from brandloom.content.studio import Asked
 from brandloom.content.studio.gate import Copy
 from brandloom.errors import ConfigError, StateError
@@ -32,6 +33,8 @@ class Piece:
     state: State
     version: int
     """Number of the version in force; 0 while none has passed the checks."""
+    brief: str = field(repr=False)
+    """What it is judged by, as the ledger keeps it."""
     asked: Asked
     angle: str
     request: str
@@ -40,11 +43,13 @@ class Piece:
     budget: float | None
     parent: str | None
     created_at: datetime
+    campaign: CampaignText | None = None
+    """Where it is a plan's text."""
 
     def to_dict(self) -> dict[str, Any]:
-        return {"piece": self.id, "name": self.name, "brand": self.brand, "lang": self.asked.lang, "format": self.asked.format,
-                "state": self.state, "version": self.version, "people": self.people, "budget": self.budget, "translated_from": self.parent,
-                "created_at": self.created_at.isoformat()}
+        return {"piece": self.id, "plan": None if self.campaign is None else self.campaign.plan, "name": self.name, "brand": self.brand,
+                "lang": self.asked.lang, "format": self.asked.format, "state": self.state, "version": self.version, "people": self.people,
+                "budget": self.budget, "translated_from": self.parent, "created_at": self.created_at.isoformat()}
 
 
 @dataclass(frozen=True)
@@ -143,12 +148,13 @@ def find_piece(connection: Connection, piece: str, *, lock: bool = False) -> Pie
     return _piece(connection.execute(query.with_for_update() if lock else query).one())
 
 
-def read_pieces(connection: Connection, *, brand: str | None = None, state: str | None = None) -> list[Piece]:
-    """Pieces, the latest first."""
+def read_pieces(connection: Connection, *, brand: str | None = None, state: str | None = None, plan: str | None = None) -> list[Piece]:
+    """Pieces, the latest first; those of one plan by name."""
     table = schema.pieces
-    query = select(table).order_by(table.c.created_at.desc(), table.c.id)
-    query = query if brand is None else query.where(table.c.brand == brand)
-    return [_piece(row) for row in connection.execute(query if state is None else query.where(table.c.state == state))]
+    query = select(table).order_by(table.c.created_at.desc(), table.c.name if plan else table.c.id, table.c.id)
+    for column, wanted in ((table.c.brand, brand), (table.c.state, state), (table.c.plan, plan)):
+        query = query if wanted is None else query.where(column == wanted)
+    return [_piece(row) for row in connection.execute(query)]
 
 
 def read_versions(connection: Connection, piece: Piece) -> list[Version]:
@@ -173,6 +179,12 @@ def read_decisions(connection: Connection, piece: Piece) -> list[Decision]:
     table = schema.piece_decisions
     rows = connection.execute(select(table).where(table.c.piece == piece.id).order_by(table.c.id))
     return [Decision(row.version, row.decision, row.by, row.reason, row.digest, row.at) for row in rows]
+
+
+def sent_back(decisions: Sequence[Decision], version: int) -> Decision | None:
+    """Who sent a version back, unless somebody approved it since."""
+    last = next((one for one in reversed(decisions) if one.version == version and one.decision in ("rejected", "approved")), None)
+    return last if last is not None and last.decision == "rejected" else None
 
 
 def read_results(connection: Connection, piece: Piece) -> list[Result]:
@@ -203,8 +215,10 @@ def pick(versions: Sequence[Version], piece: Piece, number: int | None) -> Versi
 
 
 def _piece(row: Row[Any]) -> Piece:
-    return Piece(row.id, row.name, row.brand, cast(State, row.state), row.version, Asked.model_validate_json(row.brief), row.angle,
-                 row.request, row.people, row.budget, row.parent, row.created_at)
+    campaign = None if row.plan is None else read_campaign_text(json.loads(row.brief))
+    asked = Asked.model_validate_json(row.brief) if campaign is None else campaign.asked
+    return Piece(row.id, row.name, row.brand, cast(State, row.state), row.version, row.brief, asked, row.angle, row.request, row.people,
+                 row.budget, row.parent, row.created_at, campaign)
 
 
 def _version(row: Row[Any], brief: str) -> Version:

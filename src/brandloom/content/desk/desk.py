@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, func, insert, select, update
 
+from brandloom.content.brand import BrandKit
 from brandloom.content.checks import Finding
 from brandloom.content.desk import book
 from brandloom.content.desk.book import Piece, State, Version
+from brandloom.content.desk.campaign import CampaignText, Plans
 from brandloom.content.desk.kept import Kept, Wording, require_parts
 from brandloom.content.desk.people import require_person, require_remark, same_person
 from brandloom.content.studio import Asked, Gate
 from brandloom.content.studio.asked import Brands
+from brandloom.content.studio.gate import Copy
 from brandloom.errors import ConfigError, DataError, StateError
 from brandloom.govern import Audit
 from brandloom.govern.rows import insert_new
@@ -29,6 +33,22 @@ _TO: Mapping[str, State] = {"edited": "draft", "submitted": "review", "approved"
 _VERBS = {"edited": "edit", "submitted": "submit", "approved": "approve", "rejected": "reject", "retired": "retire"}
 
 
+@dataclass(frozen=True)
+class _Entry:
+    """A text about to lie on the desk."""
+
+    name: str
+    brand: str
+    asked: Asked
+    brief: str
+    """What it is judged by, as JSON."""
+    request: str
+    wording: Wording
+    findings: Sequence[Finding]
+    parent: str | None = None
+    campaign: CampaignText | None = None
+
+
 class Desk:
     """Texts of one workspace on their way from draft to approved and retired.
 
@@ -36,12 +56,13 @@ class Desk:
         approval: the size from which another person than the last editor approves; a text of unknown size counts as above.
         machines: names of models, which may neither edit nor approve; those that wrote a text here are known anyway.
         brands: the workspace's brand kits, so that a text is held against its brand's voice as it is now.
+        plans: the plans whose texts lie here; without them such a text can be read and not edited.
     """
 
     def __init__(self, ledger: Ledger, audit: Audit, *, approval: ApprovalConfig | None = None, machines: Collection[str] = (),
-                 brands: Brands | None = None) -> None:
-        self._ledger, self._audit, self._brands = ledger, audit, brands
-        self._approval, self._machines = approval or ApprovalConfig(), frozenset(machines)
+                 brands: Brands | None = None, plans: Plans | None = None) -> None:
+        self._ledger, self._audit, self._brands, self.plans = ledger, audit, brands, plans
+        self._approval, self.machines = approval or ApprovalConfig(), frozenset(machines)
 
     def keep(self, kept: Kept, *, brand: str, by: str, now: datetime) -> list[Piece]:
         """Put the variants of one brief on the desk; one that is there already stays as it is.
@@ -49,11 +70,20 @@ class Desk:
         Every variant is checked again, for the rules may be newer than the file; one with a blocking finding is kept as refused.
         """
         gate = self._gate(kept.asked)
-        found = [gate.check(one.parts) for one in kept.wordings]
+        entries = [_entry(kept, one, gate.check(one.parts), brand) for one in kept.wordings]
         with self._ledger.begin() as connection:
             person = self._person(connection, by)
-            return [self._put(connection, kept, one, findings, brand=brand, by=person, now=now)
-                    for one, findings in zip(kept.wordings, found, strict=True)]
+            return [self._put(connection, entry, by=person, now=now) for entry in entries]
+
+    def put_texts(self, connection: Connection, texts: Sequence[tuple[CampaignText, Wording]], *, brand: str, by: str, now: datetime) -> list[Piece]:
+        """Put a plan's texts on the desk, in the transaction that keeps the plan.
+
+        Args:
+            by: who planned; `brandloom` where nobody said so.
+        """
+        return [self._put(connection, _Entry(text.key, brand, text.asked, text.to_json(), book.seal(f"{text.plan}\n{text.cell}", {}), wording,
+                                             text.check(wording.parts, self._kit(text.asked)), campaign=text), by=by, now=now)
+                for text, wording in texts]
 
     def edit(self, piece: str, parts: Mapping[str, Any], *, base: int, by: str, now: datetime) -> Version:
         """Make a version of a text with other words in some parts or all; every check runs again.
@@ -64,7 +94,8 @@ class Desk:
         Returns:
             The version; `refused` when a check objects. A refused one is kept but the version before stays in force.
         Raises:
-            StateError: another version is in force by now, or the text is approved or retired; nothing is kept.
+            StateError: another version is in force by now, or the text is approved or retired; nothing is kept. A plan's text may be edited
+                although it is approved: the approval goes, and so does that of the plan, until the plan is sent.
             DataError: nothing changes, or a part holds no text.
         """
         with self._ledger.read() as connection:
@@ -76,13 +107,19 @@ class Desk:
         whole = {**book.plain_parts(old.parts), **require_parts(parts, before.id)}
         if book.seal("", whole) == book.seal("", old.parts):
             raise DataError(_("The edit of {piece} changes nothing: its words are those of version {number}."), piece=before.id, number=old.number)
-        findings = self._gate(before.asked).check(whole)
+        findings, revision = self._check(before, whole), None
+        if before.campaign is not None and not any(item.blocks for item in findings):
+            revision = self._require_plans(before).revise(before.campaign, whole)
+            findings = [*findings, *revision.findings]
         with self._ledger.begin() as connection:
             locked = book.find_piece(connection, before.id, lock=True)
             _require_step(locked, "edited")
             _require_base(locked, root, base)
             wording = Wording(whole, "edit", locked.angle)
-            return self._add(connection, locked, wording, findings, base=base, by=self._person(connection, by), now=now)
+            made = self._add(connection, locked, wording, findings, base=base, by=self._person(connection, by), now=now)
+            if revision is not None and not made.refused:
+                revision.keep(connection, by=made.by, now=now)
+            return made
 
     def comment(self, piece: str, text: str, *, by: str, now: datetime, version: int | None = None, part: str | None = None) -> None:
         """Keep a remark on a version, that in force when none is named."""
@@ -97,10 +134,18 @@ class Desk:
             self._log(connection, "commented", found, person, now, version=number, comment=book.seal("", {"text": remark}))
 
     def submit(self, piece: str, *, by: str, now: datetime, people: int | None = None, budget: float | None = None) -> Piece:
-        """Ask for approval of the version in force, and say how many persons it will reach and what is spent on it."""
+        """Ask for approval of the version in force, and say how many persons it will reach and what is spent on it.
+
+        A plan's text reaches those whom the plan writes to, which nobody can say otherwise.
+        """
         if (people or 0) < 0 or not 0 <= (budget or 0) < float("inf"):
             raise ConfigError(_("Persons reached and budget are 0 or more."))
         def submit(connection: Connection, found: Piece, person: str) -> None:
+            if found.campaign is not None:
+                if people is not None or budget is not None:
+                    raise ConfigError(_("Text {piece} reaches whom plan {plan} writes to. Leave --people and --budget out."), piece=found.id,
+                                      plan=found.campaign.plan)
+                return
             connection.execute(update(schema.pieces).where(schema.pieces.c.id == found.id).values(people=people, budget=budget))
         return self._step(piece, "submitted", by=by, now=now, check=submit)
 
@@ -110,22 +155,62 @@ class Desk:
         Args:
             version: the one that was read; refused if another is in force by now.
         Raises:
-            StateError: not in review, another version, a check that objects now, or a text of this size was last edited by the
-                same person.
+            StateError: not in review, another version, a check that objects now, or a text of this size was last edited, or planned,
+                by the same person.
         """
         def approve(connection: Connection, found: Piece, person: str) -> None:
-            current = book.pick(book.read_versions(connection, found), found, None)
+            versions = book.read_versions(connection, found)
+            current = book.pick(versions, found, None)
             if version is not None:
                 _require_base(found, version, version)
-            if self.needs_another(found) and same_person(person, current.by):
+            large = self.needs_another(found.people, found.budget)
+            if large and found.campaign is not None and same_person(person, versions[0].by):
+                raise StateError(_("{name} planned what text {piece} is part of; for {people} persons or a budget of {budget}, another person "
+                                   "approves."), name=person, piece=found.id, people=_known(found.people), budget=_known(found.budget))
+            if large and same_person(person, current.by):
                 raise StateError(_("{name} edited version {number} of {piece} last; for {people} persons or a budget of {budget}, another "
                                    "person approves."), name=person, number=current.number, piece=found.id, people=_known(found.people),
                                  budget=_known(found.budget))
-            wrong = next((item for item in self._gate(found.asked).check(current.parts) if item.blocks), None)
-            if wrong is not None:
-                raise StateError(_("Version {number} of {piece} passes the checks no longer, at {place}: {reason} Send it back and edit it."),
-                                 number=current.number, piece=found.id, place=wrong.place, reason=wrong.text())
+            self._require_passing(found, current)
         return self._step(piece, "approved", by=by, now=now, check=approve)
+
+    def sign(self, connection: Connection, plan: str, *, by: str, now: datetime, people: int, budget: float) -> None:
+        """Approve every text of a plan exactly as it stands, in the transaction that approves the plan.
+
+        Args:
+            people: persons the plan writes to; `budget` is what that costs.
+        Raises:
+            StateError: a text is sent back, retired or fails its checks now, or a plan of this size was planned, or a text of it edited, by
+                the same person.
+        """
+        person = self._person(connection, by)
+        pieces = [book.find_piece(connection, one.id, lock=True) for one in book.read_pieces(connection, plan=plan)]
+        for piece in pieces:
+            versions = book.read_versions(connection, piece)
+            current = self._require_usable(connection, piece, versions)
+            if self.needs_another(people, budget) and any(same_person(person, one.by) for one in (versions[0], current)):
+                raise StateError(_("{name} planned or edited what plan {plan} sends; for {people} persons or a budget of {budget}, another person "
+                                   "approves."), name=person, plan=plan, people=_known(people), budget=_known(budget))
+        for piece in pieces:
+            if piece.state != "approved":
+                self._decide(connection, piece, "approved", by=person, now=now)
+
+    def require_ready(self, plan: str, texts: Mapping[str, Copy]) -> None:
+        """Refuse to send a plan a text of which somebody sent back, edited without a new approval, or a check objects to.
+
+        Args:
+            texts: the plan's own, by key; each has to be what is in force here.
+        """
+        with self._ledger.read() as connection:
+            pieces = {one.name: one for one in book.read_pieces(connection, plan=plan)}
+            for key, parts in texts.items():
+                versions = book.read_versions(connection, pieces[key]) if key in pieces else []
+                if not versions or book.seal("", book.pick(versions, pieces[key], None).parts) != book.seal("", parts):
+                    raise StateError(_("Text '{key}' of plan {plan} does not lie on the desk as the plan has it. Plan again."), key=key, plan=plan)
+                current = self._require_usable(connection, pieces[key], versions)
+                if current.origin == "edit" and pieces[key].state != "approved":
+                    raise StateError(_("{name} edited text {piece} of plan {plan}, and nobody has approved it since. Run "
+                                       "`brandloom approve DIR {plan} --by NAME`."), name=current.by, piece=pieces[key].id, plan=plan)
 
     def reject(self, piece: str, reason: str, *, by: str, now: datetime) -> Piece:
         """Send a text back to its editors, out of review or although it was approved."""
@@ -165,41 +250,73 @@ class Desk:
                              state=say(book.STATES[found.state]))
         return current
 
-    def needs_another(self, piece: Piece) -> bool:
-        """Whether another person than the last editor has to approve."""
-        if piece.people is None and piece.budget is None:
+    def needs_another(self, people: int | None, budget: float | None) -> bool:
+        """Whether, for a text of this size, another person than the last editor has to approve; an unknown size counts as large."""
+        if people is None and budget is None:
             return True
-        return (piece.people or 0) >= self._approval.people or (piece.budget or 0) >= self._approval.budget
+        return (people or 0) >= self._approval.people or (budget or 0) >= self._approval.budget
 
     def translated(self, source: Piece, kept: Kept, *, by: str, now: datetime) -> Piece:
         """Put a translation of a text on the desk as a draft of its own."""
         (wording,) = kept.wordings
         findings = [*wording.told, *self._gate(kept.asked).check(wording.parts)]
         with self._ledger.begin() as connection:
-            return self._put(connection, kept, wording, findings, brand=source.brand, by=self._person(connection, by), now=now, parent=source.id)
+            entry = _entry(kept, wording, findings, source.brand, parent=source.id)
+            return self._put(connection, entry, by=self._person(connection, by), now=now)
+
+    def _kit(self, asked: Asked) -> BrandKit | None:
+        return None if self._brands is None else self._brands(asked.brand)
 
     def _gate(self, asked: Asked) -> Gate:
-        kit = None if self._brands is None else self._brands(asked.brand)
+        kit = self._kit(asked)
         return Gate(asked if kit is None else asked.with_kit(kit))
 
-    def _put(self, connection: Connection, kept: Kept, wording: Wording, findings: list[Finding], *, brand: str, by: str, now: datetime,
-             parent: str | None = None) -> Piece:
-        brief = kept.asked.model_dump_json()
+    def _check(self, piece: Piece, parts: Copy) -> list[Finding]:
+        return self._gate(piece.asked).check(parts) if piece.campaign is None else piece.campaign.check(parts, self._kit(piece.asked))
+
+    def _require_plans(self, piece: Piece) -> Plans:
+        if self.plans is None:
+            raise StateError(_("Text {piece} belongs to a plan, and no plan can be changed from here. Use `brandloom copy edit`."), piece=piece.id)
+        return self.plans
+
+    def _require_passing(self, piece: Piece, version: Version) -> None:
+        wrong = next((item for item in self._check(piece, version.parts) if item.blocks), None)
+        if wrong is not None:
+            raise StateError(_("Version {number} of {piece} passes the checks no longer, at {place}: {reason} Send it back and edit it."),
+                             number=version.number, piece=piece.id, place=wrong.place, reason=wrong.text())
+
+    def _require_usable(self, connection: Connection, piece: Piece, versions: Sequence[Version]) -> Version:
+        """The version of a plan's text that is in force, unless somebody or a check objects to it."""
+        current = book.pick(versions, piece, None)
+        back = book.sent_back(book.read_decisions(connection, piece), current.number)
+        if piece.state == "retired":
+            raise StateError(_("Text {piece} ({key}) is retired, and its plan needs it. Plan again."), piece=piece.id, key=piece.name)
+        if back is not None:
+            raise StateError(_("{name} sent text {piece} ({key}) back: {reason} Edit it with `brandloom copy edit`, or have it approved after all "
+                               "with `brandloom copy submit` and `copy approve`."), name=back.by, piece=piece.id, key=piece.name,
+                             reason=back.reason or "")
+        self._require_passing(piece, current)
+        return current
+
+    def _put(self, connection: Connection, entry: _Entry, *, by: str, now: datetime) -> Piece:
         # With a letter before it, no id can be taken for a phone number.
-        name = "t" + book.seal(f"{brand}\n{parent}\n{brief}", wording.parts)[:11]
-        row = {"id": name, "name": kept.name, "brand": brand, "language": kept.asked.lang, "format": kept.asked.form.name,
-               "request": book.seal(brief, {}), "brief": brief, "angle": wording.angle, "state": "draft", "version": 0, "parent": parent,
-               "created_at": now}
+        name = "t" + book.seal(f"{entry.brand}\n{entry.parent}\n{entry.brief}", entry.wording.parts)[:11]
+        campaign = entry.campaign
+        row = {"id": name, "name": entry.name, "brand": entry.brand, "language": entry.asked.lang, "format": entry.asked.form.name,
+               "request": entry.request, "brief": entry.brief, "angle": entry.wording.angle, "state": "draft", "version": 0,
+               "parent": entry.parent, "plan": campaign and campaign.plan, "people": campaign and campaign.people,
+               "budget": campaign and campaign.budget, "created_at": now}
         insert_new(connection, schema.pieces, [row])
         found = book.find_piece(connection, name, lock=True)
         if not book.read_versions(connection, found):
-            self._add(connection, found, wording, findings, base=0, by=by, now=now)
+            self._add(connection, found, entry.wording, entry.findings, base=0, by=by, now=now)
         return book.find_piece(connection, name)
 
-    def _add(self, connection: Connection, piece: Piece, wording: Wording, findings: list[Finding], *, base: int, by: str, now: datetime) -> Version:
+    def _add(self, connection: Connection, piece: Piece, wording: Wording, findings: Sequence[Finding], *, base: int, by: str,
+             now: datetime) -> Version:
         table, refused = schema.piece_versions, any(item.blocks for item in findings)
         number = 1 + (connection.scalar(select(func.max(table.c.number)).where(table.c.piece == piece.id)) or 0)
-        digest = book.seal(piece.asked.model_dump_json(), wording.parts)
+        digest = book.seal(piece.brief, wording.parts)
         made = Version(piece.id, number, base, book.plain_parts(wording.parts), tuple(findings), refused, by, wording.origin, wording.model,
                        digest, now)
         connection.execute(insert(table).values(
@@ -221,19 +338,22 @@ class Desk:
                 raise StateError(_("No version of text {piece} has passed the checks yet. Edit it first."), piece=found.id)
             if check is not None:
                 check(connection, found, person)
-            digest = book.pick(book.read_versions(connection, found), found, None).digest
-            connection.execute(insert(schema.piece_decisions).values(
-                piece=found.id, version=found.version, decision=decision, by=person, reason=reason, digest=digest, at=now))
-            connection.execute(update(schema.pieces).where(schema.pieces.c.id == found.id).values(state=_TO[decision]))
-            after = book.find_piece(connection, found.id)
-            self._log(connection, decision, found, person, now, version=found.version, digest=digest, people=after.people,
-                      budget=after.budget, reason=None if reason is None else book.seal("", {"text": reason}))
+            return self._decide(connection, found, decision, by=person, now=now, reason=reason)
+
+    def _decide(self, connection: Connection, piece: Piece, decision: str, *, by: str, now: datetime, reason: str | None = None) -> Piece:
+        digest = book.pick(book.read_versions(connection, piece), piece, None).digest
+        connection.execute(insert(schema.piece_decisions).values(
+            piece=piece.id, version=piece.version, decision=decision, by=by, reason=reason, digest=digest, at=now))
+        connection.execute(update(schema.pieces).where(schema.pieces.c.id == piece.id).values(state=_TO[decision]))
+        after = book.find_piece(connection, piece.id)
+        self._log(connection, decision, piece, by, now, version=piece.version, digest=digest, people=after.people, budget=after.budget,
+                  reason=None if reason is None else book.seal("", {"text": reason}))
         return after
 
     def _person(self, connection: Connection, name: str) -> str:
         table = schema.piece_versions
         wrote = set(connection.scalars(select(table.c.model).where(table.c.model.is_not(None)).distinct()))
-        return require_person(name, self._machines | {str(one) for one in wrote})
+        return require_person(name, self.machines | {str(one) for one in wrote})
 
     def _log(self, connection: Connection, action: str, piece: Piece, by: str, now: datetime, **detail: object) -> None:
         """No word of a text goes into the chain, only digests and figures."""
@@ -244,9 +364,19 @@ def _known(size: float | None) -> str:
     return "?" if size is None else f"{size:,.0f}"
 
 
+def _entry(kept: Kept, wording: Wording, findings: Sequence[Finding], brand: str, *, parent: str | None = None) -> _Entry:
+    brief = kept.asked.model_dump_json()
+    return _Entry(kept.name, brand, kept.asked, brief, book.seal(brief, {}), wording, findings, parent)
+
+
+def _states(step: str, piece: Piece) -> tuple[State, ...]:
+    """States from which a step is possible. Nobody reads a plan's text before the plan is sent, so an approved one may still be edited."""
+    return (*_FROM[step], "approved") if step == "edited" and piece.campaign is not None else _FROM[step]
+
+
 def _require_step(piece: Piece, step: str) -> None:
-    if piece.state not in _FROM[step]:
-        allowed = ", ".join(_VERBS[one] for one, states in _FROM.items() if piece.state in states) or "-"
+    if piece.state not in _states(step, piece):
+        allowed = ", ".join(_VERBS[one] for one in _FROM if piece.state in _states(one, piece)) or "-"
         raise StateError(_("Text {piece} is in the state '{state}', so {step} is not possible. Possible: {allowed}."), piece=piece.id,
                          state=say(book.STATES[piece.state]), step=_VERBS[step], allowed=allowed)
 

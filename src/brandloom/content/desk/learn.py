@@ -11,6 +11,7 @@ from difflib import SequenceMatcher
 
 from sqlalchemy import delete, insert, select
 
+from brandloom.content.checks import SLOT
 from brandloom.content.checks.figures import read_figures
 from brandloom.content.checks.normalise import fold
 from brandloom.content.desk.book import Piece, Version, read_pieces, read_versions
@@ -126,16 +127,17 @@ def _current(piece: Piece, versions: list[Version]) -> Version:
 
 
 def _by_people(piece: Piece, versions: list[Version]) -> bool:
-    return piece.state == "approved" or _current(piece, versions).origin == "edit"
+    """Whether people settled on the words. A plan is approved as a whole: that says little of each text, and its model would learn from itself."""
+    return (piece.state == "approved" and piece.campaign is None) or _current(piece, versions).origin == "edit"
 
 
 def _voice(piece: Piece, version: Version) -> str:
-    """Sentences that state no fact of this text, as many as are shown to a model."""
+    """Sentences that state no fact of this text and have no slot, as many as are shown to a model."""
     chosen, names = "", [fold(name).casefold() for name in piece.asked.names]
     space = "" if piece.asked.lang == "zh" else " "
     for sentence in _SENTENCE.split(whole(version.parts).replace("\n", space)):
         plain = fold(sentence)
-        if not sentence.strip() or read_figures(plain) or any(name in plain.casefold() for name in names):
+        if not sentence.strip() or SLOT.search(sentence) or read_figures(plain) or any(name in plain.casefold() for name in names):
             continue
         longer = (chosen + space + sentence.strip()).strip()
         chosen = longer if len(longer) <= LONGEST_EXAMPLE else chosen

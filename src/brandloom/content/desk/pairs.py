@@ -64,11 +64,13 @@ def read_pairs(ledger: Ledger, *, brand: str | None = None) -> list[Pair]:
     for one in pieces:
         siblings[one.brand, one.request].append(one)
     for group in siblings.values():
-        found += _choices(group, versions)
+        # All texts of a plan go out, so that the approval of one is no choice.
+        found += [] if group[0].campaign else _choices(group, versions)
         counted = [(one, _numbered(versions[one.id], item.version), item) for one in group for item in results[one.id]]
         for metric in ("clicks", "conversions"):
             found += _measured([(one, version, item.source, getattr(item, metric), item.shown) for one, version, item in counted], metric)
-    return found
+    # An edit of the shop's own sentences alone says nothing of the model's, nor does a part in which nothing else stands.
+    return [one for one in found if one.chosen != one.rejected and all((*one.chosen.values(), *one.rejected.values()))]
 
 
 def better(hits: int, shown: int, other_hits: int, other_shown: int) -> float:
@@ -125,7 +127,11 @@ def _numbered(versions: Iterable[Version], number: int) -> Version:
 
 
 def _pair(piece: Piece, chosen: Copy, rejected: Copy, source: str, strength: float) -> Pair:
-    asked, gate = piece.asked, Gate(piece.asked)
+    asked, campaign = piece.asked, piece.campaign
+    if campaign is not None:
+        return Pair(piece.id, piece.brand, asked.lang, asked.form.name, campaign.prompt, campaign.opening_of(chosen), campaign.opening_of(rejected),
+                    source, strength)
+    gate = Gate(asked)
     angle = piece.angle if piece.angle in angles(asked.lang) else next(iter(angles(asked.lang)))
     messages = conversation(asked, gate.form, angle, {part.name: gate.room(part) for part in gate.form.parts})
     prompt = tuple({"role": message.role, "content": message.content} for message in messages)
