@@ -10,6 +10,7 @@ from typing import Any
 
 from brandloom.engine import DuckEngine
 from brandloom.govern import scrub
+from brandloom.sources.cells import is_number, safe_cell
 from brandloom.sources.formats import literal
 from brandloom.sources.reasons import REASONS, reason_text
 from brandloom.sources.staging import Staged
@@ -22,7 +23,6 @@ COLUMN_OF = {
     "no_id": "key", "no_customer": "customer", "no_kind": "kind", "no_text": "text",
 }
 MASK = "***"
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def write_rejects(duck: DuckEngine, staged: Staged, target: Path) -> None:
@@ -34,16 +34,14 @@ def write_rejects(duck: DuckEngine, staged: Staged, target: Path) -> None:
         writer = csv.writer(file)
         writer.writerow(["line", "column", "value", "code", "reason"])
         reasons = {code: reason_text(code) for code in REASONS}
-        writer.writerows((line, safe_cell(column), safe_cell(value), code, reasons[code]) for line, column, value, code in _merged(duck, staged))
+        writer.writerows((line, _shown(column), _shown(value), code, reasons[code]) for line, column, value, code in _merged(duck, staged))
 
 
 @lru_cache(maxsize=4096)
-def safe_cell(text: str) -> str:
-    """A cell that no spreadsheet takes for a formula; plain negative numbers stay."""
+def _shown(text: str) -> str:
+    """A value as the file shows it; plain negative numbers stay as they are."""
     text = scrub(clean(text))[:200]
-    if text.startswith(_FORMULA) and not _is_number(text):
-        return "'" + text
-    return text
+    return text if is_number(text) else safe_cell(text)
 
 
 def _merged(duck: DuckEngine, staged: Staged) -> Iterator[tuple[int, str, str, str]]:
@@ -91,11 +89,3 @@ def _value(staged: Staged, name: str) -> str:
     if name == "customer":
         return f"CASE WHEN s.{name} IS NULL THEN '' ELSE {literal(MASK)} END"
     return f"coalesce(s.{name}_raw, CAST(s.{name} AS VARCHAR))" if reads in {"time", "number"} else f"s.{name}"
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True

@@ -19,11 +19,11 @@ from brandloom.content.studio.write import Written
 from brandloom.errors import ConfigError, DataError
 from brandloom.govern import parse_label
 from brandloom.i18n import _
+from brandloom.sources.cells import plain_cell, safe_cell
 
 Kind = Literal["json", "md", "html", "csv", "txt"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 _FIELDS = ("Label", "ContentProducer", "ProduceID", "ReservedCode1", "ContentPropagator", "PropagateID", "ReservedCode2")
-_FORMULA = re.compile(r"'*[=+\-@\t\r]")
 _FOOT = re.compile(r"(?P<visible>.+?) AIGC (?P<label>\{.*\}) (?P<source>\S+)")
 _NAMESPACE = "http://www.tc260.org.cn/ns/AIGC/1.0/"
 
@@ -161,7 +161,7 @@ def _csv(written: Written, made: Sequence[Piece]) -> str:
         values = [value if isinstance(value, str) else "\n".join(value) for value in (draft.copy[name] for name in parts)]
         mark = [""] * (2 + len(_FIELDS)) if piece.mark is None else [
             piece.mark.visible, piece.mark.digital_source, *piece.mark.label.to_dict().values()]
-        rows.writerow([_cell(value) for value in (draft.angle, draft.source, draft.model or "", *values, piece.text, *mark)])
+        rows.writerow([safe_cell(value) for value in (draft.angle, draft.source, draft.model or "", *values, piece.text, *mark)])
     return "\ufeff" + sink.getvalue()
 
 
@@ -169,18 +169,9 @@ def _read_csv(text: str) -> list[Piece]:
     reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
     if "text" not in (reader.fieldnames or ()):
         raise ValueError("it has no column 'text'")
-    rows = [{name: _plain_cell(value) for name, value in row.items()} for row in reader]
+    rows = [{name: plain_cell(value) for name, value in row.items()} for row in reader]
     return [_piece(row["text"], {"visible": row["ai_visible"], "digital_source_type": row["digital_source_type"],
                                  "AIGC": {name: row[f"AIGC.{name}"] for name in _FIELDS}} if row["AIGC.Label"] else None) for row in rows]
-
-
-def _cell(value: str) -> str:
-    """A cell that no spreadsheet takes for a formula; `_plain_cell` takes the sign away again."""
-    return f"'{value}" if _FORMULA.match(value) else value
-
-
-def _plain_cell(value: str) -> str:
-    return value[1:] if value.startswith("'") and _FORMULA.match(value) else value
 
 
 def _plain(_written: Written, made: Sequence[Piece]) -> str:
