@@ -158,7 +158,7 @@ def keep_link(ledger: Ledger, plan: str, target: str, *, hosts: Collection[str])
         ConfigError: it does not lead to one of `hosts` by http or https.
     """
     parts = urlsplit(target)
-    if parts.scheme not in ("http", "https") or parts.username is not None or (parts.hostname or "") not in hosts:
+    if parts.scheme not in ("http", "https") or parts.username is not None or not parts.hostname or parts.hostname not in hosts:
         raise ConfigError(_("A link of the message leads to '{target}', which is not the shop's. Correct sender.website in brandloom.toml."),
                           target=target[:80])
     with ledger.begin() as connection:

@@ -102,7 +102,7 @@ class EndpointModel(TextModel):
         # Proxies are for other machines: a request to this one must not leave it.
         local = urlsplit(url).hostname in ("127.0.0.1", "localhost", "::1")
         self._client = openai.OpenAI(base_url=url, api_key=key or "none", timeout=timeout_s, max_retries=0,
-                                     http_client=openai.DefaultHttpxClient(trust_env=not local))
+                                     http_client=openai.DefaultHttpxClient(trust_env=not local, follow_redirects=False))
         # The client fills these from variables meant for another provider.
         self._client.organization = self._client.project = None
         self._dialect = _Dialect(grammar=grammar)
@@ -209,6 +209,9 @@ class EndpointModel(TextModel):
                                url=self._shown, status=error.status_code)
         if isinstance(error, openai.NotFoundError):
             return self._unknown_model(self._reason(error))
+        if isinstance(error, openai.APIStatusError) and 300 <= error.status_code < 400:
+            return ConfigError(_("{url} leads on to another address (status {status}), where prompts are not sent. Set BRANDLOOM_MODEL_URL to the "
+                                 "model's own address."), url=self._shown, status=error.status_code)
         if isinstance(error, openai.APIStatusError):
             return failure(_("{url} failed with status {status}: {reason}. Try again later, or use another model."),
                            retryable=_busy(error), retry_after_s=_retry_after(error), url=self._shown, status=error.status_code,

@@ -9,10 +9,12 @@ import re
 import urllib.error
 import urllib.request
 from pathlib import Path, PurePosixPath
+from typing import IO
 from urllib.parse import urlsplit
 
 from brandloom.errors import ConfigError, ProviderError
 from brandloom.i18n import _
+from brandloom.llm.addresses import is_public
 from brandloom.llm.weights import CHUNK, Progress, check_gguf, only_one, sha256_of, weights_folder
 
 _SILENCE_S = 60.0
@@ -58,7 +60,7 @@ def _download(url: str, partial: Path, progress: Progress | None) -> None:
         request.add_header("Range", f"bytes={partial.stat().st_size}-")
         request.add_header("If-Range", mark.read_text(encoding="utf-8"))
     try:
-        with urllib.request.urlopen(request, timeout=_SILENCE_S) as answer:  # noqa: S310
+        with urllib.request.build_opener(_Outward).open(request, timeout=_SILENCE_S) as answer:
             _keep_mark(mark, answer.headers.get("ETag") or answer.headers.get("Last-Modified"))
             _write(answer, partial, progress)
     except urllib.error.HTTPError as error:
@@ -70,6 +72,23 @@ def _download(url: str, partial: Path, progress: Progress | None) -> None:
         raise _interrupted(url, f"status {error.code}") from None
     except (OSError, http.client.HTTPException) as error:
         raise _interrupted(url, str(getattr(error, "reason", error))) from None
+
+
+class _Outward(urllib.request.HTTPRedirectHandler):
+    """Follows a server to other public addresses only: it must not choose what this machine asks of its own network.
+
+    The address a person gave may lie anywhere. A name that changes its address between look and connection is not held up.
+    """
+
+    def redirect_request(self, req: urllib.request.Request, fp: IO[bytes], code: int, msg: str, headers: http.client.HTTPMessage,
+                         newurl: str) -> urllib.request.Request | None:
+        here, there = urlsplit(req.full_url), urlsplit(newurl)
+        same = (here.scheme, here.netloc) == (there.scheme, there.netloc)
+        inward = not same and not is_public(there.hostname or "", there.port or 443)
+        if there.scheme not in ("http", "https") or (here.scheme == "https" and there.scheme == "http") or inward:
+            raise ConfigError(_("{url} leads on to {target}, which is not asked: a server may lead to public addresses only, and not from https "
+                                "to http. Give the address of the file itself."), url=_shown(req.full_url), target=_shown(newurl))
+        return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 
 def _write(answer: http.client.HTTPResponse, partial: Path, progress: Progress | None) -> None:
