@@ -17,7 +17,8 @@ from brandloom.content.desk import Piece, find_piece, read_pieces, read_versions
 from brandloom.deliver import OutboxChannel, status
 from brandloom.errors import ConfigError, StateError
 from brandloom.ledger import schema
-from shop_world import EN, NOW, good_model
+from brandloom.llm import ScriptedTextModel
+from shop_world import AS_OF, EN, NOW, good_model
 
 MINE = "Which corner of the room is dark in the evening? We have kept a few lights for it. "
 
@@ -208,6 +209,21 @@ def test_an_edit_becomes_a_preference_pair_of_openings_and_an_example(shop: Shop
     assert any(EN["body"] not in one["content"] and plan.name not in one["content"] for one in pair.prompt[-1:])
     [example] = desk.examples(shop.ledger, brand="Candle Shop", language="en", form="email")
     assert MINE.strip() in example and "{{" not in example
+
+
+def test_what_people_changed_reaches_the_next_campaigns_prompts(shop: Shop, shop_files: Path, plan: Plan) -> None:
+    edit(shop, plan)
+    desk.judge_word(shop.ledger, shop.audit, "moonlit", brand="Candle Shop", language="en", avoid=True, by="Ed Itor", now=NOW)
+    model = shop.model
+    assert isinstance(model, ScriptedTextModel)
+    before = len(model.calls)
+    later = shop.plan(shop_files / "brief.yaml", by="Pia Planner", as_of=AS_OF - timedelta(days=1))
+    asked = [call.messages[-1].content for call in model.calls[before:]]
+    english_ones = [one for one in asked if one.isascii()]
+    assert english_ones and all(MINE.strip() in one for one in english_ones)
+    assert not any(MINE.strip() in one for one in asked if not one.isascii())
+    made = edit(shop, later, body=body(later, english(shop, later)).replace("dark", "moonlit"))
+    assert [item.rule for item in made.blocking] == ["brand-word"]
 
 
 def test_the_commands_of_the_desk_know_a_plans_texts(shop: Shop, plan: Plan, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

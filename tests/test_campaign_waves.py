@@ -75,7 +75,7 @@ def planned(shop: Shop, *, texts: int = 3, scores: dict[int, float] | None = Non
             connection.execute(delete(table))
         connection.execute(delete(schema.plans).where(schema.plans.c.id == plan.id))
     reader, group = next(one for one in plan.personas if one.key == first.persona), ProductGroup(first.product_group, plan.groups[0].label_en, ())
-    keep_plan(shop, plan, [Request(reader, group, first.channel, first.language, n) for n in range(1, texts + 1)], kit=None)
+    keep_plan(shop, plan, [Request(reader, group, first.channel, first.language, n) for n in range(1, texts + 1)], voice=None)
     shop.approve(plan.id, by="Ana")
     return plan
 

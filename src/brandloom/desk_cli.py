@@ -300,7 +300,7 @@ def _table_of(pieces: list[Piece]) -> Table:
     from brandloom.content import desk
     table = Table(say(_("Text")), say(_("Name")), say(_("Format")), say(_("Language")), say(_("State")), say(_("Version")))
     for one in pieces:
-        table.add_row(one.id, Text(one.name), one.asked.format, one.asked.lang, say(desk.STATES[one.state]), str(one.version or "-"))
+        table.add_row(one.id, Text(one.name), one.format, one.asked.lang, say(desk.STATES[one.state]), str(one.version or "-"))
     return table
 
 

@@ -7,28 +7,29 @@ from typing import TYPE_CHECKING
 
 from brandloom.campaigns.plans import Plan, insert_plan
 from brandloom.content import Request, Variant
-from brandloom.content.brand import BrandKit
+from brandloom.content.brand import BrandKit, speaking_brand
 from brandloom.content.desk import Campaign, CampaignText, Wording, campaign_text
 
 if TYPE_CHECKING:
     from brandloom.campaigns.shop import Shop
 
 
-def keep_plan(shop: Shop, plan: Plan, requests: Sequence[Request], *, kit: BrandKit | None) -> None:
+def keep_plan(shop: Shop, plan: Plan, requests: Sequence[Request], *, voice: BrandKit | None) -> None:
     """Keep a new plan, and put its texts on the desk.
 
     Args:
         requests: what was asked for, one for each of the plan's texts or more.
-        kit: of the brand that speaks.
+        voice: the kit it was written with.
     """
     sizes = {row["variant"]: (row["people"], row["cost"]) for row in shop.engine.query(
         "SELECT variant, COUNT(*) AS people, SUM(cost) AS cost FROM decisions WHERE plan = $plan AND action = 'send' GROUP BY variant",
         plan=plan.id).to_pylist()}
-    campaign, asked = Campaign(plan.id, plan.brief, shop.workspace.config, kit), {one.key: one for one in requests}
+    campaign, asked = Campaign(plan.id, plan.brief, shop.workspace.config, voice), {one.key: one for one in requests}
     texts = list[tuple[CampaignText, Wording]]()
     for one in plan.variants:
         people, cost = sizes[asked[one.key].cell]
         texts.append((campaign_text(campaign, asked[one.key], people=people, budget=cost), _wording(one)))
+    kit = speaking_brand(shop.workspace, plan.brief.brand)
     brand = shop.workspace.config.name if kit is None else kit.name
     with shop.ledger.begin() as connection:
         insert_plan(connection, plan)

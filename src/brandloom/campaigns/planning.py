@@ -19,6 +19,7 @@ from brandloom.campaigns.learning import learned_as_of
 from brandloom.campaigns.plans import Group, PersonaLabel, Plan, plan_digest
 from brandloom.content import Brief, Product, ProductGroup, Request, Variant, check_brief, variant_asks, write_variants
 from brandloom.content.brand import brand_seal, speaking_brand
+from brandloom.content.desk import taught_kit
 from brandloom.content.response import ResponseModel
 from brandloom.decide import REASONS, Audience, DecisionSummary, Economics, Products, decide, texts_worth_writing
 from brandloom.engine import Engine
@@ -66,13 +67,14 @@ def make_plan(shop: Shop, brief: Brief, *, as_of: datetime | None = None, by: st
     decision = _decide(shop, plan_id, brief, now)
     tell(choosing, 1.0)
     kit = speaking_brand(shop.workspace, brief.brand)
+    voice = taught_kit(shop.ledger, kit, brief, brand=shop.workspace.config.name if kit is None else kit.name)
     requests = _requests(engine, plan_id, brief, most=shop.workspace.config.max_variants)
-    most, before = most_cost(shop.model, variant_asks(brief, requests, kit=kit)), spent_by(shop.model)
+    most, before = most_cost(shop.model, variant_asks(brief, requests, kit=voice)), spent_by(shop.model)
     writing = _stage(most)
     tell(writing, 0.0)
     started = time.perf_counter()
     try:
-        variants = write_variants(shop.model, brief, requests, shop=shop.workspace.config, kit=kit,
+        variants = write_variants(shop.model, brief, requests, shop=shop.workspace.config, kit=voice,
                                   progress=lambda done, of: tell(writing, done / of))
     except BaseException:
         engine.replace("decisions", "SELECT * FROM decisions WHERE plan <> $plan", plan=plan_id)  # no half a plan stays
@@ -87,7 +89,7 @@ def make_plan(shop: Shop, brief: Brief, *, as_of: datetime | None = None, by: st
                  content_seconds=time.perf_counter() - started, extra={
                      "model_cost": cost, "brand_seal": brand_seal(kit, shop.workspace), "planner": by, **({"scores": scores} if scores else {})})
     plan = replace(draft, digest=plan_digest(engine, draft))
-    keep_plan(shop, plan, requests, kit=kit)
+    keep_plan(shop, plan, requests, voice=voice)
     shop.audit.append("plan.made", plan.id, actor="brandloom", detail={"digest": plan.digest, "as_of": moment.isoformat()}, now=now)
     return plan
 

@@ -20,7 +20,7 @@ from brandloom.content.desk.compare import Comparison, Stretch, compare
 from brandloom.content.desk.desk import Desk
 from brandloom.content.desk.kept import Kept, Wording, from_written, read_edit, read_kept
 from brandloom.content.desk.languages import checked_languages
-from brandloom.content.desk.learn import StruckWord, avoided_words, examples, judge_word, struck_words, taught
+from brandloom.content.desk.learn import StruckWord, avoided_words, examples, judge_word, struck_words, taught, taught_kit
 from brandloom.content.desk.pairs import SOURCES, Pair, read_pairs
 from brandloom.content.desk.translate import Sentence, Translation, translate
 
@@ -28,5 +28,5 @@ __all__ = [
     "SOURCES", "STATES", "Campaign", "CampaignText", "Comment", "Comparison", "Decision", "Desk", "Kept", "Pair", "Piece", "Result", "Sentence",
     "Stretch", "StruckWord", "Translation", "Version", "Wording", "avoided_words", "campaign_text", "checked_languages", "compare", "examples",
     "find_piece", "from_written", "judge_word", "pick", "read_comments", "read_decisions", "read_edit", "read_kept", "read_pairs",
-    "read_pieces", "read_results", "read_versions", "struck_words", "taught", "translate",
+    "read_pieces", "read_results", "read_versions", "struck_words", "taught", "taught_kit", "translate",
 ]

@@ -46,9 +46,14 @@ class Piece:
     campaign: CampaignText | None = None
     """Where it is a plan's text."""
 
+    @property
+    def format(self) -> str:
+        """The studio's form of copy, or the channel of a plan's text."""
+        return self.asked.form.name if self.campaign is None else self.campaign.channel
+
     def to_dict(self) -> dict[str, Any]:
         return {"piece": self.id, "plan": None if self.campaign is None else self.campaign.plan, "name": self.name, "brand": self.brand,
-                "lang": self.asked.lang, "format": self.asked.format, "state": self.state, "version": self.version, "people": self.people,
+                "lang": self.asked.lang, "format": self.format, "state": self.state, "version": self.version, "people": self.people,
                 "budget": self.budget, "translated_from": self.parent, "created_at": self.created_at.isoformat()}
 
 

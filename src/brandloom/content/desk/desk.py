@@ -126,8 +126,8 @@ class Desk:
         remark = require_remark(text)
         with self._ledger.begin() as connection:
             found, person = book.find_piece(connection, piece), self._person(connection, by)
-            number = book.pick(book.read_versions(connection, found), found, version).number
-            names = [one.name for one in found.asked.form.parts]
+            meant = book.pick(book.read_versions(connection, found), found, version)
+            number, names = meant.number, [one.name for one in found.asked.form.parts] if found.campaign is None else list(meant.parts)
             if part is not None and part not in names:
                 raise ConfigError(_("Text {piece} has no part '{part}'; its parts are {known}."), piece=found.id, part=part, known=", ".join(names))
             connection.execute(insert(schema.piece_comments).values(piece=found.id, version=number, part=part, by=person, text=remark, at=now))
@@ -302,10 +302,10 @@ class Desk:
         # With a letter before it, no id can be taken for a phone number.
         name = "t" + book.seal(f"{entry.brand}\n{entry.parent}\n{entry.brief}", entry.wording.parts)[:11]
         campaign = entry.campaign
-        row = {"id": name, "name": entry.name, "brand": entry.brand, "language": entry.asked.lang, "format": entry.asked.form.name,
-               "request": entry.request, "brief": entry.brief, "angle": entry.wording.angle, "state": "draft", "version": 0,
-               "parent": entry.parent, "plan": campaign and campaign.plan, "people": campaign and campaign.people,
-               "budget": campaign and campaign.budget, "created_at": now}
+        row = {"id": name, "name": entry.name, "brand": entry.brand, "language": entry.asked.lang,
+               "format": entry.asked.form.name if campaign is None else campaign.channel, "request": entry.request, "brief": entry.brief,
+               "angle": entry.wording.angle, "state": "draft", "version": 0, "parent": entry.parent, "plan": campaign and campaign.plan,
+               "people": campaign and campaign.people, "budget": campaign and campaign.budget, "created_at": now}
         insert_new(connection, schema.pieces, [row])
         found = book.find_piece(connection, name, lock=True)
         if not book.read_versions(connection, found):

@@ -11,6 +11,8 @@ from difflib import SequenceMatcher
 
 from sqlalchemy import delete, insert, select
 
+from brandloom.content.brand import BrandKit, VoiceKit
+from brandloom.content.brief import Brief, Language
 from brandloom.content.checks import SLOT
 from brandloom.content.checks.figures import read_figures
 from brandloom.content.checks.normalise import fold
@@ -55,7 +57,7 @@ def examples(ledger: Ledger, *, brand: str, language: str, form: str, most: int 
     with ledger.read() as connection:
         pieces = [one for one in read_pieces(connection, brand=brand) if one.asked.lang == language and one.version and one.state != "retired"]
         settled = [(one, read_versions(connection, one)) for one in pieces]
-    ranked = [(one.asked.form.name == form, one.state == "approved", versions[-1].at, one.id, text) for one, versions in settled
+    ranked = [(one.format == form, one.state == "approved", versions[-1].at, one.id, text) for one, versions in settled
               if _by_people(one, versions) and (text := _voice(one, _current(one, versions)))]
     # One key at a time, so that of equal ones the id decides and nothing depends on the database's order.
     ranked.sort(key=lambda item: (item[0], item[1], item[2], item[3]), reverse=True)
@@ -120,6 +122,25 @@ def taught(ledger: Ledger, asked: Asked, *, brand: str) -> Asked:
     voice = asked.voice.model_copy(update={"avoid": tuple(dict.fromkeys([*asked.voice.avoid, *avoid])),
                                            "examples": tuple(dict.fromkeys([*shown, *asked.voice.examples]))[:20]})
     return asked.model_copy(update={"voice": voice})
+
+
+def taught_kit(ledger: Ledger, kit: BrandKit | None, brief: Brief, *, brand: str) -> BrandKit | None:
+    """The kit that a campaign is written with, and what the desk has learned: its people's sentences first, words to avoid with the kit's.
+
+    Without a kit, and with nothing learned, there is none; a shop without one gets a voice with what was learned and the brief's own tone.
+    """
+    said = fold(brief.model_dump_json(include={"facts", "offer", "name"})).casefold()
+    voices: dict[Language, VoiceKit] = dict(kit.voice) if kit is not None else {}
+    for code in brief.languages:
+        shown = examples(ledger, brand=brand, language=code, form=brief.channels[0])
+        avoid = [word for word in avoided_words(ledger, brand=brand, language=code) if word not in said]
+        if shown or avoid:
+            own = voices.get(code, VoiceKit(tone=", ".join(brief.tone)))
+            voices[code] = own.model_copy(update={"examples": tuple(dict.fromkeys([*shown, *own.examples]))[:20],
+                                                  "avoid": tuple(dict.fromkeys([*own.avoid, *avoid]))})
+    if kit is None:
+        return BrandKit(name="shop", voice=voices) if voices else None
+    return kit.model_copy(update={"voice": voices})
 
 
 def _current(piece: Piece, versions: list[Version]) -> Version:
