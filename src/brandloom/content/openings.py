@@ -38,6 +38,10 @@ class Opening:
     """Whether it is about no one theme."""
     request: str
     """The last message to the model."""
+    cell: str
+    """The people it is for; see `Request.cell`."""
+    shown: str
+    """The theme, and names of the products that stand for it: all that may be offered."""
 
     def conversation(self, parts: Collection[str], forbidden: Sequence[str]) -> list[Message]:
         """System text, worked examples and request. All but the last message is the same for openings of one kind and angle.
@@ -49,8 +53,9 @@ class Opening:
         words = _content()[self.asked.lang]
         messages = [Message("system", words["system"].strip())]
         examples = words["general_examples" if self.general else "examples"]
-        # A small model follows the last example most, so the one with the angle that is asked for stands there.
-        for angle, example in sorted(examples.items(), key=lambda one: one[0] == self.angle):
+        # A small model follows the last example most, so one with the angle that is asked for stands there.
+        shown = [(angle, known[0]) for angle, known in examples.items() if angle != self.angle]
+        for angle, example in [*shown, (self.angle, _nearest(examples[self.angle], self.asked.persona, self.cell))]:
             answer = {part: example[part] for part in parts}
             messages += [Message("user", _request(words, {**example, "also": "", "tone": words["tone"], "angle": words["angles"][angle]})),
                          Message("assistant", json.dumps(answer, ensure_ascii=False))]
@@ -77,13 +82,14 @@ def opening(brief: Brief, request: Request, *, kit: BrandKit | None = None) -> O
                   voice=voice, limits={"body": ROOM[language]}, must_not_say=tuple(reader.get("never", ())))
     asked = asked if kit is None else asked.with_kit(kit)
     voice = asked.voice
-    angle = _angle(request.cell, request.number, words["angles"])
+    angle = _angle(request, list(words["angles"]), list(words["readers"]))
     also = words["also"].replace("{facts}", "; ".join(facts)) if facts else ""
     if voice.examples:
         also += words["voice"].replace("{example}", " ".join(voice.examples[0].split())[:200]) + "\n"
     values = {"theme": theme, "also": also, "reader": told, "goal": words["goals"][brief.goal], "tone": voice.tone or words["tone"],
               "angle": words["angles"][angle]}
-    return Opening(asked, angle, general, _request(words, values))
+    shown = " / ".join([*([] if general else [plain_text(request.group.label)]), *(product.display for product in request.group.products), *facts])
+    return Opening(asked, angle, general, _request(words, values), request.cell, shown)
 
 
 def marks(language: str) -> Sequence[str]:
@@ -98,10 +104,20 @@ def _request(words: dict[str, Any], values: dict[str, str]) -> str:
     return text
 
 
-def _angle(cell: str, number: int, known: Sequence[str]) -> str:
-    """The same text keeps its angle from plan to plan; texts for the same people differ in it."""
-    start = int.from_bytes(sha256(cell.encode()).digest()[:4], "big")
-    return list(known)[(start + number) % len(known)]
+def _angle(request: Request, known: Sequence[str], readers: Sequence[str]) -> str:
+    """The same text keeps its angle from plan to plan; texts for the same people differ in it, and so do personas told of one theme."""
+    place = readers.index(request.persona.key) if request.persona.key in readers else 0
+    return known[(_number(request.cell.partition("/")[2]) + place + request.number) % len(known)]
+
+
+def _nearest(examples: Sequence[dict[str, str]], reader: str, cell: str) -> dict[str, str]:
+    """One written to the same reader, else any, so that not every shop's mail is modelled on the same one."""
+    same = [example for example in examples if example["reader"] == reader]
+    return same[0] if same else examples[_number(cell) % len(examples)]
+
+
+def _number(text: str) -> int:
+    return int.from_bytes(sha256(text.encode()).digest()[:4], "big")
 
 
 @cache

@@ -128,7 +128,7 @@ class _Job:
         blank = Variant(request.key, request.persona.key, request.group.key, request.channel, request.language, {}, "template")
         if self.model is None:
             return self._plain(blank), False
-        gate = Gate(self.told.asked, marks=marks(request.language))
+        gate = Gate(self.told.asked, marks=marks(request.language), shown=self.told.shown)
         attempt = Attempt(gate, partial(self._ask, gate), partial(Spare, request.channel, request.language), tuple(earlier))
         try:
             passed = attempt.write()
