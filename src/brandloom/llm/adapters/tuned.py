@@ -104,5 +104,5 @@ class Tuned:
 
 def _precision() -> Any:
     """Half precision where the processor multiplies it in hardware; elsewhere it is slower than full precision."""
-    fast = torch.cuda.is_available() or torch.cpu._is_amx_tile_supported()
+    fast = torch.cuda.is_available() or torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
     return torch.bfloat16 if fast else torch.float32
