@@ -10,13 +10,12 @@ from datetime import UTC, datetime, timedelta
 import pyarrow as pa
 from sqlalchemy import func, select
 
+from brandloom.deliver import ADDRESS_KIND
 from brandloom.engine import Engine
 from brandloom.govern import granted, suppressed
 from brandloom.ledger import Ledger, schema
 from brandloom.workspace import CapConfig
 
-ADDRESS_KIND = {"email": "email"}
-"""Which lookup of the vault holds a channel's address."""
 SCHEMA = pa.schema([("customer", pa.string()), ("channel", pa.string()), ("eligible", pa.bool_()), ("reason", pa.string())])
 
 

@@ -7,17 +7,35 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import cached_property
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from brandloom.campaigns.planning import read_products
 from brandloom.campaigns.plans import Plan
-from brandloom.content import Press, Product, Rendered, verify
+from brandloom.content import Finding, Press, Product, Rendered, verify
 from brandloom.content.brand import LOGO_CID, Look, brand_seal, brand_sender, look, speaking_brand, with_picture
-from brandloom.deliver import Claimed, Click, ClickLinks, Item, Links, Mailer, Message, Parts, Picture, Subscription, keep_link
+from brandloom.content.phone import PhonePress, verify_text
+from brandloom.deliver import (
+    ADDRESS_KIND,
+    Claimed,
+    Click,
+    ClickLinks,
+    Item,
+    Links,
+    Mailer,
+    Message,
+    Parts,
+    Picture,
+    ShortLinks,
+    Subscription,
+    ascii_domain,
+    dialable,
+    keep_link,
+)
 from brandloom.deliver.clicks import LIFETIME
 from brandloom.engine import Engine
-from brandloom.errors import ConfigError, StateError
+from brandloom.errors import ConfigError, DataError, StateError
 from brandloom.govern import Person
 from brandloom.i18n import _
 from brandloom.ledger import Ledger
@@ -41,6 +59,7 @@ class Tracking:
     def __init__(self, ledger: Ledger, workspace: Workspace, plan: Plan, *, click_url: str) -> None:
         self._ledger, self._plan = ledger, plan.id
         self._links = ClickLinks(workspace.derive_key("clicks"), click_url)
+        self._short = ShortLinks(workspace.derive_key("clicks"), click_url)
         self._hosts = frozenset((urlsplit(workspace.config.sender.website).hostname or "",))
         self._numbers: dict[str, int] = {}
 
@@ -60,6 +79,10 @@ class Tracking:
         plain = _ADDRESS.sub(lambda found: swapped.get(found[0], found[0]), made.text)
         return replace(made, html=page, text=plain)
 
+    def short(self, target: str, item: Claimed) -> str:
+        """The counted link of a text message."""
+        return self._short.url(item.id, self._number(target))
+
     def _number(self, target: str) -> int:
         if target not in self._numbers:
             self._numbers[target] = keep_link(self._ledger, self._plan, target, hosts=self._hosts)
@@ -70,7 +93,7 @@ class MessageWriter:
     """Writes the messages of one plan. Personal data comes in per person and is kept nowhere.
 
     Args:
-        tracking: counts clicks on the links of mails; previews always show the links themselves.
+        tracking: counts clicks on the links of messages; previews always show the links themselves.
     """
 
     def __init__(self, engine: Engine, workspace: Workspace, plan: Plan, *, unsubscribe_url: str | None = None,
@@ -99,36 +122,84 @@ class MessageWriter:
 
     @property
     def domain(self) -> str:
-        return self.config.sender.email.rpartition("@")[2]
+        """The sender's, for Message-IDs."""
+        return ascii_domain(self.config.sender.email.rpartition("@")[2])
+
+    @cached_property
+    def mailer(self) -> Mailer:
+        """What builds the plan's mails.
+
+        Raises:
+            ConfigError: the shop's address or postal address is missing.
+        """
+        return Mailer(self.config)
 
     def render(self, item: Item, person: Person, *, preview: bool = False) -> Rendered:
         """The message's content for one person.
 
         Raises:
             ConfigError: the shop has no postal address; or the finished message fails the last look and must not be sent.
+            DataError: a text message that cannot be made short enough.
         """
+        return self._text(item, preview=preview) if item.channel == "sms" else self._mail(item, person, preview=preview)
+
+    def message(self, item: Claimed, person: Person, now: datetime) -> Message:
+        """The whole message for one person, ready for the carrier of its channel.
+
+        Raises:
+            DataError: there can be no message to this person.
+        """
+        return self._text_message(item, person) if item.channel == "sms" else self._mail_message(item, person, now)
+
+    def _text(self, item: Item, *, preview: bool) -> Rendered:
+        variant, products = self._variants[item.variant], self._shown(item)
+        page = self._phone.page(products)
+        url = self._tracking.short(page, item) if self._tracking is not None and isinstance(item, Claimed) else page
+        made = self._phone.message(variant, products, url=url, produce_id=f"{self.plan.id}:{item.variant}", preview=preview)
+        self._require_good(verify_text(made, wording=self._phone.wording, language=variant.language, url=url), item)
+        return made
+
+    def _text_message(self, item: Claimed, person: Person) -> Message:
+        number = dialable(person.phone or "", self.config.sms.country_code)
+        if number is None:
+            raise DataError(_("A recipient's number names no country; the message was left out. Set sms.country_code in brandloom.toml."))
+        return Message(item.message_id, "", number, self._text(item, preview=False).text.encode())
+
+    @property
+    def signature(self) -> str:
+        """Who signs the plan's text messages."""
+        return self._phone.wording.signature
+
+    @cached_property
+    def _phone(self) -> PhonePress:
+        return PhonePress(self.plan.brief, self.config, label_key=self._label_key)
+
+    def _mail(self, item: Item, person: Person, *, preview: bool) -> Rendered:
         if preview not in self._presses:
             self._presses[preview] = Press(self.plan.brief, self.config, label_key=self._label_key, preview=preview,
                                            looks={language: seen.values for language, seen in self._looks.items()})
-        variant = self._variants[item.variant]
-        products = [self._products[one] for one in item.products if one in self._products]
+        variant, products = self._variants[item.variant], self._shown(item)
         made = self._presses[preview].message(variant, {"first_name": person.first_name}, products, unsubscribe_url=self.unsubscribe_url(item),
                                               produce_id=f"{self.plan.id}:{item.variant}")
         if preview and variant.language in self._looks:
             made = replace(made, html=with_picture(made.html, self._looks[variant.language]))
-        found = verify(made, products=products, currency=self.config.currency, language=variant.language, hosts=self._hosts)
+        self._require_good(verify(made, products=products, currency=self.config.currency, language=variant.language, hosts=self._hosts), item)
+        return made
+
+    def _shown(self, item: Item) -> list[Product]:
+        return [self._products[one] for one in item.products if one in self._products]
+
+    def _require_good(self, found: Sequence[Finding], item: Item) -> None:
         if found:
             raise ConfigError(_("The message of variant {variant} fails the last look and was not sent: {reason}"), variant=item.variant,
                               reason=found[0].text())
-        return made
 
-    def mail(self, mailer: Mailer, item: Claimed, person: Person, now: datetime) -> Message:
-        """The whole mail for one person, ready for a carrier."""
-        made = self.render(item, person)
+    def _mail_message(self, item: Claimed, person: Person, now: datetime) -> Message:
+        made = self._mail(item, person, preview=False)
         if self._tracking is not None:
             made = self._tracking.counted(made, item, now, unsubscribe_url=self.unsubscribe_url(item))
         parts = Parts(made.subject, made.text, made.html, self._pictures.get(item.language, ()))
-        return mailer.message(parts, message_id=item.message_id, recipient=person.email or "",
+        return self.mailer.message(parts, message_id=item.message_id, recipient=person.email or "",
                               language=item.language, plan=self.plan.id, unsubscribe_url=self.unsubscribe_url(item), now=now,
                               ai_label=made.label, reply_to=self.plan.brief.sender.reply_to)
 
@@ -144,9 +215,10 @@ def items_of(shop: Shop, plan: Plan, customers: Sequence[str] | None = None, *, 
     rows = shop.engine.query("SELECT customer, channel, coalesce(text, variant) AS variant, language, products FROM decisions "
                              "WHERE plan = $plan AND action = $action ORDER BY expected_value DESC, customer", plan=plan.id, action=action)
     wanted = rows.to_pylist() if customers is None else [row for row in rows.to_pylist() if row["customer"] in set(customers)]
-    addresses = shop.vault.addresses([row["customer"] for row in wanted], "email")
-    return [Item(row["customer"], addresses[row["customer"]], row["variant"], row["language"], tuple(row["products"]), row["channel"])
-            for row in wanted if row["customer"] in addresses]
+    addresses = {channel: shop.vault.addresses([row["customer"] for row in wanted if row["channel"] == channel], ADDRESS_KIND[channel])
+                 for channel in {row["channel"] for row in wanted}}
+    return [Item(row["customer"], addresses[row["channel"]][row["customer"]], row["variant"], row["language"], tuple(row["products"]), row["channel"])
+            for row in wanted if row["customer"] in addresses[row["channel"]]]
 
 
 def _shown_products(engine: Engine, plan: str) -> dict[str, Product]:

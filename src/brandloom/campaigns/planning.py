@@ -27,6 +27,7 @@ from brandloom.errors import ConfigError, DataError, NotFittedError
 from brandloom.i18n import _, say
 from brandloom.llm import Estimate, most_cost, spent_by
 from brandloom.recommend import GENERAL, GENERAL_LABEL
+from brandloom.workspace import ShopConfig
 
 if TYPE_CHECKING:
     from brandloom.campaigns.shop import Shop
@@ -84,7 +85,7 @@ def make_plan(shop: Shop, brief: Brief, *, as_of: datetime | None = None, by: st
     kept = _kept(variants)
     scores = text_scores(kept, shop.scorer if brief.learn and brief.learn.metric == "clicks" else None)
     draft = Plan(id=plan_id, name=brief.name, status="draft", as_of=moment, created_at=now, horizon_days=horizon, brief=brief,
-                 variants=kept, groups=tuple({r.group.key: _group(r) for r in requests}.values()),
+                 variants=kept, groups=_groups(engine, requests),
                  personas=_personas(engine), decision=asdict(decision), model=shop.model.name,
                  content_seconds=time.perf_counter() - started, extra={
                      "model_cost": cost, "brand_seal": brand_seal(kit, shop.workspace), "planner": by, **({"scores": scores} if scores else {})})
@@ -135,7 +136,7 @@ def _plan_id(brief: Brief, as_of: datetime, now: datetime) -> str:
 def _decide(shop: Shop, plan_id: str, brief: Brief, now: datetime) -> DecisionSummary:
     config, engine = shop.workspace.config, shop.engine
     able = eligibility(engine, shop.ledger, channels=brief.channels, caps=config.caps, now=now)
-    discount, economics = discount_share(brief), Economics(**config.economics.model_dump())
+    discount, economics = discount_share(brief), _economics(config)
     summary = decide(
         engine, plan=plan_id, discount=discount, economics=economics, channels=brief.channels, languages=brief.languages,
         default_language=config.language if config.language in brief.languages else brief.languages[0],
@@ -144,6 +145,13 @@ def _decide(shop: Shop, plan_id: str, brief: Brief, now: datetime) -> DecisionSu
     if not summary.actions.get("send"):
         raise _nobody(summary, economics, discount)
     return summary
+
+
+def _economics(config: ShopConfig) -> Economics:
+    """A text message is counted as long as it may get: how long it is turns out when it is written."""
+    known = Economics(**config.economics.model_dump())
+    costs = dict(known.cost_per_message)
+    return replace(known, cost_per_message=costs | {"sms": costs["sms"] * config.sms.most_segments} if "sms" in costs else costs)
 
 
 def _nobody(summary: DecisionSummary, economics: Economics, discount: float) -> DataError:
@@ -175,10 +183,7 @@ def _requests(engine: Engine, plan_id: str, brief: Brief, *, most: int) -> list[
     A campaign that learns gets further texts for the same people, where they are enough to tell texts apart, the largest cells first.
     """
     people = {one.key: one for one in customers.personas(engine)}
-    labels = {row["product_group"]: row for row in engine.query(
-        "SELECT product_group, MIN(label_en) AS label_en, MIN(label_zh) AS label_zh FROM product_groups GROUP BY product_group").to_pylist()}
-    # The text for everyone has no products of its own.
-    labels.setdefault(GENERAL, {"label_en": GENERAL_LABEL[0], "label_zh": GENERAL_LABEL[1]})
+    labels = _group_labels(engine)
     # A person may get the text of another persona, or one about another group than that of their first product.
     rows = engine.query("SELECT variant, COUNT(*) AS n FROM decisions WHERE plan = $plan AND action = 'send' GROUP BY variant "
                         "ORDER BY n DESC, variant", plan=plan_id).to_pylist()
@@ -186,7 +191,7 @@ def _requests(engine: Engine, plan_id: str, brief: Brief, *, most: int) -> list[
     requests = []
     for row in rows:
         persona, key, channel, language = row["variant"].split("/")
-        label = labels[key]["label_zh" if language == "zh" else "label_en"]
+        label = labels[key][language == "zh"]
         requests.append(Request(people[persona], ProductGroup(key, label, tuple(leading[row["variant"]][:SHOWN_TO_MODEL])), channel, language))
     if brief.learn is None:
         return requests
@@ -219,8 +224,20 @@ def read_products(engine: Engine, ids: list[str]) -> dict[str, Product]:
             for row in rows}
 
 
-def _group(request: Request) -> Group:
-    return Group(request.group.key, request.group.label, request.group.label, tuple(one.id for one in request.group.products))
+def _group_labels(engine: Engine) -> dict[str, tuple[str, str]]:
+    """What each product group is called in English and in Chinese."""
+    rows = engine.query("SELECT product_group, MIN(label_en) AS label_en, MIN(label_zh) AS label_zh FROM product_groups "
+                        "GROUP BY product_group").to_pylist()
+    # The text for everyone has no products of its own.
+    return {GENERAL: GENERAL_LABEL} | {row["product_group"]: (row["label_en"], row["label_zh"]) for row in rows}
+
+
+def _groups(engine: Engine, requests: Sequence[Request]) -> tuple[Group, ...]:
+    """The groups that texts are about, each once, with the products of its first text."""
+    labels, found = _group_labels(engine), dict[str, Group]()
+    for one in requests:
+        found.setdefault(one.group.key, Group(one.group.key, *labels[one.group.key], tuple(product.id for product in one.group.products)))
+    return tuple(found.values())
 
 
 def _personas(engine: Engine) -> tuple[PersonaLabel, ...]:

@@ -75,6 +75,11 @@ class Plan:
         return found
 
     @property
+    def channels(self) -> tuple[str, ...]:
+        """On which somebody gets a message."""
+        return tuple(sorted({one.channel for one in self.variants}))
+
+    @property
     def waves(self) -> int:
         """In how many waves it goes out; one where no cell has several texts to learn about."""
         return self.brief.learn.waves if self.brief.learn and any(len(texts) > 1 for texts in self.cells.values()) else 1
@@ -118,7 +123,7 @@ class Plan:
             money = say(_("no price set")) if spent["money"] is None else f"{Decimal(spent['money']):.4f} {spent['currency']}"
             rows.append((say(_("Model")), say(_("{name}: {calls} calls, {tokens} tokens, {money}"), name=self.model, calls=spent["calls"],
                                              tokens=f"{spent['prompt_tokens'] + spent['completion_tokens']:,}", money=money)))
-        rows += [(one.key, one.slots.get("subject", "")) for one in self.variants]
+        rows += [(one.key, one.title) for one in self.variants]
         return rows
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -10,8 +11,9 @@ from brandloom.campaigns.messages import MessageWriter, items_of
 from brandloom.campaigns.planning import read_products
 from brandloom.campaigns.plans import Plan
 from brandloom.content import humanise
+from brandloom.content.studio.formats import is_gsm, length, segments
 from brandloom.decide import REASONS
-from brandloom.deliver import Item, subject_line
+from brandloom.deliver import ADDRESS_KIND, Item, subject_line
 from brandloom.errors import DataError
 from brandloom.govern import Person
 from brandloom.i18n import _, language, say
@@ -36,15 +38,36 @@ class Preview:
     sender: str
     variant: str
     why: tuple[Words, ...]
+    channel: str = "email"
+
+    @property
+    def segments(self) -> int | None:
+        """How many segments a text message takes; None for other messages."""
+        return segments(self.text) if self.channel == "sms" else None
 
     def to_dict(self) -> dict[str, Any]:
-        return {**asdict(self), "why": [words(one, language()) for one in self.why]}
+        return {**asdict(self), "why": [words(one, language()) for one in self.why], "segments": self.segments}
 
     def text_view(self) -> str:
         """For a terminal."""
-        head = [f"{say(_('From'))}: {self.sender}", f"{say(_('Subject'))}: {self.subject}", ""]
+        head = [f"{say(_('From'))}: {self.sender}", *([f"{say(_('Subject'))}: {self.subject}"] if self.subject else []), ""]
+        shown = bubble(self.text) if self.channel == "sms" else [self.text.strip()]
+        counted = [] if self.segments is None else [say(_("{segments} segments, {characters} characters ({alphabet})"), segments=self.segments,
+                                                        characters=len(self.text), alphabet="GSM-7" if is_gsm(self.text) else "UCS-2")]
         reasons = [f"- {words(one, language())}" for one in self.why]
-        return "\n".join([*head, self.text.strip(), "", f"{say(_('Why'))}:", *reasons])
+        return "\n".join([*head, *shown, *counted, "", f"{say(_('Why'))}:", *reasons])
+
+
+def bubble(text: str, columns: int = 40) -> list[str]:
+    """A text as a phone shows it: lines in a frame, Chinese characters two columns wide."""
+    lines, line = list[str](), ""
+    for word in re.findall(r"[ -~]+?(?: |(?=[^ -~])|$)|[^ -~]", text):
+        for piece in [word] if length(word, "wide") <= columns else re.findall(f".{{1,{columns}}}", word):
+            if line and length(line + piece.rstrip(), "wide") > columns:
+                lines, line = [*lines, line.rstrip()], ""
+            line += piece
+    lines.append(line.rstrip())
+    return [f"╭{'─' * (columns + 2)}╮", *(f"│ {one}{' ' * (columns - length(one, 'wide'))} │" for one in lines), f"╰{'─' * (columns + 2)}╯"]
 
 
 def preview(shop: Shop, plan: Plan, *, customer: str | None = None) -> Preview:
@@ -63,10 +86,10 @@ def preview(shop: Shop, plan: Plan, *, customer: str | None = None) -> Preview:
 
 
 def samples(shop: Shop, plan: Plan, *, reveal: bool) -> tuple[r.SampleMessage, ...]:
-    """A few messages per language for the report; without `reveal`, nobody's name or address is in them."""
-    writer, taken = MessageWriter(shop.engine, shop.workspace, plan), dict[str, list[Item]]()
+    """A few messages per channel and language for the report; without `reveal`, nobody's name or address is in them."""
+    writer, taken = MessageWriter(shop.engine, shop.workspace, plan), dict[tuple[str, str], list[Item]]()
     for item in items_of(shop, plan):
-        mine = taken.setdefault(item.language, [])
+        mine = taken.setdefault((item.channel, item.language), [])
         if len(mine) < SAMPLES_PER_LANGUAGE and item.variant not in {one.variant for one in mine}:
             mine.append(item)
     chosen = [item for code in sorted(taken) for item in taken[code]]
@@ -76,13 +99,15 @@ def samples(shop: Shop, plan: Plan, *, reveal: bool) -> tuple[r.SampleMessage, .
         person = people.get(item.customer, Person(item.customer))
         seen = _preview(shop, plan, writer, item, person)
         made.append(r.SampleMessage(item.customer, item.language, item.channel, seen.subject, seen.html, seen.text, seen.sender,
-                                    person.email or "", why=seen.why, variant=item.variant))
+                                    getattr(person, ADDRESS_KIND[item.channel]) or "", why=seen.why, variant=item.variant))
     return tuple(made)
 
 
 def _preview(shop: Shop, plan: Plan, writer: MessageWriter, item: Item, person: Person) -> Preview:
     made = writer.render(item, person, preview=True)
     sender = writer.config.sender
+    if item.channel == "sms":
+        return Preview(item.customer, "", made.text, made.html, writer.signature, item.variant, why(shop, plan, item), item.channel)
     subject = subject_line(made.subject, language=item.language, jurisdictions=writer.config.jurisdictions)
     return Preview(item.customer, subject, made.text, made.html, f"{sender.name} <{sender.email}>", item.variant, why(shop, plan, item))
 

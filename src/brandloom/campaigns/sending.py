@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, time
 from typing import TYPE_CHECKING, Any
@@ -12,8 +12,8 @@ from brandloom.campaigns.messages import MessageWriter, Tracking, items_of
 from brandloom.campaigns.plans import Plan, require_approval, set_status
 from brandloom.campaigns.records import copy_to_warehouse
 from brandloom.campaigns.waves import open_next, progress_of
-from brandloom.deliver import Caps, Channel, Claimed, Mailer, SendReport, SmtpChannel
-from brandloom.errors import ConfigError
+from brandloom.deliver import Caps, Channel, Claimed, SmtpChannel, open_sms
+from brandloom.errors import ConfigError, ProviderError
 from brandloom.govern import Person
 from brandloom.i18n import _, say
 
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from brandloom.campaigns.shop import Shop
 
 Progress = Callable[[str, float], None]
+SUFFIX = {"email": "eml", "sms": "txt"}
+"""Of the files of a dry run."""
 
 
 @dataclass(frozen=True)
@@ -70,12 +72,12 @@ class Launch:
         return rows
 
 
-def launch(shop: Shop, plan: Plan, *, channel: Channel | None = None, unsubscribe_url: str | None = None, click_url: str | None = None,
-           progress: Progress | None = None) -> Launch:
+def launch(shop: Shop, plan: Plan, *, channel: Channel | Sequence[Channel] | None = None, unsubscribe_url: str | None = None,
+           click_url: str | None = None, progress: Progress | None = None) -> Launch:
     """Send what is due of an approved plan; call it again after quiet hours, a crash or a stop, and when the next wave is due.
 
     Args:
-        channel: the carrier; the one of `BRANDLOOM_SMTP_URL` when None.
+        channel: the carrier, or one for each channel of the plan; those of `BRANDLOOM_SMTP_URL` and `BRANDLOOM_SMS_URL` where none is given.
         unsubscribe_url: address of the unsubscribe page; the shop's own when None.
         click_url: address of the click redirect; the shop's own when None; links are not counted when that is empty.
     Raises:
@@ -84,15 +86,16 @@ def launch(shop: Shop, plan: Plan, *, channel: Channel | None = None, unsubscrib
     """
     if plan.status != "finished":
         require_approval(shop.engine, shop.ledger, plan, desk=shop.desk)
-    carrier = _carrier(shop) if channel is None else channel  # an empty outbox is false
+    carriers = _carriers(shop, plan, channel)
     shared = 0
     if plan.status != "finished":
         counting = _counting(shop, plan, click_url)
         writer = MessageWriter(shop.engine, shop.workspace, plan, unsubscribe_url=unsubscribe_url, tracking=counting)
-        mailer = Mailer(writer.config)
-        shared = open_next(shop, plan, domain=mailer.domain)
+        if "email" in plan.channels:
+            writer.mailer  # noqa: B018 - a shop that may send no mail is told so before anything is queued
+        shared = open_next(shop, plan, domain=writer.domain)
         set_status(shop.ledger, plan.id, "sending")
-        _send(shop, plan, carrier, writer, mailer, progress)
+        _send(shop, plan, carriers, writer, progress)
         deliver.close_waves(shop.ledger, plan.id)
     return _settled(shop, plan, shared)
 
@@ -120,12 +123,17 @@ def _counting(shop: Shop, plan: Plan, click_url: str | None) -> Tracking | None:
     return None
 
 
-def _send(shop: Shop, plan: Plan, carrier: Channel, writer: MessageWriter, mailer: Mailer, progress: Progress | None) -> SendReport:
+def _send(shop: Shop, plan: Plan, carriers: Sequence[Channel], writer: MessageWriter, progress: Progress | None) -> None:
+    """Send through one carrier after the other; one that cannot be reached keeps nobody of the others waiting.
+
+    Raises:
+        ProviderError: the first of those that could not be reached, once all have been tried.
+    """
     config, sending = shop.workspace.config, _("Sending")
     total, done = max(1, deliver.status(shop.ledger, plan.id).queued), 0
 
     def write(item: Claimed, person: Person) -> deliver.Message:
-        return writer.mail(mailer, item, person, shop.clock())
+        return writer.message(item, person, shop.clock())
 
     def tell(count: int) -> None:
         nonlocal done
@@ -135,8 +143,18 @@ def _send(shop: Shop, plan: Plan, carrier: Channel, writer: MessageWriter, maile
 
     until = plan.brief.offer.until
     expires = None if until is None else datetime.combine(until, time.max, tzinfo=config.zone).astimezone(UTC)
-    return deliver.send(shop.ledger, shop.vault, carrier, plan.id, write, caps=Caps.of(config.caps), zone=config.zone,
-                        clock=shop.clock, expires_at=expires, progress=tell)
+    failed: ProviderError | None = None
+    for carrier in carriers:
+        try:
+            report = deliver.send(shop.ledger, shop.vault, carrier, plan.id, write, caps=Caps.of(config.caps), zone=config.zone,
+                                  clock=shop.clock, expires_at=expires, progress=tell)
+        except ProviderError as error:
+            failed = failed or error
+            continue
+        if report.stopped:
+            break
+    if failed is not None:
+        raise failed
 
 
 def dry_run(shop: Shop, plan: Plan, *, progress: Progress | None = None) -> Launch:
@@ -147,27 +165,41 @@ def dry_run(shop: Shop, plan: Plan, *, progress: Progress | None = None) -> Laun
     folder = shop.workspace.folder("dry-run") / plan.id
     folder.mkdir(mode=0o700, exist_ok=True)
     writer = MessageWriter(shop.engine, shop.workspace, plan)
-    mailer = Mailer(writer.config)
     items = items_of(shop, plan)
     writing = _("Writing messages")
     for start in range(0, len(items), 500):
         part = items[start:start + 500]
         people = shop.vault.reveal([item.customer for item in part])
         for item in part:
-            claimed = Claimed(**{**vars(item), "id": 0, "message_id": f"<dry-run.{item.customer}@{mailer.domain}>"})
-            message = writer.mail(mailer, claimed, people[item.customer], shop.clock())
-            (folder / f"{item.customer}.eml").write_bytes(message.data)
+            claimed = Claimed(**{**vars(item), "id": 0, "message_id": f"<dry-run.{item.customer}@{writer.domain}>"})
+            message = writer.message(claimed, people[item.customer], shop.clock())
+            (folder / f"{item.customer}.{SUFFIX[item.channel]}").write_bytes(message.data)
         if progress is not None:
             progress(writing, (start + len(part)) / len(items))
     return Launch(plan.id, True, len(items), folder=str(folder))
 
 
-def _carrier(shop: Shop) -> Channel:
-    url = shop.settings.smtp_url
-    if url is None:
-        raise ConfigError(_("No carrier is set, so nothing can be sent. Set BRANDLOOM_SMTP_URL=smtp://user:password@host:587, "
-                            "or use --dry-run."))
-    return SmtpChannel(url.get_secret_value())
+def _carriers(shop: Shop, plan: Plan, given: Channel | Sequence[Channel] | None) -> list[Channel]:
+    """A carrier for each channel of the plan: one of those given, else the one of the settings."""
+    known: dict[str, Channel] = {}
+    if given is not None:
+        known = {one.name: one for one in (given if isinstance(given, Sequence) else [given])}
+    return [known[name] if name in known else _carrier(shop, name) for name in plan.channels]
+
+
+def _carrier(shop: Shop, channel: str) -> Channel:
+    mail, texts = shop.settings.smtp_url, shop.settings.sms_url
+    if channel == "email" and mail is not None:
+        return SmtpChannel(mail.get_secret_value())
+    if channel == "sms" and texts is not None:
+        return open_sms(texts.get_secret_value())
+    raise ConfigError(_NO_CARRIER[channel])
+
+
+_NO_CARRIER = {
+    "email": _("No carrier is set, so nothing can be sent. Set BRANDLOOM_SMTP_URL=smtp://user:password@host:587, or use --dry-run."),
+    "sms": _("No carrier for text messages is set, so nothing can be sent. Set BRANDLOOM_SMS_URL=twilio://account:token@api.twilio.com?from=NUMBER, "
+             "or use --dry-run.")}
 
 
 __all__ = ["Launch", "dry_run", "launch"]

@@ -133,9 +133,9 @@ class Shop:
         """Approve a plan and its texts exactly as they stand."""
         return approve(self.engine, self.ledger, self.audit, self._read(plan), desk=self.desk, by=by, now=self.clock())
 
-    def launch(self, plan: Plan | str, *, channel: Channel | None = None, dry_run: bool = False,
+    def launch(self, plan: Plan | str, *, channel: Channel | Sequence[Channel] | None = None, dry_run: bool = False,
                progress: Progress | None = None) -> Launch:
-        """Send an approved plan; safe to call again after anything. `channel` replaces the carrier of the settings."""
+        """Send an approved plan; safe to call again after anything. `channel` replaces carriers of the settings."""
         found = self._read(plan)
         return try_launch(self, found, progress=progress) if dry_run else launch(self, found, channel=channel, progress=progress)
 

@@ -79,7 +79,7 @@ def _counts(rows: pa.Table) -> dict[tuple[str, int], tuple[int, int]]:
 def _text(plan: Plan, text: str, name: str, rows: tuple[r.WaveRow, ...], value: PolicyValue | None) -> r.TextRow:
     sent, hits = (sum(getattr(row, what) for row in rows if row.text == text) for what in ("sent", "successes"))
     always: Estimate | None = value.steady if value else None
-    return r.TextRow(text, name, plan.variant(text).slots.get("subject", ""), sent, hits, wilson(hits, sent), always,
+    return r.TextRow(text, name, plan.variant(text).title, sent, hits, wilson(hits, sent), always,
                      value.effective if value else None)
 
 

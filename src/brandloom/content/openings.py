@@ -23,8 +23,10 @@ from brandloom.content.studio.asked import Asked, Voice
 from brandloom.llm import Message
 from brandloom.recommend import GENERAL
 
-ROOM = {"en": 320, "zh": 110}
-"""Most characters of the opening, in which the sentences on the product and the offer are not counted."""
+ROOM: dict[str, dict[str, dict[str, int]]] = {"email": {"body": {"en": 320, "zh": 110}}, "sms": {"text": {"en": 70, "zh": 24}}}
+"""Most characters of parts of the opening, in which the sentences on the product and the offer are not counted."""
+FORMS = {"email": "email", "sms": "slogan"}
+"""The studio's form that an opening has: of a text message it is one line."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,7 @@ class Opening:
             parts: those the form has.
             forbidden: words of earlier tries that no fact bears out.
         """
-        words = _content()[self.asked.lang]
+        words = _words(self.asked.lang, short="body" not in parts)
         messages = [Message("system", words["system"].strip())]
         examples = words["general_examples" if self.general else "examples"]
         # A small model follows the last example most, so one with the angle that is asked for stands there.
@@ -78,8 +80,9 @@ def opening(brief: Brief, request: Request, *, kit: BrandKit | None = None) -> O
     voice = Voice(tone="" if kit and "tone" not in brief.model_fields_set else ", ".join(brief.tone))
     # As fields of a record they bear out no code and no discount, whatever a category is called.
     record = {"theme": theme, "reader": told}
-    asked = Asked(lang=cast(Literal["en", "zh"], language), format=request.channel, products=(record,), facts=tuple(facts), persona=told,
-                  voice=voice, limits={"body": ROOM[language]}, must_not_say=tuple(reader.get("never", ())))
+    limits: dict[str, int | tuple[int, int]] = {part: room[language] for part, room in ROOM[request.channel].items()}
+    asked = Asked(lang=cast(Literal["en", "zh"], language), format=FORMS[request.channel], products=(record,), facts=tuple(facts), persona=told,
+                  voice=voice, limits=limits, must_not_say=tuple(reader.get("never", ())))
     asked = asked if kit is None else asked.with_kit(kit)
     voice = asked.voice
     angle = _angle(request, list(words["angles"]), list(words["readers"]))
@@ -120,7 +123,12 @@ def _number(text: str) -> int:
     return int.from_bytes(sha256(text.encode()).digest()[:4], "big")
 
 
+def _words(language: str, *, short: bool) -> dict[str, Any]:
+    """What is said of mail; of a text message the examples and the orders are its own."""
+    return _content()[language] | (_content("openings_short")[language] if short else {})
+
+
 @cache
-def _content() -> dict[str, dict[str, Any]]:
-    content: dict[str, dict[str, Any]] = yaml.safe_load(files("brandloom.content").joinpath("data", "openings.yaml").read_text("utf-8"))
+def _content(name: str = "openings") -> dict[str, dict[str, Any]]:
+    content: dict[str, dict[str, Any]] = yaml.safe_load(files("brandloom.content").joinpath("data", f"{name}.yaml").read_text("utf-8"))
     return content

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from brandloom.content.brief import Brief
 from brandloom.content.checks.finding import Finding, finding
 from brandloom.content.facts import plain_text
-from brandloom.content.studio.formats import GSM_7, GSM_7_TWO, segments
+from brandloom.content.studio.formats import is_gsm, segments
 from brandloom.content.templates import filled, slot_values
 from brandloom.govern import visible_label
 from brandloom.i18n import _, translate
@@ -65,7 +65,7 @@ def text_message(text: str, language: str, wording: Wording, *, url: str, labell
 def to_gsm(text: str) -> str:
     """The text in the letters of GSM-7 where that changes signs and accents only, else as it is: other letters cost twice the segments."""
     plain = "".join(_letter(letter) for letter in text.translate(_PLAIN))
-    return plain if all(letter in GSM_7 or letter in GSM_7_TWO for letter in plain) else text
+    return plain if is_gsm(plain) else text
 
 
 def check_segments(slots: Mapping[str, str], brief: Brief, shop: ShopConfig, language: str, *, labelled: bool) -> list[Finding]:
@@ -85,6 +85,6 @@ def too_long(text: str, wording: Wording) -> list[Finding]:
 
 
 def _letter(letter: str) -> str:
-    if letter in GSM_7 or letter in GSM_7_TWO:
+    if is_gsm(letter):
         return letter
     return "".join(part for part in unicodedata.normalize("NFKD", letter) if not unicodedata.combining(part)) or letter

@@ -20,6 +20,7 @@ from brandloom.content.checks import ALWAYS_ON, Finding, check
 from brandloom.content.checks.finding import finding
 from brandloom.content.facts import Request, build_facts
 from brandloom.content.openings import Opening, marks, opening
+from brandloom.content.segments import check_segments
 from brandloom.content.studio.attempt import TRIES, Attempt, Passed
 from brandloom.content.studio.gate import Copy, Gate
 from brandloom.content.templates import Spare, framed, template_slots
@@ -59,6 +60,11 @@ class Variant:
     seconds: float = 0.0
     prompt_tokens: int = 0
     completion_tokens: int = 0
+
+    @property
+    def title(self) -> str:
+        """What stands for the text in a list: its subject, or a text message itself."""
+        return self.slots.get("subject") or self.slots.get("text", "")
 
     @property
     def caught(self) -> tuple[Finding, ...]:
@@ -154,7 +160,7 @@ class _Job:
     def _framed(self, blank: Variant, passed: Passed) -> Variant:
         """The opening with the sentences that hold slots, looked at once more as a whole."""
         slots = framed(passed.copy, self.brief, self.request.channel, self.request.language, key=self.request.key)
-        found = self._check(slots)
+        found = self._check(slots, labelled=True)
         if any(item.blocks for item in found):
             return self._plain(replace(blank, findings=(*blank.findings, *found)))
         cautions = dict.fromkeys((*passed.cautions, *found))
@@ -162,16 +168,19 @@ class _Job:
 
     def _plain(self, blank: Variant) -> Variant:
         slots = template_slots(self.brief, blank.channel, blank.language)
-        found = self._check(slots)
+        found = self._check(slots, labelled=False)
         blocking = next((item for item in found if item.blocks), None)
         if blocking is not None:
             raise ConfigError(_("The plain template for {key} fails the checks: {reason}"), key=blank.key, reason=blocking.text())
         return replace(blank, slots=MappingProxyType(slots), source="template", findings=(*blank.findings, *found))
 
-    def _check(self, slots: Mapping[str, str]) -> list[Finding]:
+    def _check(self, slots: Mapping[str, str], *, labelled: bool) -> list[Finding]:
         facts = build_facts(self.brief, self.request, self.shop)
         facts = replace(facts, evidence=(*facts.evidence, self.told.asked.persona))
-        return check(slots, facts, language=self.request.language, channel=self.request.channel, packs=self.packs)
+        found = check(slots, facts, language=self.request.language, channel=self.request.channel, packs=self.packs)
+        if self.request.channel == "sms" and not any(item.blocks for item in found):
+            found += check_segments(slots, self.brief, self.shop, self.request.language, labelled=labelled)
+        return found
 
 
 def schema(parts: Sequence[str]) -> dict[str, Any]:

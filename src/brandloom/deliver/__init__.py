@@ -4,7 +4,7 @@ from brandloom.deliver.channels import ADDRESS_KIND, Channel, Message, OutboxCha
 from brandloom.deliver.clicks import MACHINES, Click, ClickLinks, Followed, ShortLinks, Visit, follow, follow_short, keep_link
 from brandloom.deliver.gateway import LoopbackGateway, Texted
 from brandloom.deliver.link_server import LinkServer
-from brandloom.deliver.mail import Dkim, Mailer, Parts, Picture, subject_line
+from brandloom.deliver.mail import Dkim, Mailer, Parts, Picture, ascii_domain, subject_line
 from brandloom.deliver.numbers import dialable
 from brandloom.deliver.outbox import Claimed, Enqueued, Item, Status, enqueue, resolve_uncertain, status
 from brandloom.deliver.reasons import reason_text
@@ -22,7 +22,7 @@ __all__ = [
     "ADDRESS_KIND", "MACHINES", "Caps", "Channel", "ChuanglanSms", "Claimed", "Click", "ClickLinks", "Dkim", "Enqueued", "Followed", "Item",
     "LinkServer", "Links", "LoopbackChannel", "LoopbackGateway", "LoopbackSmtp", "Mailer", "Message", "OutboxChannel", "Parts", "Picture",
     "Receipt", "Received", "ReplyDesk", "SendReport", "ShortLinks", "SmtpChannel", "Status", "Subscription", "TextShare", "Texted",
-    "TwilioSms", "UnsubscribeServer", "Visit", "Wave", "close_waves", "dialable", "enqueue", "follow", "follow_short", "keep_link",
+    "TwilioSms", "UnsubscribeServer", "Visit", "Wave", "ascii_domain", "close_waves", "dialable", "enqueue", "follow", "follow_short", "keep_link",
     "open_sms", "open_wave", "reason_text", "refuses", "reply_key", "resolve_uncertain", "send", "signed_by_gateway", "status",
     "subject_line", "unsubscribe", "waves_of",
 ]

@@ -100,7 +100,7 @@ class Mailer:
         self._jurisdictions = shop.jurisdictions
         self._shop = shop.name
         self._dkim = dkim_key
-        self.domain = _ascii_domain(sender.email.rpartition("@")[2])
+        self.domain = ascii_domain(sender.email.rpartition("@")[2])
 
     def message(self, parts: Parts, *, message_id: str, recipient: str, language: str, plan: str, unsubscribe_url: str,
                 now: datetime, ai_label: AiLabel | None = None, reply_to: str | None = None) -> Message:
@@ -120,7 +120,7 @@ class Mailer:
         if not re.fullmatch(r"https?://[\x21-\x3b\x3d\x3f-\x7e]{1,900}", unsubscribe_url):
             raise DataError(_("An unsubscribe link cannot be used in a mail header; the message was left out."))
         local, _at, domain = recipient.rpartition("@")
-        recipient = f"{local}@{_ascii_domain(domain)}"
+        recipient = f"{local}@{ascii_domain(domain)}"
         headers = [
             ("From", f"{_name(self._sender.name)} <{self._sender.email}>"),
             ("To", f"<{recipient}>"),
@@ -213,7 +213,12 @@ def _token(value: str) -> str:
     return re.sub(r"[^A-Za-z0-9-]", "", value)
 
 
-def _ascii_domain(domain: str) -> str:
+def ascii_domain(domain: str) -> str:
+    """A domain as the domain name system spells it.
+
+    Raises:
+        DataError: there can be no such domain.
+    """
     try:
         return domain if domain.isascii() else domain.encode("idna").decode()
     except UnicodeError:

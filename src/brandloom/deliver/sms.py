@@ -47,7 +47,7 @@ class TwilioSms:
         self.accepts_idempotency_key = options.get("idempotent") == "yes"
         self._host = parts.hostname or ""
         self._messages = f"{base_url(self._host, parts.port)}/2010-04-01/Accounts/{self._account}/Messages.json"
-        self._wire, self._timeout_s = Wire(timeout_s=timeout_s), timeout_s
+        self._wire = Wire(timeout_s=timeout_s)
         self._ahead = timedelta(0)
         """How far the gateway's clock is ahead of this machine's."""
 
@@ -56,7 +56,6 @@ class TwilioSms:
 
     def open(self) -> None:
         """Log in: read the newest message. Raises ProviderError in one line, without the gateway's own words."""
-        self._wire = Wire(timeout_s=self._timeout_s)
         try:
             answer = self._ask("GET", params={"PageSize": "1"})
         except (NotSentError, NoAnswerError) as error:
@@ -134,14 +133,13 @@ class ChuanglanSms:
         if not (self._account and self._password):
             raise _bad_url()
         self._send_url = f"{base_url(self._host, parts.port)}{parts.path.rstrip('/') or '/msg/v1/send/json'}"
-        self._wire, self._timeout_s = Wire(timeout_s=timeout_s), timeout_s
+        self._wire = Wire(timeout_s=timeout_s)
 
     def __repr__(self) -> str:
         return f"ChuanglanSms({self._host})"
 
     def open(self) -> None:
         """Nothing is asked before the first message: the interface has no other request that costs nothing."""
-        self._wire = Wire(timeout_s=self._timeout_s)
 
     def send(self, message: Message) -> Receipt:
         number = message.recipient.removeprefix("+86").removeprefix("+")

@@ -14,6 +14,7 @@ from email.parser import BytesParser
 from email.policy import HTTP
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
+from typing import Self
 from urllib.parse import parse_qs, urlsplit
 
 from brandloom.deliver.send import utc_now
@@ -48,7 +49,7 @@ class UnsubscribeServer:
         self.links = self._http.links = Links(workspace.derive_key("links"), self.url)
         self._thread = threading.Thread(target=self._http.serve_forever, args=(0.05,), name="unsubscribe", daemon=True)
 
-    def __enter__(self) -> UnsubscribeServer:
+    def __enter__(self) -> Self:
         self._thread.start()
         return self
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from types import TracebackType
 from typing import Any
 
 import httpx2
@@ -49,13 +48,8 @@ class Wire:
     """
 
     def __init__(self, *, timeout_s: float) -> None:
-        self._far, self._near = (httpx2.Client(timeout=timeout_s, follow_redirects=False, trust_env=far) for far in (True, False))
-
-    def __enter__(self) -> Wire:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self.close()
+        self._timeout_s = timeout_s
+        self._clients: dict[bool, httpx2.Client] = {}
 
     def ask(self, method: str, url: str, *, headers: Mapping[str, str] | None = None, auth: tuple[str, str] | None = None,
             params: Mapping[str, str] | None = None, content: bytes = b"") -> Answer:
@@ -69,7 +63,7 @@ class Wire:
         if parsed.scheme != "https" and not near:
             raise NotSentError("no TLS")
         try:
-            with (self._near if near else self._far).stream(method, parsed, params=params, content=content, headers=headers, auth=auth) as answer:
+            with self._client(near).stream(method, parsed, params=params, content=content, headers=headers, auth=auth) as answer:
                 body = b""
                 for piece in answer.iter_bytes():
                     body += piece
@@ -82,9 +76,16 @@ class Wire:
             raise NoAnswerError(type(error).__name__) from None
 
     def close(self) -> None:
-        """Disconnect; never raises."""
-        self._far.close()
-        self._near.close()
+        """Disconnect; never raises. A later request connects anew."""
+        clients, self._clients = self._clients, {}
+        for client in clients.values():
+            client.close()
+
+    def _client(self, near: bool) -> httpx2.Client:
+        """Proxies are for other machines: a request to this one must not leave it."""
+        if near not in self._clients:
+            self._clients[near] = httpx2.Client(timeout=self._timeout_s, follow_redirects=False, trust_env=not near)
+        return self._clients[near]
 
 
 def base_url(host: str, port: int | None) -> str:

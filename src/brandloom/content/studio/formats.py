@@ -121,11 +121,16 @@ def length(text: str, unit: Unit) -> int:
 
 def segments(text: str) -> int:
     """Number of SMS segments: 160 septets in one or 153 in each of several (GSM-7), else 70 or 67 UTF-16 units (UCS-2)."""
-    if all(character in GSM_7 or character in GSM_7_TWO for character in text):
+    if is_gsm(text):
         size, alone, joined = sum(2 if character in GSM_7_TWO else 1 for character in text), 160, 153
     else:
         size, alone, joined = len(text.encode("utf-16-le")) // 2, 70, 67
     return 1 if size <= alone else -(-size // joined)
+
+
+def is_gsm(text: str) -> bool:
+    """Whether a text message can be sent in the short alphabet (GSM-7); one other character makes all of it UCS-2."""
+    return all(character in GSM_7 or character in GSM_7_TWO for character in text)
 
 
 def _is_wide(character: str) -> bool:
