@@ -128,7 +128,7 @@ class Press:
         """Run Liquid once for all messages of a variant with as many products, with a name or without."""
         shop = self._shop
         shape = _Shape(tuple(variant.slots.items()), variant.language, variant.source != "template", named, products,
-                       self._brief.offer, plain_text(shop.name), shop.currency, self._sender,
+                       self._brief.offer, _plain(shop.name), shop.currency, self._sender,
                        "cn" in shop.jurisdictions and variant.language == "zh", self._preview)
         parts = {place: _with_marks(text, shape) for place, text in shape.slots}
         subject = plain_text((_AD_MARK if shape.advert else "") + parts["subject"])
@@ -146,6 +146,11 @@ def render(variant: Variant, person_slots: Mapping[str, str | None], products: S
     """Make one person's message; for many of them keep a `Press`."""
     press = Press(brief, shop, label_key=label_key, layout=layout, preview=preview)
     return press.message(variant, person_slots, products, unsubscribe_url=unsubscribe_url, produce_id=produce_id)
+
+
+def _plain(text: str) -> str:
+    """Plain text of the shop's own that cannot be taken for a mark."""
+    return without_holes(plain_text(text))
 
 
 def _sender(brief: Brief, shop: ShopConfig) -> SenderConfig:
@@ -203,7 +208,7 @@ def _values(shape: _Shape, parts: Mapping[str, str], subject: str) -> dict[str, 
         "products": [{"name": hole(at), "price": hole(at + 1), "url": hole(at + 2), "initial": hole(at + 3)}
                      for at in range(_FIRST_PRODUCT, _FIRST_PRODUCT + 4 * shape.products, 4)],
         "offer": {"text": _offer_text(shape), "terms": terms},
-        "shop": {"name": shape.shop}, "sender": {"name": plain_text(shape.sender.name), "address": plain_text(address)},
+        "shop": {"name": shape.shop}, "sender": {"name": _plain(shape.sender.name), "address": _plain(address)},
         "reason": translate(_("You receive this e-mail because you agreed to news from {shop}."), shape.language).format(
             shop=shape.shop),
         "unsubscribe_url": hole(_UNSUBSCRIBE), "preview": shape.preview,
@@ -244,7 +249,7 @@ def _offer_text(shape: _Shape) -> str:
     if not template:
         return ""
     text = translate(template, shape.language).replace(" (amount)", "")
-    return text.format(value=offer_value(shape.offer, shape.language, shape.currency), text=plain_text(shape.offer.text or ""))
+    return text.format(value=offer_value(shape.offer, shape.language, shape.currency), text=_plain(shape.offer.text or ""))
 
 
 def _offer_terms(shape: _Shape) -> str:
@@ -259,7 +264,7 @@ def _offer_terms(shape: _Shape) -> str:
         parts.append(translate(_("orders from {amount}"), language).format(
             amount=format_price(offer.min_order, shape.currency, language)))
     if offer.text and offer.kind != "gift":
-        parts.append(plain_text(offer.text))
+        parts.append(_plain(offer.text))
     return " · ".join(parts) if offer.kind != "none" else ""
 
 
