@@ -70,7 +70,7 @@ def _download(url: str, partial: Path, progress: Progress | None) -> None:
             raise ConfigError(_("{url} answered with status {status}. Check the address of the model file."),
                               url=_shown(url), status=error.code) from None
         raise _interrupted(url, f"status {error.code}") from None
-    except (OSError, http.client.HTTPException) as error:
+    except (OSError, http.client.HTTPException, UnicodeError) as error:  # the last for a host that no header can name
         raise _interrupted(url, str(getattr(error, "reason", error))) from None
 
 
