@@ -17,6 +17,7 @@ from pathlib import Path
 
 from brandloom.errors import ConfigError
 from brandloom.i18n import _
+from brandloom.llm.adapters.shelf import FILE, Card, adapters_folder, find_card, list_cards, require_adapter
 from brandloom.llm.base import Completion, Message, TextModel
 from brandloom.llm.cached import FILE as ANSWERS_FILE
 from brandloom.llm.cached import AnswerStore
@@ -147,7 +148,7 @@ def _entry_source(settings: Settings, entry: ModelEntry, file: Path, on_text: On
                               variable=entry.key_variable, path=file, model=entry.model)
         from brandloom.llm.endpoint import EndpointModel
         return EndpointModel(entry.url, key=key.get_secret_value() if key else None, model=entry.model, on_text=on_text)
-    return Source(opened, entry.price(settings.model_currency), f"{entry.url or ''} {entry.model}")
+    return Source(opened, entry.price(settings.model_currency), _identity(entry.model, f"{entry.url or ''} {entry.model}", settings.cache))
 
 
 def _endpoint_source(settings: Settings, url: str, on_text: OnText) -> tuple[TextModel, Source]:
@@ -165,12 +166,28 @@ def _endpoint_source(settings: Settings, url: str, on_text: OnText) -> tuple[Tex
 def _embedded_source(settings: Settings, name: str, on_text: OnText) -> tuple[TextModel, Source]:
     """A model on this machine; its answers are counted and cost nothing."""
     model = _embedded(settings, name, on_text)
-    return model, Source(lambda: model, Price(Decimal(0), Decimal(0), settings.model_currency), str(model.path))
+    return model, Source(lambda: model, Price(Decimal(0), Decimal(0), settings.model_currency), _identity(name, str(model.path), settings.cache))
+
+
+def _identity(name: str, otherwise: str, cache: Path) -> str:
+    """Answers of an adapter are its own, and those of one trained anew under the same name are others."""
+    card = find_card(name, cache)
+    return otherwise if card is None else f"{otherwise} {card.sha256}"
 
 
 def _embedded(settings: Settings, name: str, on_text: OnText) -> EmbeddedModel:
+    card = None if name in registry() else find_card(name, settings.cache)
+    if card is not None:
+        weights, adapter = _with_adapter(card, settings.cache)
+        return EmbeddedModel(weights, adapter=adapter, threads=settings.threads, name=name, on_text=on_text)
     return EmbeddedModel(_resolve(name, settings.cache), threads=settings.threads, name=name if name in registry() else None,
                          on_text=on_text)
+
+
+def _with_adapter(card: Card, cache: Path) -> tuple[Path, Path]:
+    """The weights an adapter was trained on, and its own file. The hash of pinned weights is checked when they are pulled."""
+    weights = _resolve(card.base, cache)
+    return weights, require_adapter(card, cache, weights, registry()[card.base].sha256 if card.base in registry() else None)
 
 
 def _default(cache: Path) -> str:
@@ -183,7 +200,7 @@ def _default(cache: Path) -> str:
 
 
 def list_models(cache: Path) -> list[ModelInfo]:
-    """All pinned models, and the file chosen with `use` when it is another one."""
+    """All pinned models, the adapters that were better than theirs, and the file chosen with `use` when it is another one."""
     chosen = _chosen(cache)
     models = []
     for name, entry in registry().items():
@@ -192,7 +209,8 @@ def list_models(cache: Path) -> list[ModelInfo]:
                                 chosen=name == chosen, note=entry.note, path=path))
     if not chosen and (first := next((index for index, model in enumerate(models) if model.present), None)) is not None:
         models[first] = replace(models[first], chosen=True)
-    if chosen and chosen not in registry():
+    models += [_adapter_info(card, cache, chosen) for card in list_cards(cache) if card.better]
+    if chosen and not any(model.chosen for model in models):
         file = Path(chosen)
         present = file.is_file()
         models.append(ModelInfo(name=file.stem, licence="", bytes=file.stat().st_size if present else 0, present=present,
@@ -200,23 +218,33 @@ def list_models(cache: Path) -> list[ModelInfo]:
     return models
 
 
+def _adapter_info(card: Card, cache: Path, chosen: str | None) -> ModelInfo:
+    file = adapters_folder(cache) / card.name / FILE
+    weights = find_weights(card.base, cache) if card.base in registry() else Path(card.base)
+    present = file.is_file() and weights is not None and weights.is_file()
+    return ModelInfo(name=card.name, licence=registry()[card.base].licence if card.base in registry() else "",
+                     bytes=file.stat().st_size if file.is_file() else 0, present=present, chosen=card.name == chosen,
+                     note=_("An adapter trained on this machine; see `brandloom models adapters`."), path=file if present else None)
+
+
 def use(model: str, cache: Path, *, sha256: str | None = None, progress: Progress | None = None) -> Path:
-    """Choose the model for this machine: a pinned name that has been pulled, a GGUF file, or the address of one.
+    """Choose the model for this machine: a pinned name that has been pulled, an adapter, a GGUF file, or the address of one.
 
     Args:
         sha256, progress: for an address; see `fetch`.
     Returns:
-        The file that will be used.
+        The file that will be used; an adapter's own.
     Raises:
-        ConfigError: the name is unknown or not pulled, or the file is not GGUF; the old choice stays.
+        ConfigError: the name is unknown or not pulled, the file is not GGUF, or the adapter may not be used; the old choice stays.
         ProviderError: the address failed.
     """
     fetched = fetch(model, cache, sha256=sha256, progress=progress) if "://" in model else None
-    path = fetched or _resolve(model, cache)
+    card = None if model in registry() else find_card(model, cache)
+    path = fetched or (_resolve(model, cache) if card is None else _with_adapter(card, cache)[1])
     cache.mkdir(parents=True, exist_ok=True)
     choice = cache / _CHOICE
     fresh = choice.with_suffix(".new")
-    fresh.write_text((model if model in registry() else str(path)) + "\n", encoding="utf-8")
+    fresh.write_text((model if card is not None or model in registry() else str(path)) + "\n", encoding="utf-8")
     fresh.replace(choice)
     return path
 

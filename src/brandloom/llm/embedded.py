@@ -34,6 +34,8 @@ class EmbeddedModel(TextModel):
 
     Args:
         path: the weights, a .gguf file.
+        adapter: a LoRA in a .gguf file, trained on these weights; every request is answered with it.
+        adapter_scale: how much of the adapter is added; 0 is the base model.
         threads: threads that compute; None takes one per core, at most 8.
         context: most tokens of one request, prompt and answer together.
         slots: requests computed at the same time; more wait in a queue. Each slot also remembers the beginning it read last,
@@ -47,9 +49,9 @@ class EmbeddedModel(TextModel):
         ConfigError: there is no such file, it is not GGUF, or the runtime is not installed.
     """
 
-    def __init__(self, path: Path, *, threads: int | None = None, context: int = 4096, slots: int = 2, name: str | None = None,
-                 load_timeout_s: float = 180.0, timeout_s: float = 600.0, batch: int = 512, repack: bool = False,
-                 on_text: Callable[[str], None] | None = None) -> None:
+    def __init__(self, path: Path, *, adapter: Path | None = None, adapter_scale: float = 1.0, threads: int | None = None,
+                 context: int = 4096, slots: int = 2, name: str | None = None, load_timeout_s: float = 180.0,
+                 timeout_s: float = 600.0, batch: int = 512, repack: bool = False, on_text: Callable[[str], None] | None = None) -> None:
         if importlib.util.find_spec("xllamacpp") is None:
             raise ConfigError(_("This machine has no runtime for embedded models. Run `pip install xllamacpp` (Linux and macOS), "
                                 "or set BRANDLOOM_MODEL_URL to an OpenAI-compatible endpoint."))
@@ -58,6 +60,8 @@ class EmbeddedModel(TextModel):
         self.slots = slots
         self._arguments = ["--weights", str(self.path), "--name", self.name, "--threads", str(threads or _cores()),
                            "--context", str(context), "--slots", str(slots), "--batch", str(batch), *(["--repack"] * repack)]
+        if adapter is not None:
+            self._arguments += ["--adapter", str(check_gguf(adapter)), "--adapter-scale", str(adapter_scale)]
         self._load_timeout_s, self._timeout_s, self._on_text = load_timeout_s, timeout_s, on_text
         self._child: subprocess.Popen[bytes] | None = None
         self._endpoint: EndpointModel | None = None

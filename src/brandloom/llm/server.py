@@ -41,6 +41,8 @@ def _load(options: argparse.Namespace, key: str) -> Any:
 
     params = xllamacpp.CommonParams()
     params.model.path = options.weights
+    if options.adapter is not None:
+        params.lora_adapters = [xllamacpp.CommonAdapterLoraInfo(options.adapter, options.adapter_scale)]
     params.model_alias = {options.name}
     params.api_keys = [key]
     params.n_ctx = options.context * options.slots
@@ -69,6 +71,8 @@ def _options() -> argparse.Namespace:
     for name in ("--parent", "--threads", "--context", "--slots", "--batch"):
         parser.add_argument(name, type=int, required=True)
     parser.add_argument("--repack", action="store_true")
+    parser.add_argument("--adapter")
+    parser.add_argument("--adapter-scale", type=float, default=1.0)
     return parser.parse_args()
 
 

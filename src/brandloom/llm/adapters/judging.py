@@ -12,18 +12,8 @@ import torch
 from brandloom.errors import DataError
 from brandloom.i18n import _
 from brandloom.llm.adapters.examples import Example
+from brandloom.llm.adapters.ranges import Range, mean_range
 from brandloom.llm.adapters.tuned import Tuned
-
-_DRAWS = 4000
-
-
-@dataclass(frozen=True)
-class Range:
-    """A mean and its 95 % interval."""
-
-    value: float
-    low: float
-    high: float
 
 
 @dataclass(frozen=True)
@@ -54,8 +44,6 @@ class Judged:
 def judge(tuned: Tuned, examples: Sequence[Example], *, seed: int = 0, progress: Callable[[float], None] | None = None) -> Judged:
     """Compare a model with and without its additions on later examples; those without a rejected answer say nothing here.
 
-    Intervals are the middle 95 % of the means of 4,000 draws of as many groups, so that pairs of one group count as the one witness they are.
-
     Raises:
         DataError: no example has a rejected answer.
     """
@@ -75,13 +63,5 @@ def judge(tuned: Tuned, examples: Sequence[Example], *, seed: int = 0, progress:
     likely = np.array(found)
     right = np.stack([likely[:, 0] > likely[:, 1], likely[:, 2] > likely[:, 3]], axis=1).astype(float)
     groups = [one.group for one in pairs]
-    base_right, adapted_right, gain = (_range(column, groups, seed) for column in (right[:, 0], right[:, 1], right[:, 1] - right[:, 0]))
+    base_right, adapted_right, gain = (mean_range(column, groups, seed=seed) for column in (right[:, 0], right[:, 1], right[:, 1] - right[:, 0]))
     return Judged(len(pairs), len(set(groups)), base_right, adapted_right, gain, float(likely[:, 0].mean()), float(likely[:, 2].mean()))
-
-
-def _range(values: Any, groups: Sequence[str], seed: int) -> Range:
-    names, place = np.unique(groups, return_inverse=True)
-    sums, counts = np.bincount(place, weights=values), np.bincount(place)
-    drawn = np.random.default_rng(seed).integers(0, len(names), (_DRAWS, len(names)))
-    means = sums[drawn].sum(axis=1) / counts[drawn].sum(axis=1)
-    return Range(float(values.mean()), float(np.quantile(means, 0.025)), float(np.quantile(means, 0.975)))

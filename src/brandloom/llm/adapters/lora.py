@@ -39,7 +39,8 @@ class Lora:
                 continue
             bound = 1 / math.sqrt(layer.in_features)
             first = (torch.rand(rank, layer.in_features, generator=draws) * 2 - 1) * bound
-            pair = (first.to(layer.weight.device).requires_grad_(), torch.zeros(layer.out_features, rank, device=layer.weight.device).requires_grad_())
+            second, device = torch.zeros(layer.out_features, rank), layer.weight.device
+            pair = (first.to(device).requires_grad_(), second.to(device).requires_grad_())
             self.tensors[f"blk.{block}.{LAYERS[kind]}.weight"] = pair
             layer.register_forward_hook(partial(self._add, *pair))
 

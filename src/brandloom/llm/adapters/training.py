@@ -90,7 +90,8 @@ def train(weights: Path, examples: Sequence[Example], folder: Path, how: Trainin
     turns = [(one, _turns(tuned, one)) for one in examples]
     fitting = [(one, pair) for one, pair in turns if max(len(t.shared) + len(t.request) + len(t.answer) for t in pair) <= how.longest]
     if not fitting:
-        raise DataError(_("None of {count} examples is short enough to learn from: {longest} tokens at most."), count=len(examples), longest=how.longest)
+        raise DataError(_("None of {count} examples is short enough to learn from: {longest} tokens at most."), count=len(examples),
+                        longest=how.longest)
     plan = [batch for epoch in range(how.epochs) for batch in _batches(fitting, how.batch, random.Random(f"{how.seed} {epoch}"))]  # noqa: S311
     optimiser = torch.optim.AdamW(tuned.lora.parameters(), lr=how.rate, weight_decay=0.0)
     folder.mkdir(parents=True, exist_ok=True)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import redirect_stderr
 from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import torch
-import transformers
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from brandloom.errors import ConfigError
@@ -44,12 +45,11 @@ class Tuned:
 
     def __init__(self, weights: Path, *, rank: int, alpha: float, seed: int) -> None:
         path = check_gguf(weights)
-        transformers.utils.logging.disable_progress_bar()
-        transformers.utils.logging.set_verbosity_error()
         where = {"pretrained_model_name_or_path": str(path.parent), "gguf_file": path.name, "local_files_only": True}
         try:
-            self.model: Any = AutoModelForCausalLM.from_pretrained(**where, dtype=_precision()).eval()
-            self.tokenizer: Any = AutoTokenizer.from_pretrained(**where)
+            with redirect_stderr(StringIO()):  # its own progress bars
+                self.model: Any = AutoModelForCausalLM.from_pretrained(**where, dtype=_precision()).eval()
+                self.tokenizer: Any = AutoTokenizer.from_pretrained(**where)
         except (ValueError, KeyError) as error:
             raise ConfigError(_("{path} cannot be read for training: {reason}. Adapters are trained on models of the families {known}."), path=path,
                               reason=str(error).splitlines()[0][:200], known=", ".join(FAMILIES)) from error
