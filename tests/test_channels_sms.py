@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from urllib.error import HTTPError
+from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 import pytest
 
 from brandloom.campaigns import Shop, create, open_shop
+from brandloom.campaigns.sending import launch
 from brandloom.content.studio.formats import segments
-from brandloom.deliver import Channel, LoopbackGateway, OutboxChannel, TwilioSms, status
+from brandloom.deliver import Channel, LinkServer, LoopbackGateway, OutboxChannel, ReplyDesk, TwilioSms, status
 from brandloom.engine import scalar
 from brandloom.errors import ConfigError
-from channel_world import LINES, channel_model, number, write_phone_shop
+from brandloom.measure import words
+from channel_world import LINES, channel_model, write_phone_shop
 from shop_world import AS_OF, PEOPLE
 
 NOW = datetime(2024, 6, 1, 10, tzinfo=UTC)
@@ -96,4 +101,64 @@ def test_a_preview_is_the_text_message_that_is_sent(shop: Shop) -> None:
     with LoopbackGateway() as gateway:
         shop.launch(plan, channel=[OutboxChannel(), TwilioSms(gateway.url)])
     assert [one.text for one in gateway.received if one.recipient == shop.vault.reveal([who])[who].phone] == [seen.text]
-    assert number(1)[:8] == "+4477009"
+
+
+def test_plan_and_report_count_the_segments_that_are_paid_for(shop: Shop, tmp_path: Path) -> None:
+    plan = shop.plan(shop.workspace.path / "brief.yaml")
+    shop.approve(plan, by="Ana")
+    with LoopbackGateway() as gateway:
+        shop.launch(plan, channel=[OutboxChannel(), TwilioSms(gateway.url)])
+    paid = sum(segments(one.text) for one in gateway.received)
+    planned = {row["channel"]: row for row in plan.extra["channels"]}
+    assert (planned["sms"]["messages"], planned["sms"]["segments"]) == (len(gateway), paid)
+    assert plan.decision["cost"] >= sum(row["cost"] for row in planned.values())
+    report = shop.report(plan.id, html=tmp_path / "report.html")
+    assert report.delivery is not None
+    rows = {words(row.channel, "en"): row for row in report.delivery.channels}
+    assert rows["Text messages"].segments == paid and rows["Text messages"].cost == pytest.approx(0.02 * paid)
+    assert rows["Text messages"].sent == len(gateway) and rows["E-mail"].segments is None
+    assert {one.channel for one in report.messages} == {"email", "sms"}
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "Messages by channel" in page and "各渠道消息" in page
+
+
+def test_a_dry_run_writes_text_messages_and_sends_none(shop: Shop) -> None:
+    plan = shop.plan(shop.workspace.path / "brief.yaml")
+    tried = shop.launch(plan, dry_run=True)
+    texts = [file.read_text(encoding="utf-8") for file in Path(str(tried.folder)).glob("*.txt")]
+    assert texts and all("STOP" in text or "拒收" in text for text in texts)
+    assert status(shop.ledger, plan.id).audience == 0
+
+
+def test_clicks_on_text_messages_are_counted_beside_those_on_mail(shop: Shop) -> None:
+    plan = shop.plan(shop.workspace.path / "brief.yaml")
+    shop.approve(plan, by="Ana")
+    with LinkServer(shop.ledger, shop.workspace, clock=lambda: NOW + timedelta(hours=1)) as links, LoopbackGateway() as gateway:
+        launch(shop, plan, channel=[OutboxChannel(), TwilioSms(gateway.url)], click_url=links.click_url)
+        [link] = re.findall(r"http\S+", gateway.received[0].text)
+        assert link.startswith(links.click_url)
+        with pytest.raises(HTTPError) as answer:
+            build_opener(_Stay).open(Request(link, headers={"User-Agent": "Mozilla/5.0 (iPhone)"}), timeout=10)
+        assert answer.value.headers["Location"].startswith("https://candle.example/?product=")
+        answer.value.close()
+    report = shop.report(plan.id)
+    assert report.delivery is not None
+    assert {words(row.channel, "en"): row.clicked for row in report.delivery.channels} == {"E-mail": 0, "Text messages": 1}
+
+
+class _Stay(HTTPRedirectHandler):
+    def redirect_request(self, *args: object) -> None:
+        return None
+
+
+def test_nobody_is_texted_who_refused_by_reply_after_the_plan_was_made(shop: Shop) -> None:
+    plan = shop.plan(shop.workspace.path / "brief.yaml")
+    shop.approve(plan, by="Ana")
+    [who, other] = shop.engine.query("SELECT customer FROM decisions WHERE plan = $plan AND action = 'send' AND channel = 'sms' ORDER BY customer "
+                                     "LIMIT 2", plan=plan.id)["customer"].to_pylist()
+    phones = {one: str(person.phone) for one, person in shop.vault.reveal([who, other]).items()}
+    ReplyDesk(shop.ledger, shop.vault, shop.audit).take(phones[who], "STOP", now=NOW)
+    with LoopbackGateway() as gateway:
+        done = shop.launch(plan, channel=[OutboxChannel(), TwilioSms(gateway.url)])
+    reached = {one.recipient for one in gateway.received}
+    assert phones[who] not in reached and phones[other] in reached and done.suppressed == 1

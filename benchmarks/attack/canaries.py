@@ -17,7 +17,7 @@ from benchmarks.attack.detector import Canaries, planted
 from benchmarks.attack.server import Recorder, recording, well_behaved
 from benchmarks.attack.shop import AS_OF, write_shop
 from brandloom.campaigns import open_shop
-from brandloom.campaigns.planning import read_products
+from brandloom.campaigns.catalogue import read_products
 from brandloom.content import Brief, ProductGroup, Request, write_variants
 from brandloom.content.facts import Persona
 from brandloom.content.studio import read_asked, write_copy

@@ -11,11 +11,12 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from brandloom.campaigns.planning import read_products
+from brandloom.campaigns.catalogue import read_products
 from brandloom.campaigns.plans import Plan
 from brandloom.content import Finding, Press, Product, Rendered, verify
 from brandloom.content.brand import LOGO_CID, Look, brand_seal, brand_sender, look, speaking_brand, with_picture
 from brandloom.content.phone import PhonePress, verify_text
+from brandloom.content.studio.formats import segments
 from brandloom.deliver import (
     ADDRESS_KIND,
     Claimed,
@@ -158,6 +159,13 @@ class MessageWriter:
         made = self._phone.message(variant, products, url=url, produce_id=f"{self.plan.id}:{item.variant}", preview=preview)
         self._require_good(verify_text(made, wording=self._phone.wording, language=variant.language, url=url), item)
         return made
+
+    def segments(self, item: Item) -> int:
+        """How many segments a person's text message takes, with a counted link where the shop counts clicks."""
+        click_url = self.config.sender.click_url
+        url = ShortLinks(b"", click_url).url(0, 0) if click_url else self._phone.page(self._shown(item))
+        made = self._phone.message(self._variants[item.variant], self._shown(item), url=url, produce_id="")
+        return segments(made.text)
 
     def _text_message(self, item: Claimed, person: Person) -> Message:
         number = dialable(person.phone or "", self.config.sms.country_code)

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from brandloom import customers
+from brandloom.campaigns.catalogue import read_products
+from brandloom.campaigns.channels import planned
 from brandloom.campaigns.eligibility import eligibility
 from brandloom.campaigns.keep import keep_plan
 from brandloom.campaigns.learning import learned_as_of
@@ -89,6 +91,8 @@ def make_plan(shop: Shop, brief: Brief, *, as_of: datetime | None = None, by: st
                  personas=_personas(engine), decision=asdict(decision), model=shop.model.name,
                  content_seconds=time.perf_counter() - started, extra={
                      "model_cost": cost, "brand_seal": brand_seal(kit, shop.workspace), "planner": by, **({"scores": scores} if scores else {})})
+    if "sms" in draft.channels:
+        draft = replace(draft, extra={**draft.extra, "channels": [asdict(one) for one in planned(shop, draft)]})
     plan = replace(draft, digest=plan_digest(engine, draft))
     keep_plan(shop, plan, requests, voice=voice)
     shop.audit.append("plan.made", plan.id, actor="brandloom", detail={"digest": plan.digest, "as_of": moment.isoformat()}, now=now)
@@ -211,17 +215,6 @@ def _leading_products(engine: Engine, plan_id: str) -> dict[str, list[Product]]:
     catalogue = read_products(engine, sorted({product for mine in counts.values() for product in mine}))
     return {variant: [catalogue[product] for product, _n in sorted(mine.items(), key=lambda one: (-one[1], one[0]))
                       if product in catalogue] for variant, mine in counts.items()}
-
-
-def read_products(engine: Engine, ids: list[str]) -> dict[str, Product]:
-    """Catalogue facts of these products."""
-    if not ids:
-        return {}
-    values = {f"p{n}": one for n, one in enumerate(ids)}
-    rows = engine.query("SELECT product, name, category, price, description FROM products WHERE product IN ("
-                        + ", ".join(f"${name}" for name in values) + ")", **values).to_pylist()
-    return {row["product"]: Product(row["product"], row["name"] or row["product"], row["category"], row["price"], row["description"])
-            for row in rows}
 
 
 def _group_labels(engine: Engine) -> dict[str, tuple[str, str]]:

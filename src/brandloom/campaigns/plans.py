@@ -108,7 +108,7 @@ class Plan:
                 (say(_("To be written to")), f"{counts.get('send', 0):,}"),
                 (say(_("Held out at random")), f"{counts.get('holdout', 0):,}"),
                 (say(_("Left out")), "\n".join(f"{n:,}  {say(REASONS[key])}" for key, n in sorted(out.items(), key=lambda one: -one[1]))),
-                (say(_("Cost")), f"{self.decision['cost']:,.2f}"),
+                (say(_("Cost")), f"{self.decision['cost']:,.2f}"), *self._carried(),
                 (say(_("Expected gain at the assumed lift")), f"{self.decision['expected_value']:,.2f}")]
         if self.brief.learn and self.waves > 1:
             rows.append((say(_("Waves")), say(_("{waves}, one every {every}; later ones go to the texts with more {metric}"), waves=self.waves,
@@ -127,6 +127,15 @@ class Plan:
         return rows
 
 
+    def _carried(self) -> list[tuple[str, str]]:
+        """What each channel carries, where there is more to say than one number of messages."""
+        rows = self.extra.get("channels", [])
+        return [(say(CHANNELS[row["channel"]]), say(_("{messages} messages, {segments} segments, {cost}") if row["segments"] else
+                                                   _("{messages} messages, {cost}"), messages=f"{row['messages']:,}",
+                                                   segments=f"{row['segments'] or 0:,}", cost=f"{row['cost']:,.2f}")) for row in rows]
+
+
+CHANNELS = {"email": _("E-mail"), "sms": _("Text messages")}
 METRICS = {"clicks": _("clicks"), "orders": _("orders")}
 STATUSES = (_("draft"), _("approved"), _("sending"), _("finished"))
 

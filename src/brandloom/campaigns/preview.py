@@ -7,8 +7,8 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from brandloom import predict
+from brandloom.campaigns.catalogue import read_products
 from brandloom.campaigns.messages import MessageWriter, items_of
-from brandloom.campaigns.planning import read_products
 from brandloom.campaigns.plans import Plan
 from brandloom.content import humanise
 from brandloom.content.studio.formats import is_gsm, length, segments

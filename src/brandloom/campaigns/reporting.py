@@ -11,10 +11,11 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from brandloom import customers, deliver, predict
-from brandloom.campaigns.plans import Plan
+from brandloom.campaigns.channels import delivered
+from brandloom.campaigns.plans import CHANNELS, Plan
 from brandloom.campaigns.preview import reason_words, samples
 from brandloom.campaigns.records import copy_to_warehouse
 from brandloom.campaigns.wave_report import wave_chapter
@@ -56,7 +57,7 @@ def make_report(shop: Shop, plan: Plan, *, reveal: bool = False) -> r.Report:
         load=_load(engine, shop.ledger), demand=_demand(engine, plan), customers=_customers(engine), model=_model(shop.workspace),
         likely=_likely(engine, plan), audience=_audience(engine, plan, config.economics.assumed_lift), products=_products(engine, plan),
         content=_content(engine, plan, config.name), messages=samples(shop, plan, reveal=reveal),
-        waves=wave_chapter(shop, plan), delivery=_delivery(shop.ledger, plan), replay=_replay(engine, plan), experiment=_experiment(shop, plan),
+        waves=wave_chapter(shop, plan), delivery=_delivery(shop, plan), replay=_replay(engine, plan), experiment=_experiment(shop, plan),
         provenance=r.Provenance(versions=_versions(), machine=_machine()))
 
 
@@ -228,12 +229,29 @@ def _finding(found: Finding) -> r.FindingRow:
     return r.FindingRow(found.rule, text(found.template, **values), found.blocks)
 
 
-def _delivery(ledger: Ledger, plan: Plan) -> r.Delivery | None:
-    now = deliver.status(ledger, plan.id)
+def _delivery(shop: Shop, plan: Plan) -> r.Delivery | None:
+    now = deliver.status(shop.ledger, plan.id)
     if now.audience == 0:
         return None
     notes = tuple(both(partial(_counted, deliver.reason_text, code, count)) for code, count in now.reasons.items())
-    return r.Delivery(now.audience, now.sent, now.failed, now.suppressed, now.uncertain, notes=notes)
+    return r.Delivery(now.audience, now.sent, now.failed, now.suppressed, now.uncertain, notes=notes, channels=_channels(shop, plan))
+
+
+def _channels(shop: Shop, plan: Plan) -> tuple[r.ChannelRow, ...]:
+    """What each channel brought to people, where the plan has several or pays by the segment."""
+    if plan.channels == ("email",):
+        return ()
+    outbox = schema.outbox.c
+    with shop.ledger.read() as connection:
+        states = {(row.channel, row.state): row.n for row in connection.execute(select(outbox.channel, outbox.state, func.count().label("n")).where(
+            outbox.plan == plan.id).group_by(outbox.channel, outbox.state))}
+    people = shop.engine.query("SELECT channel, COUNT(DISTINCT customer) AS n FROM clicks WHERE plan = $plan AND machine IS NULL GROUP BY channel",
+                               plan=plan.id)
+    clicked = dict(zip(people.column("channel").to_pylist(), people.column("n").to_pylist(), strict=True))
+    paid = {one.channel: one for one in delivered(shop, plan)}
+    return tuple(r.ChannelRow(CHANNELS[one], sum(n for (channel, _state), n in states.items() if channel == one), states.get((one, "sent"), 0),
+                              paid[one].segments if one in paid else None, clicked.get(one, 0), paid[one].cost if one in paid else 0.0)
+                 for one in plan.channels)
 
 
 def _replay(engine: Engine, plan: Plan) -> r.Replay | None:

@@ -55,7 +55,8 @@ class PlanTexts:
         variants = tuple(replace(one, slots=slots) if one.key == text.key else one for one in plan.variants)
         # What the scorer said of the words before is not true of these.
         scores = text_scores(variants, shop.scorer) if "scores" in plan.extra else {}
-        extra = {**plan.extra, "edited": sorted({*plan.extra.get("edited", ()), text.key}), **({"scores": scores} if scores else {})}
+        counted = {name: value for name, value in plan.extra.items() if name != "channels"}  # of the words before
+        extra = {**counted, "edited": sorted({*plan.extra.get("edited", ()), text.key}), **({"scores": scores} if scores else {})}
         if not scores:
             extra.pop("scores", None)
         revised = replace(plan, variants=variants, status="draft", extra=extra)

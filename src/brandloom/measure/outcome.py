@@ -86,7 +86,15 @@ def _delivery(reader: Reader, facts: Delivery) -> Html:
     notes = el("ul", *(el("li", reader.words(note)) for note in facts.notes)) if facts.notes else None
     return join([carrier, table([reader.say(_("State")), reader.say(_("Messages")), reader.say(_("Meaning"))],
                                 [[name, reader.number(n), meaning] for name, n, meaning in states],
-                                caption=reader.say(_("Messages by state")), numbers=(1,)), notes])
+                                caption=reader.say(_("Messages by state")), numbers=(1,)), _channels(reader, facts), notes])
+
+
+def _channels(reader: Reader, facts: Delivery) -> Html | None:
+    rows = [[reader.words(one.channel), reader.number(one.messages), reader.number(one.sent), reader.number(one.segments), reader.number(one.clicked),
+             reader.money(one.cost)] for one in facts.channels]
+    return table([reader.say(_("Channel")), reader.say(_("Messages")), reader.say(_("Sent")), reader.say(_("Segments paid for")),
+                  reader.say(_("People who clicked")), reader.say(_("Cost"))], rows, caption=reader.say(_("Messages by channel")),
+                 numbers=(1, 2, 3, 4, 5)) if rows else None
 
 
 def _replay(reader: Reader, facts: Replay) -> Html:

@@ -303,6 +303,21 @@ class SampleMessage:
 
 
 @dataclass(frozen=True)
+class ChannelRow:
+    """What became of the messages of one channel."""
+
+    channel: Words
+    messages: int
+    sent: int
+    segments: int | None
+    """That are paid for, of text messages."""
+    clicked: int
+    """People who followed a link."""
+    cost: float
+    """Of what was sent, in the shop's currency."""
+
+
+@dataclass(frozen=True)
 class Delivery:
     queued: int
     sent: int
@@ -313,6 +328,8 @@ class Delivery:
     """Messages found in the receiving mailbox afterwards."""
     carrier: Words = ""
     notes: tuple[Words, ...] = ()
+    channels: tuple[ChannelRow, ...] = ()
+    """Empty where there is mail alone."""
 
 
 @dataclass(frozen=True)
