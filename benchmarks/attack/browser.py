@@ -27,7 +27,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 HOST = "judge.test"
-_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data: https://shop.example.com; form-action 'none'; base-uri 'none'; report-uri /report/{id}"
+_POLICY = ("default-src 'none'; style-src 'unsafe-inline'; img-src data: https://shop.example.com; form-action 'none'; "
+           "base-uri 'none'; report-uri /report/{id}")
 _LINKS = ("href", "src", "action", "formaction", "xlink:href", "background", "poster", "data", "srcset", "ping", "manifest", "longdesc")
 _OWN = ("googleapis.com", "google.com", "gvt1.com", "gstatic.com", "shop.example.com")
 """What the browser itself asks for, and the shop whose pictures stand in articles and looks."""

@@ -211,8 +211,9 @@ def logos(paths: Paths, payloads: Sequence[str], per_page: int = 100) -> None:
     head = '<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" viewBox="0 0 9 9">'
     wraps = (f'{head}<rect width="9" height="9"/>{{}}</svg>', f'{head}<g {{}}><path d="M0 0h9"/></g></svg>',
              f'{head}<use href="{{}}"/><path d="M0 0h9" style="{{}}" fill="{{}}"/></svg>')
-    shapes = ("<svg viewBox=x xmlns=x width=1 height=1><rect width=9 height=9 /><g></g><path d=x style=x fill=x /><use></use><title></title>"
-              "<desc></desc></svg>")
+    sizes = "x=0 y=0 r=1 width=1 height=1 cx=1 cy=1 rx=1 ry=1 d=x points=x fill=x style=x id=x class=x viewBox=x xmlns=x transform=x opacity=1"
+    known = ("svg", "g", "rect", "circle", "ellipse", "line", "path", "polygon", "use", "title", "desc")
+    shapes = "".join(f"<{tag} {sizes}></{tag}>" for tag in known)
     paths.kinds["logo"] = Harmless.of([f"<!doctype html><html><head></head><body><div></div>{shapes}"], ())
     made: list[str] = []
     for payload in payloads:

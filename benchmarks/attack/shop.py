@@ -53,14 +53,19 @@ def customers(canaries: Canaries, count: int) -> list[Known]:
 
 def write_shop(folder: Path, canaries: Canaries, *, people: int, seed: int = 5) -> list[Known]:
     """orders.csv, orders_zh.csv, customers.csv, customers_zh.csv, events.jsonl, products.csv, reviews.csv, reviews_zh.csv, brief.yaml."""
-    rng, known = Random(seed), customers(canaries, people)
+    known = customers(canaries, people)
+    write_tables(folder, known, canaries, Random(seed))
+    (folder / "brief.yaml").write_text("name: Evening lights\naudience:\n  max_size: 60\nholdout: 0.2\n", encoding="utf-8")
+    return known
+
+
+def write_tables(folder: Path, known: Sequence[Known], canaries: Canaries, rng: Random) -> None:
+    """All tables of a shop with these customers; who buys what follows from their place in the list and `rng` alone."""
     _customers(folder, known)
     _orders(folder, known, rng)
     _events(folder, known, rng)
     _products(folder, canaries)
     _reviews(folder, known, canaries)
-    (folder / "brief.yaml").write_text("name: Evening lights\naudience:\n  max_size: 60\nholdout: 0.2\n", encoding="utf-8")
-    return known
 
 
 def _table(file: Path, head: Sequence[str], rows: Sequence[Sequence[object]], encoding: str = "utf-8") -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import socket
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
-_CARRIERS = (ip_network("64:ff9b::/96"), ip_network("64:ff9b:1::/48"))
-"""IPv6 networks whose last 32 bits are an IPv4 address (RFC 6052, RFC 8215)."""
+_CARRIERS = (ip_network("64:ff9b::/96"), ip_network("64:ff9b:1::/48"), ip_network("::/96"))
+"""IPv6 networks whose last 32 bits are an IPv4 address (RFC 6052, RFC 8215, RFC 4291 section 2.5.5.1)."""
 _SPECIAL = (ip_network("192.0.0.0/24"), ip_network("192.88.99.0/24"))
 """For protocols, not for hosts; `is_global` lets parts of them through."""
 
