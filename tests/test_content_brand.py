@@ -204,7 +204,7 @@ def test_words_to_avoid_are_never_learned() -> None:
     ("name: bells\nname: bells\n", "'name' is given twice"),
     ("name: chimes\n", "called 'chimes', its file 'bells'"),
     ("sender: {}\n", "'name' is missing"),
-    ("- a\n", "is not a brand kit"),
+    ("- a\n", "is no list of `key: value` lines"),
     ("name: [\n", "is not valid YAML, line"),
     ("name: bells\nsender: {email: 'a@b.com\\r\\nBcc: c@d.com'}\n", "'sender.email' cannot be used"),
     ("name: bells\nlegal: [{language: en, channel: fax, text: x}]\n", "'legal.0.channel' cannot be used"),

@@ -50,8 +50,8 @@ def test_a_name_is_enough(tmp_path: Path) -> None:
     ("goal: sell", ["'name' is missing"]),
     ("name: x\nname: y", ["line 2", "given twice"]),
     ("name: [", ["not valid YAML"]),
-    ("- a\n- b", ["not a brief", "name"]),
-    ("", ["not a brief"]),
+    ("- a\n- b", ["no list of `key: value` lines", "name"]),
+    ("", ["no list of `key: value` lines"]),
     ("name: !!python/object/apply:os.system ['true']", ["not valid YAML"]),
 ])
 def test_a_brief_that_cannot_be_used_is_refused_in_one_line(tmp_path: Path, text: str, parts: list[str]) -> None:

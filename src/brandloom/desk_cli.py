@@ -282,11 +282,9 @@ def _refuse(made: Version) -> None:
 
 
 def _glossary(file: Path) -> dict[str, str]:
+    from brandloom.content.strict import read_json
     with opened(file) as lines:
-        try:
-            found = json.loads(lines.read())
-        except (ValueError, RecursionError) as error:
-            raise DataError(_("{file} is not JSON: {reason}."), file=file.name, reason=str(error)) from error
+        found = read_json(lines.read(), source=file.name)
     if not isinstance(found, dict) or not all(isinstance(value, str) and key.strip() and value.strip() for key, value in found.items()):
         raise DataError(_("{file} is no glossary. Write an object of words and their translations, both texts."), file=file.name)
     return found

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Hashable
 from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Literal
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from brandloom.content.strict import read_yaml
 from brandloom.errors import ConfigError
 from brandloom.i18n import _
 
@@ -169,85 +167,5 @@ def read_brief(path: Path) -> Brief:
         ConfigError: no such file, not YAML, an unknown key or a value that cannot be used; names file and key, the keys
             that are known there and the closest one.
     """
-    try:
-        raw = path.read_bytes()
-        if len(raw) > LARGEST_BRIEF:
-            raise ConfigError(_("{path} has {size} bytes; a brief has at most {most}. Is it the right file?"),
-                              path=path, size=len(raw), most=LARGEST_BRIEF)
-        content = yaml.load(raw.decode("utf-8-sig"), Loader=_OneKeyOnce)  # noqa: S506 - a SafeLoader
-    except OSError as error:
-        raise ConfigError(_("{path} cannot be read: {reason}. Give the path of a brief; examples/brief.yaml is one."),
-                          path=path, reason=error.strerror or type(error).__name__) from error
-    except UnicodeDecodeError as error:
-        raise ConfigError(_("{path} is not UTF-8 text (byte {byte}). Save it as UTF-8."),
-                          path=path, byte=error.start) from error
-    except (yaml.YAMLError, RecursionError, ValueError) as error:
-        raise ConfigError(_("{path} is not valid YAML, {where}: {reason}. Mend that line."),
-                          path=path, where=_where(error), reason=_problem(error)) from error
-    if not isinstance(content, dict):
-        raise ConfigError(_("{path} is not a brief: it must be a list of `key: value` lines. Known keys: {allowed}."),
-                          path=path, allowed=", ".join(Brief.model_fields))
-    try:
-        return Brief.model_validate(content)
-    except ValidationError as error:
-        raise _refusal(path, error) from error
-
-
-class _OneKeyOnce(yaml.SafeLoader):
-    """Refuses a key written twice, which YAML would let the last one win in silence."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-        seen: set[object] = set()
-        for key, _value in node.value:
-            if key.value in seen:
-                raise yaml.MarkedYAMLError(problem=f"'{key.value}' is given twice", problem_mark=key.start_mark)
-            seen.add(key.value)
-        return super().construct_mapping(node, deep)
-
-
-def _where(error: Exception) -> str:
-    mark = getattr(error, "problem_mark", None)
-    return f"line {mark.line + 1}" if mark else "line 1"
-
-
-def _problem(error: Exception) -> str:
-    return " ".join(str(getattr(error, "problem", None) or error or type(error).__name__).split())[:120]
-
-
-def _refusal(path: Path, error: ValidationError) -> ConfigError:
-    """Turn the first finding of pydantic into one line, an unknown key before a wrong value."""
-    first = next((item for item in error.errors() if item["type"] == "extra_forbidden"), error.errors()[0])
-    keys = [str(part) for part in first["loc"]]
-    where = ".".join(keys) or "brief"
-    if first["type"] == "extra_forbidden":
-        allowed = list(_model_at(keys[:-1]).model_fields)
-        close = difflib.get_close_matches(keys[-1], allowed, n=1, cutoff=0.5)
-        if close:
-            return ConfigError(_("{path}: unknown key '{where}'; did you mean '{close}'? Known keys here: {allowed}."),
-                               path=path, where=where, close=close[0], allowed=", ".join(allowed))
-        return ConfigError(_("{path}: unknown key '{where}'. Known keys here: {allowed}."),
-                           path=path, where=where, allowed=", ".join(allowed))
-    reason = first["msg"].removeprefix("Value error, ")
-    if first["type"] == "missing":
-        return ConfigError(_("{path}: '{where}' is missing. Add it."), path=path, where=where)
-    return ConfigError(_("{path}: '{where}' cannot be used: {reason} (given: {given})."), path=path, where=where,
-                       reason=reason, given=_shorten(first["input"]))
-
-
-def _model_at(keys: list[str]) -> type[BaseModel]:
-    """The model whose key is unknown: walk down the fields, through tuples."""
-    model: type[BaseModel] = Brief
-    for key in keys:
-        if key in model.model_fields:
-            annotation = model.model_fields[key].annotation
-            for inner in (annotation, *get_args(annotation)):
-                if isinstance(inner, type) and issubclass(inner, BaseModel):
-                    model = inner
-    return model
-
-
-def _shorten(value: object) -> str:
-    if isinstance(value, dict):
-        return "{" + ", ".join(str(key) for key in value)[:60] + "}"
-    text = repr(value)
-    return text if len(text) <= 60 else text[:57] + "..."
+    return read_yaml(path, Brief, most=LARGEST_BRIEF,
+                     unreadable=_("{path} cannot be read: {reason}. Give the path of a brief; examples/brief.yaml is one."))

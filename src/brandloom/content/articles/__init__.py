@@ -5,10 +5,10 @@
 
 from brandloom.content.articles.article import Article, keep_record, plan_article, write_article
 from brandloom.content.articles.keywords import Keyword, Question, Texts, find_keywords, find_questions
-from brandloom.content.articles.order import Order, read_order, read_order_file
+from brandloom.content.articles.order import Order, read_order
 from brandloom.content.articles.outline import Outline, Section
 from brandloom.content.articles.seo import Notice, check_page, reading_ease
 from brandloom.content.articles.shop import shop_texts
 
 __all__ = ["Article", "Keyword", "Notice", "Order", "Outline", "Question", "Section", "Texts", "check_page", "find_keywords", "find_questions",
-           "keep_record", "plan_article", "read_order", "read_order_file", "reading_ease", "shop_texts", "write_article"]
+           "keep_record", "plan_article", "read_order", "reading_ease", "shop_texts", "write_article"]

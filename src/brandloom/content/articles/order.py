@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import json
 import tempfile
 from datetime import date
 from pathlib import Path
@@ -15,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from brandloom.content.articles.keywords import Kind, Texts
 from brandloom.content.articles.links import own_url
 from brandloom.content.facts import plain_text
+from brandloom.content.strict import read_object
 from brandloom.content.studio.asked import Asked, Record
 from brandloom.content.studio.formats import Form, Part
 from brandloom.errors import ConfigError, DataError
@@ -167,15 +167,7 @@ def read_order(text: str, *, source: str) -> Order:
         DataError: no JSON object, an unknown key, a wrong value.
         ConfigError: nothing to write about, or a link that leaves the shop.
     """
-    if len(text.encode()) > MOST_BYTES:
-        raise DataError(_("{file} is larger than {limit} MB; keep long lists of texts in a file of their own and name it under texts."), file=source,
-                        limit=MOST_BYTES // 1_000_000)
-    try:
-        found = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise DataError(_("{file} is not JSON: {reason}."), file=source, reason=str(error)) from error
-    if not isinstance(found, dict):
-        raise DataError(_("{file} holds no JSON object. Write one with lang, format and products."), file=source)
+    found = read_object(text, source=source, most=MOST_BYTES)
     try:
         order = Order.model_validate(found)
     except ValidationError as error:
@@ -184,14 +176,6 @@ def read_order(text: str, *, source: str) -> Order:
         raise ConfigError(_("{file}: nothing to write about. Give products, facts or both."), file=source)
     _refuse_foreign_links(order, source)
     return order
-
-
-def read_order_file(path: Path) -> Order:
-    """Read an article's brief from a file."""
-    try:
-        return read_order(path.read_text("utf-8-sig"), source=path.name)
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(_("{file} cannot be read as UTF-8 text: {reason}."), file=path.name, reason=str(error)) from error
 
 
 def _refusal(error: ValidationError, source: str) -> DataError:
@@ -251,4 +235,4 @@ def _only_text_column(columns: tuple[str, ...], path: Path) -> str:
                     known=", ".join(columns[:10]))
 
 
-__all__ = ["Order", "read_order", "read_order_file"]
+__all__ = ["Order", "read_order"]

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import json
 import os
 import re
-from collections.abc import Hashable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from brandloom.content.brand.scales import SCALES
+from brandloom.content.strict import read_yaml
 from brandloom.errors import ConfigError
 from brandloom.i18n import _, say
 
@@ -167,29 +166,7 @@ def read_kit(path: Path) -> BrandKit:
     Raises:
         ConfigError: no such file, not YAML, an unknown key or a value that cannot be used; names file, key and what is allowed.
     """
-    try:
-        raw = path.read_bytes()
-        if len(raw) > LARGEST_KIT:
-            raise ConfigError(_("{path} has {size} bytes; a brand kit has at most {most}. Is it the right file?"), path=path, size=len(raw),
-                              most=LARGEST_KIT)
-        content = yaml.load(raw.decode("utf-8-sig"), Loader=_OneKeyOnce)  # noqa: S506 - a SafeLoader
-    except OSError as error:
-        raise ConfigError(_("{path} cannot be read: {reason}. `brandloom brand learn` makes a kit."), path=path,
-                          reason=error.strerror or type(error).__name__) from error
-    except UnicodeDecodeError as error:
-        raise ConfigError(_("{path} is not UTF-8 text (byte {byte}). Save it as UTF-8."), path=path, byte=error.start) from error
-    except (yaml.YAMLError, RecursionError, ValueError) as error:
-        mark = getattr(error, "problem_mark", None)
-        raise ConfigError(_("{path} is not valid YAML, {where}: {reason}. Mend that line."), path=path,
-                          where=f"line {mark.line + 1 if mark else 1}",
-                          reason=" ".join(str(getattr(error, "problem", None) or type(error).__name__).split())[:120]) from error
-    if not isinstance(content, dict):
-        raise ConfigError(_("{path} is not a brand kit: it must be a list of `key: value` lines. Known keys: {allowed}."), path=path,
-                          allowed=", ".join(BrandKit.model_fields))
-    try:
-        kit = BrandKit.model_validate(content)
-    except ValidationError as error:
-        raise _refusal(path, error) from error
+    kit = read_yaml(path, BrandKit, most=LARGEST_KIT, unreadable=_("{path} cannot be read: {reason}. `brandloom brand learn` makes a kit."))
     if kit.name != path.stem:
         raise ConfigError(_("{path}: the kit is called '{name}', its file '{file}'. Give both the same name."), path=path, name=kit.name,
                           file=path.stem)
@@ -209,18 +186,6 @@ def seal(value: object) -> str:
     """A short mark of a value by which a change is seen."""
     plain = value.model_dump(mode="json") if isinstance(value, BaseModel) else list(value) if isinstance(value, tuple) else value
     return hashlib.sha256(json.dumps(plain, ensure_ascii=False, sort_keys=True).encode()).hexdigest()[:8]
-
-
-class _OneKeyOnce(yaml.SafeLoader):
-    """Refuses a key written twice, which YAML would let the last one win in silence."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-        seen: set[object] = set()
-        for key, _value in node.value:
-            if key.value in seen:
-                raise yaml.MarkedYAMLError(problem=f"'{key.value}' is given twice", problem_mark=key.start_mark)
-            seen.add(key.value)
-        return super().construct_mapping(node, deep)
 
 
 class _OneLine(dict[str, Any]):
@@ -246,32 +211,3 @@ def _readable(kit: BrandKit) -> dict[str, Any]:
     content["legal"] = [_OneLine(note) for note in content["legal"]]
     content["learned"] = _OneLine(content["learned"])
     return dict(content)
-
-
-def _refusal(path: Path, error: ValidationError) -> ConfigError:
-    """The first finding of pydantic as one line, an unknown key before a wrong value."""
-    first = next((item for item in error.errors() if item["type"] == "extra_forbidden"), error.errors()[0])
-    keys = [str(part) for part in first["loc"] if part != "[key]"]
-    where = ".".join(keys) or "name"
-    if first["type"] == "extra_forbidden":
-        allowed = list(_fields_at(keys[:-1]))
-        close = difflib.get_close_matches(keys[-1], allowed, n=1, cutoff=0.5)
-        if close:
-            return ConfigError(_("{path}: unknown key '{where}'; did you mean '{close}'? Known keys here: {allowed}."), path=path, where=where,
-                               close=close[0], allowed=", ".join(allowed))
-        return ConfigError(_("{path}: unknown key '{where}'. Known keys here: {allowed}."), path=path, where=where, allowed=", ".join(allowed))
-    if first["type"] == "missing":
-        return ConfigError(_("{path}: '{where}' is missing. Add it."), path=path, where=where)
-    given = repr(first["input"])
-    return ConfigError(_("{path}: '{where}' cannot be used: {reason} (given: {given})."), path=path, where=where,
-                       reason=first["msg"].removeprefix("Value error, "), given=given if len(given) <= 60 else given[:57] + "...")
-
-
-def _fields_at(keys: list[str]) -> Mapping[str, object]:
-    """The fields of the model in which an unknown key stands: walk down through tuples and mappings."""
-    model: type[BaseModel] = BrandKit
-    for key in keys:
-        if key in model.model_fields:
-            inner = [model.model_fields[key].annotation, *get_args(model.model_fields[key].annotation)]
-            model = next((one for one in inner if isinstance(one, type) and issubclass(one, BaseModel)), model)
-    return model.model_fields

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from brandloom.content.checks import Finding
+from brandloom.content.strict import read_json
 from brandloom.content.studio import Asked, Written, read_asked
 from brandloom.content.studio.gate import Copy
 from brandloom.errors import DataError
@@ -61,10 +62,7 @@ def read_kept(text: str, *, source: str) -> Kept:
     if len(text.encode("utf-8", "surrogatepass")) > MOST_BYTES:
         raise DataError(_("{file} is larger than {limit} MB; keep the variants of one brief at a time."), file=source,
                         limit=MOST_BYTES // 1_000_000)
-    try:
-        found = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise DataError(_("{file} is not JSON: {reason}."), file=source, reason=str(error)) from error
+    found = read_json(text, source=source)
     variants = found.get("variants") if isinstance(found, dict) else None
     if not isinstance(variants, list) or not variants or not isinstance(found.get("brief"), dict):
         raise DataError(_("{file} holds no variants with their brief. Make it with `brandloom write brief.json --out {file}`."), file=source)
@@ -88,10 +86,7 @@ def read_edit(text: str, *, source: str) -> tuple[dict[str, Any], int | None]:
     Raises:
         DataError: no such JSON.
     """
-    try:
-        found = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise DataError(_("{file} is not JSON: {reason}."), file=source, reason=str(error)) from error
+    found = read_json(text, source=source)
     parts = found.get("parts", found) if isinstance(found, dict) else None
     base = found.get("version") if isinstance(found, dict) and "parts" in found else None
     return require_parts(parts, source), base if isinstance(base, int) else None

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import difflib
-import json
 from collections.abc import Callable, Collection, Mapping
-from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, field_validator
@@ -14,6 +12,7 @@ from brandloom.content.brand import BrandKit, VoiceKit, tone_of, voice_cautions
 from brandloom.content.checks import Finding
 from brandloom.content.checks.records import check_against
 from brandloom.content.facts import plain_text
+from brandloom.content.strict import read_object
 from brandloom.content.studio.formats import Form, form, limited
 from brandloom.errors import ConfigError, DataError
 from brandloom.i18n import LANGUAGES, _, say
@@ -143,14 +142,7 @@ def read_asked(text: str, *, source: str, brands: Brands | None = None) -> Asked
         DataError: no JSON object, an unknown key, a wrong value.
         ConfigError: it contradicts itself or the catalogue.
     """
-    if len(text.encode()) > MOST_BYTES:
-        raise DataError(_("{file} is larger than {limit} MB; a brief holds the products of one text."), file=source, limit=MOST_BYTES // 1_000_000)
-    try:
-        found = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise DataError(_("{file} is not JSON: {reason}."), file=source, reason=str(error)) from error
-    if not isinstance(found, dict):
-        raise DataError(_("{file} holds no JSON object. Write one with lang, format and products."), file=source)
+    found = read_object(text, source=source, most=MOST_BYTES)
     try:
         asked = Asked.model_validate(found)
     except ValidationError as error:
@@ -158,14 +150,6 @@ def read_asked(text: str, *, source: str, brands: Brands | None = None) -> Asked
     asked = _branded(asked, source, brands)
     _refuse_contradictions(asked, source)
     return asked
-
-
-def read_asked_file(path: Path, *, brands: Brands | None = None) -> Asked:
-    """Read a brief for the studio from a file."""
-    try:
-        return read_asked(path.read_text("utf-8-sig"), source=path.name, brands=brands)
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(_("{file} cannot be read as UTF-8 text: {reason}."), file=path.name, reason=str(error)) from error
 
 
 def _branded(asked: Asked, source: str, brands: Brands | None) -> Asked:
@@ -230,4 +214,4 @@ def _first_fault(error: ValidationError) -> str:
     return f"{place}: {first['msg']}"
 
 
-__all__ = ["Asked", "Brands", "Record", "Voice", "read_asked", "read_asked_file"]
+__all__ = ["Asked", "Brands", "Record", "Voice", "read_asked"]
