@@ -10,6 +10,7 @@ import subprocess
 import threading
 from dataclasses import replace
 from datetime import timedelta
+from html import escape
 from html.parser import HTMLParser
 from itertools import pairwise
 from pathlib import Path
@@ -173,6 +174,18 @@ def test_attacks_in_names_and_copy_stay_text(filled: Report, drawn: str) -> None
             assert str(attrs["href"]).startswith(("#", "http://", "https://")), attrs
     shown = "".join(page.text)
     assert all(line in shown for line in bad[:200])
+
+
+@pytest.mark.parametrize("label", ["half of a smile \ud83d", "a \x00 in it", "\x1b[31mred", "C:\\users\\u12", "\ufffe"])
+def test_a_label_that_no_page_can_hold_is_drawn_without_what_is_wrong(filled: Report, label: str, tmp_path: Path) -> None:
+    """Half a `\\u` escape in report.json makes half a character; a control character would end the renderer's process."""
+    assert filled.customers is not None
+    broken = replace(filled, customers=replace(filled.customers, segments=(replace(filled.customers.segments[0], label=label),)),
+                     shop=replace(filled.shop, name=label))
+    page = render_report(broken, languages=("en",))
+    (tmp_path / "report.html").write_text(page, encoding="utf-8")
+    assert escape(re.sub("[\ud83d\x00\x1b\ufffe]", "\ufffd", label)) in page
+    assert page.count("<svg") == render_report(filled, languages=("en",)).count("<svg")
 
 
 def test_message_cannot_leave_its_frame(filled: Report) -> None:

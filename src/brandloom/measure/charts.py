@@ -16,7 +16,7 @@ import vl_convert
 
 from brandloom.i18n import _
 from brandloom.measure.experiment import Readout, Truth
-from brandloom.measure.markup import Html, el, fold, table
+from brandloom.measure.markup import Html, el, fold, table, writable
 from brandloom.measure.meter import Stage
 from brandloom.measure.reader import Reader
 from brandloom.measure.replay import Capture, HitRates
@@ -263,10 +263,19 @@ def _figure(reader: Reader, title: str, chart: _Drawing, height: int, legend: Se
               fold(reader.say(_("The numbers as a table")), numbers) if numbers is not None else None)
 
 
+def _writable(spec: Any) -> Any:
+    """A drawing whose labels the renderer can take: on others it fails, or ends the whole process."""
+    if isinstance(spec, dict):
+        return {key: _writable(value) for key, value in spec.items()}
+    if isinstance(spec, list):
+        return [_writable(value) for value in spec]
+    return writable(spec) if isinstance(spec, str) else spec
+
+
 def _svg(chart: _Drawing, height: int, name: str) -> Html:
     drawn = chart.properties(width=_WIDTH, height=height, background="transparent", padding=4,
                              autosize=alt.AutoSizeParams(type="fit-x", contains="padding")).configure_view(stroke=None)
-    raw = vl_convert.vegalite_to_svg(drawn.to_dict(), vl_version=_VERSION)
+    raw = vl_convert.vegalite_to_svg(_writable(drawn.to_dict()), vl_version=_VERSION)
     for colour, variable in _VARIABLES.items():
         raw = raw.replace(f'"{colour}"', f'"var(--{variable})"')
     raw = re.sub(r' (?:aria-(?:label|roledescription)|role|font-family)="[^"]*"', "", raw)

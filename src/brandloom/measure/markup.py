@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from html import escape
 from urllib.parse import urlsplit
 
 _VOID = {"br", "hr", "img", "input", "meta"}
+_UNWRITABLE = re.compile("[^\\t\\n\\r\\x20-\\ud7ff\\ue000-\\ufffd\\U00010000-\\U0010ffff]")
 
 
 class Html(str):
@@ -29,6 +31,11 @@ def el(tag: str, /, *children: object, **attributes: object) -> Html:
 def join(children: Iterable[object]) -> Html:
     """Pieces after each other; lists and tuples are opened."""
     return Html("".join(_piece(child) for child in children))
+
+
+def writable(text: str) -> str:
+    """Text that a page and a drawing can hold: halves of characters, as half a `\\u` escape of JSON gives, and control characters replaced."""
+    return _UNWRITABLE.sub("\ufffd", text)
 
 
 def link(label: object, url: str) -> Html:
@@ -66,11 +73,11 @@ def _piece(child: object) -> str:
         return child
     if isinstance(child, (list, tuple)):
         return join(child)
-    return escape(str(child))
+    return escape(writable(str(child)))
 
 
 def _attribute(name: str, value: object) -> str:
     if value is None or value is False:
         return ""
     name = name.rstrip("_").replace("_", "-")
-    return f" {name}" if value is True else f' {name}="{escape(str(value))}"'
+    return f" {name}" if value is True else f' {name}="{escape(writable(str(value)))}"'
