@@ -18,6 +18,7 @@ from brandloom.content.brand import BrandKit
 from brandloom.content.brief import Brief
 from brandloom.content.checks import ALWAYS_ON, Finding, check
 from brandloom.content.checks.finding import finding
+from brandloom.content.checks.judge import chosen_judge
 from brandloom.content.facts import Request, build_facts
 from brandloom.content.openings import Opening, marks, opening
 from brandloom.content.segments import check_segments
@@ -135,7 +136,8 @@ class _Job:
         if self.model is None:
             return self._plain(blank), False
         gate = Gate(self.told.asked, marks=marks(request.language), shown=self.told.shown)
-        attempt = Attempt(gate, partial(self._ask, gate), partial(Spare, request.channel, request.language), tuple(earlier))
+        attempt = Attempt(gate, partial(self._ask, gate), partial(Spare, request.channel, request.language), tuple(earlier),
+                          judge=chosen_judge(self.model, self.told.asked.records, request.language))
         try:
             passed = attempt.write()
         except (ProviderError, BudgetError) as error:

@@ -24,6 +24,10 @@ _STANDS = re.compile("[\ue000-\uefff]")
 """Characters that stand for a sound."""
 
 
+_REACH = 400
+"""Characters that a pattern may span: without an end, each of its starts would read all the rest of a text."""
+
+
 class Token(NamedTuple):
     """A word of the vocabulary in a text: its concept, its place in the folded text, and itself."""
 
@@ -139,7 +143,7 @@ class Lexicon:
             name, pattern = self._patterns[number]
             last = 0
             for start in sorted(starts):
-                if start >= last and (found := pattern.match(text, start)) and found.end() > start:
+                if start >= last and (found := pattern.match(text, start, start + _REACH)) and found.end() > start:
                     yield Token(name, start, last := found.end(), found.group())
 
     def _by_sound(self, reading: Reading) -> Iterator[Token]:

@@ -66,7 +66,7 @@ _NUMBER = r"\d+(?:,\d{3})*(?:\.\d+)?(?:\s?[½¼¾])?|\.\d+|[½¼¾]"
 _WORD = "(?:" + "|".join(_WORDS) + ")"
 _SAID = rf"{_WORD}(?:(?:[- ]|\sand\s){_WORD})*(?:\sand\sa\shalf)?"
 _HAN = "[零〇一二两三四五六七八九十百千万亿]"
-_HAN_NUMBER = rf"\d+(?:,\d{{3}})*(?:\.\d+)?\s?[万亿千百]|{_HAN}+(?:点{_HAN}+)?|半"
+_HAN_NUMBER = rf"\d+(?:,\d{{3}})*(?:\.\d+)?\s?[万亿千百]|{_HAN}{{1,16}}(?:点{_HAN}{{1,9}})?|半"
 _ANY = (rf"(?:{_HAN_NUMBER}|{_NUMBER}|\b{_SAID}\b|\b(?:one|a|an)\sand\sa\shalf\b|\bhalf(?:\san?)?\b|"
         r"\b(?:a (?:full|whole|generous|hefty)|an?|one)\b)")
 _JOIN = r"\s*(?:-|–|—|~|～|\bto\b|\band\b|\bor\b|至|到|或|x|×|\*|\bby\b|乘以?)\s*"

@@ -87,6 +87,12 @@ class Ground:
         near = [item for item in same if item.roles & wanted] or same
         return "; ".join(dict.fromkeys(item.said for item in near[:3]))
 
+    def tells(self, kind: str) -> str:
+        """Up to two fields on what a class of claims is about, as 'field: value'; empty without one."""
+        pattern = _TOLD_BY.get(kind)
+        rows = [f"{key}: {value}"[:80] for key, value in self.fields if pattern is not None and pattern.search(key) and value.strip()]
+        return "; ".join(dict.fromkeys(rows[:2]))
+
     def holds(self, mention: Mention) -> bool:
         """True when a concept of the mention holds by the records."""
         for concept in mention.concepts:
@@ -124,6 +130,16 @@ def ground(records: object, *, currency: str = "") -> Ground:
     _translate(out)
     _derive(out)
     return out
+
+
+_TOLD_BY = {kind: re.compile(words, re.IGNORECASE) for kind, words in {
+    "material": "material|fabric|frame|shell|材质|面料|材料", "colour": "colou?r|颜色|配色", "origin": "origin|made in|产地|原产",
+    "ingredient": "ingredient|配料|成分|原料", "brand": "brand|maker|manufacturer|品牌|厂家", "award": "award|certif|standard|奖|认证|标准",
+    "delivery": "deliver|dispatch|shipping|发货|配送|送达|到货", "guarantee": "warranty|guarantee|returns|质保|保修|退", "stock": "stock|库存",
+    "discount": "offer|discount|was|saving|优惠|原价|活动|满减", "price": "price|价格?$|售价", "gift": "gift|free|included|赠|附",
+    "testimonial": "review|rating|sold|评价|评分|已售|销量", "date": "until|date|start|end|截止|日期|时间", "audience": "age|for|适合|适用",
+    "process": "process|method|finish|工艺"}.items()}
+"""Class of claims -> names of the fields that state such things."""
 
 
 @lru_cache(maxsize=50_000)

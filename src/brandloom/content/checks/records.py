@@ -18,7 +18,7 @@ from brandloom.content.checks.normalise import Folded, fold_places
 from brandloom.content.checks.products import parts_of
 from brandloom.content.checks.relative import told_dates
 from brandloom.content.checks.roles import clause, role_at
-from brandloom.content.checks.sentences import Phrase, phrases
+from brandloom.content.checks.sentences import Phrase, phrases, stretches
 from brandloom.i18n import _
 
 
@@ -51,24 +51,35 @@ def check_against(text: str, records: object, *, language: str = "", today: date
         One finding per claim that the records do not bear out, in order of place; its `rule` is the class of the claim and its
         `span` gives its place in the text.
     """
-    return [replace(finding(claim.kind, claim.severity, "text", claim.excerpt, claim.template, said=claim.said), span=(claim.start, claim.end))
-            for claim in unborne(text, ground(records), today) if claim.scope != "copy" and claim.severity != "caution"]
+    known = ground(records)
+    return [_found(claim, known) for claim in unborne(text, known, today) if claim.scope != "copy" and claim.severity != "caution"]
+
+
+def _found(claim: Claim, known: Ground) -> Finding:
+    """A claim as a finding, with what the records state instead."""
+    said = claim.said or known.tells(claim.kind)
+    advice = _("Write what is stated instead ({said}), or leave it out.") if said else _("Leave it out, or add a record that states it.")
+    return replace(finding(claim.kind, claim.severity, "text", claim.excerpt, claim.template, said=said, span=(claim.start, claim.end)),
+                   suggestion=advice)
 
 
 def unborne(text: str, known: Ground, today: date | None = None) -> list[Claim]:
     """All claims of a text that `known` does not bear out, in order of place; overlapping ones of one class once."""
     folded = fold_places(text)
     plain = folded.text
-    if not known.products:
-        return [_claim(hit, text, folded) for hit in _distinct(_hits(plain, known, today))]
-    found = _distinct(_hits(plain, known, today))
-    for part in parts_of(plain, known.products):
+    found = _distinct(_read(plain, 0, len(plain), known, today))
+    for part in parts_of(plain, known.products) if known.products else ():
         if part.products:
             own = ground([product.record for product in part.products] if len(part.products) > 1 else part.products[0].record)
-            inside = _hits(plain[part.start:part.end], own, today)
             # What the product does not bear out another record may still name, but no figure of another one.
-            found += [replace(hit, start=hit.start + part.start, end=hit.end + part.start) for hit in inside]
-    return [_claim(hit, text, folded) for hit in _distinct(found)]
+            found += _read(plain, part.start, part.end, own, today)
+    return [_claim(hit, text, folded) for hit in (_distinct(found) if known.products else found)]
+
+
+def _read(plain: str, start: int, end: int, known: Ground, today: date | None) -> list[_Hit]:
+    """The hits of a part of a folded text, read stretch by stretch."""
+    return [replace(hit, start=hit.start + low, end=hit.end + low) if low else hit
+            for low, high in stretches(plain, start, end) for hit in _hits(plain[low:high], known, today)]
 
 
 def _hits(plain: str, known: Ground, today: date | None) -> list[_Hit]:

@@ -22,6 +22,21 @@ class Phrase:
     end: int
 
 
+STRETCH = 1000
+"""Most characters that are read at once. Patterns look back and ahead from each place, so their cost grows with the square of it."""
+_OVERLAP = 100
+_ENDS = re.compile(r"[。！？!?\n]|\.(?=\s)")
+
+
+def stretches(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
+    """A part of a text in stretches that end with a sentence; one without any end is cut, and the next begins a little before the cut."""
+    while end - start > STRETCH:
+        cut = max((match.end() for match in _ENDS.finditer(text, start + STRETCH // 2, start + STRETCH)), default=0)
+        yield start, cut or start + STRETCH
+        start = cut or start + STRETCH - _OVERLAP
+    yield start, end
+
+
 def phrases(text: str, known: Ground, hidden: list[tuple[int, int]]) -> Iterator[Phrase]:
     """Claims of a folded text that the records do not bear out; nothing that begins inside a `hidden` place."""
     bare = list(text)

@@ -123,7 +123,7 @@ class Result:
 def finding_dict(item: Finding, language: str) -> dict[str, Any]:
     """A finding for programs."""
     return {"rule": item.rule, "severity": item.severity, "place": item.place, "excerpt": item.excerpt, "source": item.article,
-            "reason": item.text(language)}
+            "span": item.span, "reason": item.text(language), "suggestion": item.advice(language)}
 
 
 def plain_parts(parts: Copy) -> dict[str, str | list[str]]:

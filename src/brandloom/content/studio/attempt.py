@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 from brandloom.content.checks import Finding
+from brandloom.content.checks.judge import Judge
 from brandloom.content.studio.gate import Copy, Gate
 from brandloom.content.studio.mend import StandIn, mend
 from brandloom.content.studio.reply import read_reply
@@ -39,6 +40,7 @@ class Attempt:
         ask: asks the model.
         stand_in: makes what fills parts that have to be taken out.
         earlier: variants the text must differ from.
+        judge: asks a model about what has passed all other checks; None asks nobody.
     """
 
     gate: Gate
@@ -54,6 +56,7 @@ class Attempt:
     seconds: float = 0.0
     model: str | None = None
     """The model that answered last."""
+    judge: Judge | None = None
 
     def write(self) -> Passed | None:
         """Ask, mend what can be mended without the model, else ask afresh with the words at fault forbidden.
@@ -68,18 +71,33 @@ class Attempt:
         forbidden: list[str] = []
         for number in range(self.tries):
             draft = read_reply(self._reply(number, forbidden).text, self.gate.asked.lang)
-            found = self.gate.check(draft, earlier=self.earlier)
+            found = self._check(draft)
             blocking = [item for item in found if item.blocks]
             if not blocking and isinstance(draft, dict):
                 return Passed(draft, "repaired" if number else "model", tuple(found))
             self.rejected += blocking
             mended = mend(self.gate, draft, self.stand_in())
             if mended is not None:
-                found = self.gate.check(mended, earlier=self.earlier)
+                found = self._check(mended)
                 if not any(item.blocks for item in found):
                     return Passed(mended, "repaired", tuple(found))
             forbidden += [item.excerpt for item in blocking if item.rule not in _FORM and 1 < len(item.excerpt) <= 30]
         return None
+
+    def _check(self, draft: object) -> list[Finding]:
+        """What the gate says and, where it lets a draft pass, the judge, whose objections the gate keeps from then on."""
+        found = self.gate.check(draft, earlier=self.earlier)
+        if self.judge is None or not isinstance(draft, Mapping) or any(item.blocks for item in found):
+            return found
+        before, doubts = len(self.judge.asked), dict[str, Finding]()
+        for name, value in draft.items():
+            for text in [value] if isinstance(value, str) else value:
+                doubts |= {text[slice(*item.span)]: item for item in self.judge.check(text, name) if item.span}
+        self._count(self.judge.asked[before:])
+        if not doubts:
+            return found
+        self.gate.barred |= doubts
+        return self.gate.check(draft, earlier=self.earlier)
 
     def _reply(self, number: int, forbidden: Sequence[str]) -> Completion:
         said = tuple(dict.fromkeys(forbidden))
@@ -91,8 +109,11 @@ class Attempt:
             # A server may lose one reply again and again; another way of writing it is another reply.
             reply = self.ask(number + self.tries, said)
         self.calls += 1
-        self.prompt_tokens += reply.prompt_tokens
-        self.completion_tokens += reply.completion_tokens
-        self.seconds += reply.seconds
+        self._count([reply])
         self.model = reply.model
         return reply
+
+    def _count(self, replies: Sequence[Completion]) -> None:
+        self.prompt_tokens += sum(reply.prompt_tokens for reply in replies)
+        self.completion_tokens += sum(reply.completion_tokens for reply in replies)
+        self.seconds += sum(reply.seconds for reply in replies)

@@ -9,7 +9,7 @@ from functools import cached_property
 
 from brandloom.content.checks import Finding
 from brandloom.content.checks.conduct import Conduct, check_conduct
-from brandloom.content.checks.finding import finding
+from brandloom.content.checks.finding import finding, located
 from brandloom.content.checks.form import check_codes, check_forbidden, check_language, check_slots
 from brandloom.content.checks.goods import check_goods
 from brandloom.content.checks.ground import Ground, ground
@@ -46,20 +46,22 @@ class Gate:
         self.asked = asked
         self._shown = shown
         self._marks = example_marks(asked.lang) if marks is None else marks
+        self.barred: dict[str, Finding] = {}
+        """Sentences that a judge has objected to, with what it said; they are objected to wherever they stand."""
         self.form: Form = asked.form
         self.sectors = ("general",) if sector_of(asked.sector) == "general" else ("general", sector_of(asked.sector))
         self.jurisdictions = (asked.jurisdiction,) if asked.jurisdiction else ("cn",) if asked.lang == "zh" else ("eu", "uk", "us")
 
     def check(self, copy: object, *, earlier: Sequence[Copy] = ()) -> list[Finding]:
         """Everything wrong with a draft, in order of place; `earlier` are variants it must differ from."""
-        texts, found = self._parts(copy)
-        for place, text in texts:
-            found += self.check_part(place, text)
-        found += self._together(texts)
-        found += self.asked.voice_cautions("\n".join(text for _place, text in texts), self.form.parts[0].name)
+        texts, shape = self._parts(copy)
+        inside = [item for place, text in texts for item in self.check_part(place, text)]
+        whole = self._together(texts) + self.asked.voice_cautions("\n".join(text for _place, text in texts), self.form.parts[0].name)
         if earlier and texts and isinstance(copy, Mapping):
-            found += self._alike(copy, earlier)
-        return found
+            whole += self._alike(copy, earlier)
+        shown = dict(reversed(texts))
+        return [*(located(item, shown.get(item.place, "")) for item in shape), *inside,
+                *(located(item, shown.get(item.place, "")) for item in whole)]
 
     def room(self, part: Part) -> int:
         """The most characters the model may write in a part: what the channel takes less the label and what comes with a message."""
@@ -67,6 +69,11 @@ class Gate:
             alone = 160 if self.asked.lang == "en" else 70
             return alone + (part.high - 1) * (153 if self.asked.lang == "en" else 67) - self._reserved(part)
         return part.high - self._reserved(part)
+
+    @staticmethod
+    def longest(part: Part) -> int:
+        """The most characters of a part that are read: what a model wrote beyond them is thrown away whatever it says."""
+        return max(2000, 3 * part.high)
 
     def _reserved(self, part: Part) -> int:
         if self.form.label != "mark" or part.name not in _LABELLED:
@@ -95,29 +102,35 @@ class Gate:
         return texts, found
 
     def check_part(self, place: str, text: str) -> list[Finding]:
-        """What is wrong with one text by itself."""
+        """What is wrong with one text by itself; one without end is not read at all."""
         part, lang = self.form.part(place), self.asked.lang
+        if len(text) > self.longest(part):
+            return [located(finding("endless", "ban", place, text, _("The {place} has {length} characters, far more than fit; it was not read."),
+                                    length=len(text)), text)]
         found = self._length(part, text) + self._form(part, text) + check_slots(text, place, ())
         found += check_codes(text, place, (*self.asked.facts, *self.asked.must_say))
         found += check_language(text, place, lang, self._wording)
         found += [finding("repeat", "ban", place, said, _("'{excerpt}' stands twice.")) for said in said_twice(text)]
         if part.calm and re.search("[!！]", text):
             found.append(finding("form", "ban", place, "!", _("The {place} may hold no exclamation mark: the ad network refuses it.")))
+            found[-1] = replace(found[-1], suggestion=_("End it with a full stop, or with none."))
         if place == "hashtags" and re.search(r"[#\s]", text):
             found.append(finding("form", "ban", place, text, _("'{excerpt}' is no tag: one word without '#'.")))
+            found[-1] = replace(found[-1], suggestion=_("Write one word without a space and without '#'."))
         found += check_words(text, avoid=(*self.asked.must_not_say, *self.asked.voice.avoid))
         plain = fold(text).casefold()
         for mark in self._foreign_marks:
             if re.search(rf"\b{re.escape(mark)}\b" if mark.isascii() else re.escape(mark), plain):
                 found.append(finding("copied", "ban", place, mark, _("'{excerpt}' comes from the worked example, not from the facts.")))
         if not self.asked.voice.emoji and re.search("[\u2600-\u27bf\U0001f300-\U0001faff]", text):
-            found.append(finding("brand", "ban", place, text, _("The brand uses no emoji.")))
+            found.append(replace(finding("brand", "ban", place, text, _("The brand uses no emoji.")), suggestion=_("Leave the emoji out.")))
         found += check_against(text, self.ground, language=lang)
+        found += [replace(item, span=(at, at + len(said))) for said, item in self.barred.items() if (at := text.find(said)) >= 0]
         if self._shown is not None:
             found += check_goods(text, place, lang, self._shown)
         for jurisdiction in self.jurisdictions:
             found += check_law(text, place, names=self.asked.names, sectors=self.sectors, jurisdiction=jurisdiction)
-        return [replace(item, place=place) for item in found]
+        return [located(replace(item, place=place), text) for item in found]
 
     def _form(self, part: Part, text: str) -> list[Finding]:
         """What never belongs in copy, and what it must not do to others; a link is judged by the brief's list where there is one."""

@@ -67,7 +67,11 @@ def _kept(gate: Gate, part: Part, text: str) -> str:
         return text
     sentences = [sentence for sentence in _SENTENCE.split(text) if sentence.strip()]
     kept, gone = list[str](), False
+    read = 0
     for sentence in sentences:
+        read += len(sentence)
+        if read > gate.longest(part):
+            break
         if said_twice(" ".join([*kept, sentence])):
             continue
         leans = gone and bool(_LEANS.match(sentence))
@@ -83,7 +87,7 @@ def _kept(gate: Gate, part: Part, text: str) -> str:
 
 def _shortened(gate: Gate, part: Part, text: str) -> str:
     """A line without the words at its end that the channel has no room for; '' where too little would be left."""
-    room = gate.room(part)
+    room, text = gate.room(part), text[:gate.longest(part)]
     if length(text, part.unit) <= room:
         return text
     pieces = re.split(r"(?<=[，、。；：！？])|(?=\s)", text.rstrip("!！.。"))
