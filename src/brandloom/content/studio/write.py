@@ -10,6 +10,7 @@ from itertools import cycle, islice
 from typing import Any, Literal
 
 from brandloom.content.checks import Finding
+from brandloom.content.checks.judge import MOST_SENTENCES, Judge
 from brandloom.content.facts import plain_text
 from brandloom.content.response import ResponseModel
 from brandloom.content.studio.asked import Asked
@@ -26,6 +27,8 @@ from brandloom.llm import Ask, BudgetError, Completion, TextModel
 MOST_TOKENS = 900
 _FORBIDDEN = ("8" * 30,) * 8
 """Stands for the most that earlier tries may add to a prompt: so many words, so long, in so many tokens."""
+_LONG_SENTENCE = 200
+"""Characters that a sentence has at most, for what the judge may cost."""
 
 Source = Literal["model", "repaired", "plain"]
 Progress = Callable[[int, int], None]
@@ -46,6 +49,8 @@ class Draft:
     """Share of the values that the model was shown which the copy names; None without products."""
     model: str | None = None
     """The model that wrote it."""
+    judged: float | None = None
+    """Log-odds of Yes from the judge for its weakest sentence; None where no judge spoke."""
     predicted: tuple[float, float] | None = None
     """Log-odds of a click against an average text of the shop's tests, and their deviation; None where the scorer knows nothing."""
     calls: int = 0
@@ -57,9 +62,11 @@ class Draft:
         found = [*self.cautions, *self.rejected]
         return {"angle": self.angle, "parts": {name: list(value) if not isinstance(value, str) else value for name, value in self.copy.items()},
                 "text": published(self.copy, form, language, labelled=self.source != "plain"), "source": self.source, "coverage": self.coverage,
+                "judged": None if self.judged is None else round(self.judged, 3),
                 "predicted": None if self.predicted is None else {"mean": round(self.predicted[0], 3), "deviation": round(self.predicted[1], 3)},
                 "checks": [{"rule": item.rule, "severity": item.severity, "place": item.place, "excerpt": item.excerpt, "source": item.article,
-                            "reason": item.text(language), "draft": "used" if item in self.cautions else "rejected"} for item in found],
+                            "span": item.span, "reason": item.text(language), "suggestion": item.advice(language),
+                            "draft": "used" if item in self.cautions else "rejected"} for item in found],
                 "calls": self.calls, "prompt_tokens": self.prompt_tokens, "completion_tokens": self.completion_tokens,
                 "seconds": round(self.seconds, 2)}
 
@@ -78,6 +85,8 @@ class Written:
     """Mean similarity of the variants to each other, 0 to 1."""
     unscored: str | None = None
     """Why the scorer says nothing of these variants: a key of `content.response.REASONS`."""
+    judge: Judge | None = None
+    """Who judged the copy besides the rules, if anybody."""
     interrupted: bool = False
     """Whether a person stopped the writing; what had passed until then is here."""
 
@@ -87,11 +96,12 @@ class Written:
                 "unscored": self.unscored, "brief": self.asked.model_dump(mode="json"),
                 "calls": sum(draft.calls for draft in self.drafts), "prompt_tokens": sum(draft.prompt_tokens for draft in self.drafts),
                 "completion_tokens": sum(draft.completion_tokens for draft in self.drafts),
-                "seconds": round(sum(draft.seconds for draft in self.drafts), 2), "stopped": self.stopped}
+                "seconds": round(sum(draft.seconds for draft in self.drafts), 2), "stopped": self.stopped,
+                "judge": None if self.judge is None else self.judge.to_dict()}
 
 
 def write_copy(model: TextModel | None, asked: Asked, *, variants: int = 3, most_calls: int | None = None,
-               scorer: ResponseModel | None = None, progress: Progress | None = None) -> Written:
+               scorer: ResponseModel | None = None, judge: Judge | None = None, progress: Progress | None = None) -> Written:
     """Write several variants of one piece of copy; every one returned has passed the gate.
 
     Args:
@@ -99,6 +109,7 @@ def write_copy(model: TextModel | None, asked: Asked, *, variants: int = 3, most
         variants: how many, each from another angle.
         most_calls: stop asking the model after so many calls; the plain copy stands in for the rest.
         scorer: learned from the shop's own tests; variants are then ranked by their predicted response.
+        judge: asked about each sentence that has passed the rules, besides `most_calls`; see `chosen_judge`. None asks nobody.
         progress: called with (done, all) after each variant.
     Raises:
         DataError: not even the bare facts pass the gate.
@@ -110,7 +121,7 @@ def write_copy(model: TextModel | None, asked: Asked, *, variants: int = 3, most
         calls = sum(draft.calls for draft in drafts) + sum(attempt.calls for attempt in lost)
         tries = 0 if model is None or stopped else TRIES if most_calls is None else min(TRIES, most_calls - calls)
         earlier = [draft.copy for draft in drafts]
-        attempt = Attempt(gate, partial(_ask, model, gate, angle, earlier), partial(PlainCopy, gate), earlier, tries)
+        attempt = Attempt(gate, partial(_ask, model, gate, angle, earlier), partial(PlainCopy, gate), earlier, tries, judge=judge)
         try:
             passed = attempt.write()
         except (ProviderError, BudgetError) as error:
@@ -125,7 +136,7 @@ def write_copy(model: TextModel | None, asked: Asked, *, variants: int = 3, most
         if passed is None:
             lost.append(attempt)
         else:
-            drafts.append(_draft(angle, passed, attempt, asked))
+            drafts.append(_draft(angle, passed, attempt, asked, judge))
         if progress is not None:
             progress(number, variants)
     if lost:
@@ -133,10 +144,10 @@ def write_copy(model: TextModel | None, asked: Asked, *, variants: int = 3, most
     ranked, unscored = _ranked(drafts, asked, scorer)
     answered = next((attempt.model for attempt in lost if attempt.model), None) or next((draft.model for draft in drafts if draft.model), None)
     return Written(asked, gate.form, tuple(ranked), answered or (model.name if model else None), stopped,
-                   mean_similarity([draft.copy for draft in ranked if draft.source != "plain"], ignore=asked.names), unscored, interrupted)
+                   mean_similarity([draft.copy for draft in ranked if draft.source != "plain"], ignore=asked.names), unscored, judge=judge, interrupted=interrupted)
 
 
-def most_asked(asked: Asked, *, variants: int = 3, most_calls: int | None = None) -> list[Ask]:
+def most_asked(asked: Asked, *, variants: int = 3, most_calls: int | None = None, judge: Judge | None = None) -> list[Ask]:
     """The requests that `write_copy` makes at most, for `llm.most_cost`; fewer where a variant passes at once."""
     gate, left = Gate(asked), TRIES * variants if most_calls is None else most_calls
     found = []
@@ -144,6 +155,9 @@ def most_asked(asked: Asked, *, variants: int = 3, most_calls: int | None = None
         for forbidden, calls in ((_FORBIDDEN, TRIES - 1), ((), 1)):
             found.append(replace(_request(gate, angle, forbidden), calls=min(calls, left)))
             left -= found[-1].calls
+    tried = sum(ask.calls for ask in found)
+    if judge is not None and tried:
+        found.append(Ask(judge.messages("x" * _LONG_SENTENCE), 1, calls=tried * MOST_SENTENCES))
     return [ask for ask in found if ask.calls]
 
 
@@ -163,9 +177,11 @@ def _request(gate: Gate, angle: str, forbidden: Sequence[str]) -> Ask:
     return Ask(messages, min(MOST_TOKENS, 60 + (size if gate.asked.lang == "zh" else size // 3)), _schema(form))
 
 
-def _draft(angle: str, passed: Passed, attempt: Attempt, asked: Asked) -> Draft:
+def _draft(angle: str, passed: Passed, attempt: Attempt, asked: Asked, judge: Judge | None) -> Draft:
+    judged = None if judge is None else judge.weakest(passed.copy)
     return Draft(angle, dict(passed.copy), passed.source, passed.cautions, tuple(attempt.rejected), coverage(passed.copy, asked), model=attempt.model,
-                 calls=attempt.calls, prompt_tokens=attempt.prompt_tokens, completion_tokens=attempt.completion_tokens, seconds=attempt.seconds)
+                 judged=judged, calls=attempt.calls, prompt_tokens=attempt.prompt_tokens, completion_tokens=attempt.completion_tokens,
+                 seconds=attempt.seconds)
 
 
 def _plain_draft(gate: Gate, lost: Sequence[Attempt]) -> Draft:
@@ -187,6 +203,7 @@ def _ranked(drafts: Sequence[Draft], asked: Asked, scorer: ResponseModel | None)
             drafts = [replace(draft, predicted=(float(mean), float(deviation)))
                       for draft, mean, deviation in zip(drafts, scores.mean, scores.deviation, strict=True)]
     return sorted(drafts, key=lambda draft: (draft.source == "plain", -draft.predicted[0] if draft.predicted else 0.0, len(draft.cautions),
+                                             -(draft.judged or 0.0),
                                              -(draft.coverage or 0.0))), unscored
 
 
