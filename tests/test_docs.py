@@ -27,7 +27,8 @@ import yaml
 import brandloom
 from brandloom.content import Brief
 from brandloom.engine import DuckEngine, ensure_tables, tables
-from brandloom.llm import ScriptedTextModel
+from brandloom.llm import ScriptedTextModel, default_name
+from brandloom.llm.weights import registry
 from brandloom.measure import capture, hit_rate, holdout_readout, simulate_response, to_json
 from measure_sample import sample
 from test_measure import AS_OF, _plan, _put, _recommend
@@ -88,6 +89,15 @@ def test_every_command_has_a_line_in_both_readmes() -> None:
     for readme in READMES:
         named = {line.split()[1] for line in commands_in(readme.read_text(encoding="utf-8"))}
         assert {name.split()[0] for name in command_line()} <= named
+
+
+def test_readmes_say_how_large_the_default_model_is() -> None:
+    """Its download as the registry has it; in memory it is that and up to a quarter more, for the text it is working on."""
+    size = registry()[default_name()].bytes / 1e9
+    for readme in READMES:
+        fetched, needed = (float(found) for found in re.findall(r"(\d\.\d) GB", readme.read_text(encoding="utf-8")))
+        assert fetched == round(size, 1)
+        assert size < needed <= 1.25 * size
 
 
 def test_readmes_say_the_same() -> None:
