@@ -43,7 +43,6 @@ def main() -> None:
     parser.add_argument("--keep", type=Path, help="folder for the verdicts on pages; an interrupted run with the same folder goes on from there")
     parser.add_argument("--quick", action="store_true", help="a fiftieth of everything, results printed and not kept")
     options = parser.parse_args()
-    result: dict[str, Any] = json.loads(RESULT.read_text(encoding="utf-8")) if RESULT.is_file() else {}
     share = 50 if options.quick else 1
     lines, texts = payloads(options.attacks, options.naughty), attacks(options.attacks)
     runs: dict[str, Callable[[Path], dict[str, Any]]] = {
@@ -55,12 +54,14 @@ def main() -> None:
             "headers": leading.mail_headers(leading.breaks(options.attacks)[::max(1, share // 10)])},
         "templates": lambda folder: templates.run(folder, options.attacks),
         "edges": lambda folder: edges.run(folder, strings=10_000 // share, repeats=10_000 // share),
-        "markup": lambda folder: markup.run(lines[::share], sample_report(), folder, every=options.every, rotations=6, controls=600 // share,
+        "markup": lambda folder: markup.run(lines[::share], sample_report(), folder, every=options.every, rotations=3, controls=600 // share,
                                             keep=_verdicts(options.keep)) | {
             "naughty": 0 if options.naughty is None else len(json.loads(options.naughty.read_text(encoding="utf-8")))}}
     for part in options.only:
         with tempfile.TemporaryDirectory() as folder:
-            result[part] = runs[part](Path(folder)) | {"commit": _commit(), "at": datetime.now(UTC).isoformat(timespec="seconds")}
+            made = runs[part](Path(folder))
+        result: dict[str, Any] = json.loads(RESULT.read_text(encoding="utf-8")) if RESULT.is_file() else {}  # another part may run beside this one
+        result[part] = made | {"commit": _commit(), "at": datetime.now(UTC).isoformat(timespec="seconds")}
         if part == "canaries":
             result["secrets"] = result[part].pop("secrets")
         print(part, json.dumps(result[part], ensure_ascii=False, default=str)[:2000], flush=True)

@@ -29,7 +29,7 @@ MOST_NODES = 500
 """Tags and values of Liquid in a layout."""
 MOST_VALUE = 20_000
 """Characters of a text, or items of a list, that goes into a filter or comes out of one."""
-MOST_WORK = 1_000_000
+MOST_WORK = 250_000
 """Characters and items that all filters of one rendering may handle together."""
 _DROPPED = ("safe", "escapejs", "base64_decode", "base64_url_safe_decode", "url_decode", "strip_html", "sum")
 """Filters that would print a value without escaping it, or search a text in a time that grows faster than the text."""

@@ -18,6 +18,8 @@ from brandloom.llm.addresses import is_public
 from brandloom.llm.weights import CHUNK, Progress, check_gguf, only_one, sha256_of, weights_folder
 
 _SILENCE_S = 60.0
+_PLAIN_HOST = re.compile(r"[A-Za-z0-9.-]+(?::[0-9]{1,5})?|\[[0-9A-Fa-f:.]+\](?::[0-9]{1,5})?")
+"""Host and port as they stand; urllib turns what is escaped in them back before it connects."""
 
 
 def fetch(url: str, cache: Path, *, sha256: str | None = None, progress: Progress | None = None) -> Path:
@@ -84,7 +86,7 @@ class _Outward(urllib.request.HTTPRedirectHandler):
                          newurl: str) -> urllib.request.Request | None:
         here, there = urlsplit(req.full_url), urlsplit(newurl)
         same = (here.scheme, here.netloc) == (there.scheme, there.netloc)
-        inward = not same and not is_public(there.hostname or "", there.port or 443)
+        inward = not same and not (_PLAIN_HOST.fullmatch(there.netloc) and is_public(there.hostname or "", there.port or 443))
         if there.scheme not in ("http", "https") or (here.scheme == "https" and there.scheme == "http") or inward:
             raise ConfigError(_("{url} leads on to {target}, which is not asked: a server may lead to public addresses only, and not from https "
                                 "to http. Give the address of the file itself."), url=_shown(req.full_url), target=_shown(newurl))
