@@ -171,8 +171,8 @@ def main() -> None:
         return
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False).stdout.strip()
     _keep(RESULT, {
-        "at": datetime.now(UTC).isoformat(timespec="seconds"), "commit": commit, "data": "advertisegen (half_a, split by hash)", "model": options.model,
-        "model_sha256": registry()[options.model].sha256, "adapter_sha256": sha256_of(options.work / "adapter.gguf"),
+        "at": datetime.now(UTC).isoformat(timespec="seconds"), "commit": commit, "data": "advertisegen (half_a, split by hash)",
+        "model": options.model, "model_sha256": registry()[options.model].sha256, "adapter_sha256": sha256_of(options.work / "adapter.gguf"),
         "machine": {"cores": os.cpu_count(), "load_average": round(os.getloadavg()[0], 1), "platform": platform.platform(),
                     "python": platform.python_version()},
         "training": json.loads((options.work / "train.json").read_text("utf-8")),

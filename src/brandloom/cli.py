@@ -14,7 +14,7 @@ from rich.table import Column, Table
 from typer import rich_utils
 from typer.exceptions import Abort, TyperException
 
-from brandloom import article_cli, brand_cli, copy_cli, copy_tests_cli, desk_cli, label_cli, links_cli, openmp, write_cli
+from brandloom import adapt_cli, article_cli, brand_cli, copy_cli, copy_tests_cli, desk_cli, label_cli, links_cli, openmp, write_cli
 from brandloom.errors import BrandloomError, ConfigError
 from brandloom.i18n import _, say
 from brandloom.terminal import bars, command, err, out, user
@@ -177,6 +177,7 @@ copy_tests_cli.register(app)
 article_cli.register(app)
 brand_cli.register(app)
 desk_cli.register(app)
+adapt_cli.register(models_app)
 links_cli.register(app)
 
 

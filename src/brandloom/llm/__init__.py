@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from brandloom.llm.base import Completion, Message, Schema, ScriptedCall, ScriptedTextModel, SpentError, TextModel
 from brandloom.llm.cached import AnswerStore, CachedModel
-from brandloom.llm.choose import ModelInfo, ModelTest, list_models, needs_weights, open_model, open_models, spent_since, test_model, use
+from brandloom.llm.choose import ModelInfo, ModelTest, find_model, list_models, needs_weights, open_model, open_models, spent_since, test_model, use
 from brandloom.llm.embedded import EmbeddedModel
 from brandloom.llm.fallback import FallbackModel
 from brandloom.llm.fetch import fetch
@@ -25,8 +25,8 @@ __all__ = [
     "TASKS", "AnswerStore", "Ask", "Budget", "BudgetError", "CachedModel", "Completion", "EmbeddedModel", "EndpointModel", "Estimate",
     "FallbackModel", "Message", "MeteredModel", "ModelInfo", "ModelTest", "Models", "OpenedModel", "Price", "Progress", "Routes", "Schema",
     "ScriptedCall", "ScriptedTextModel", "SpendBook", "SpendLine", "Spent", "SpentError", "Task", "TextModel", "Weights", "default_name", "estimate",
-    "fetch", "list_models", "most_cost", "needs_weights", "open_model", "open_models", "pull", "read_routes", "registry", "spent_by", "spent_since",
-    "test_model", "use",
+    "fetch", "find_model", "list_models", "most_cost", "needs_weights", "open_model", "open_models", "pull", "read_routes", "registry", "spent_by",
+    "spent_since", "test_model", "use",
 ]
 
 

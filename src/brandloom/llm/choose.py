@@ -180,13 +180,13 @@ def _embedded(settings: Settings, name: str, on_text: OnText) -> EmbeddedModel:
     if card is not None:
         weights, adapter = _with_adapter(card, settings.cache)
         return EmbeddedModel(weights, adapter=adapter, threads=settings.threads, name=name, on_text=on_text)
-    return EmbeddedModel(_resolve(name, settings.cache), threads=settings.threads, name=name if name in registry() else None,
+    return EmbeddedModel(find_model(name, settings.cache), threads=settings.threads, name=name if name in registry() else None,
                          on_text=on_text)
 
 
 def _with_adapter(card: Card, cache: Path) -> tuple[Path, Path]:
     """The weights an adapter was trained on, and its own file. The hash of pinned weights is checked when they are pulled."""
-    weights = _resolve(card.base, cache)
+    weights = find_model(card.base, cache)
     return weights, require_adapter(card, cache, weights, registry()[card.base].sha256 if card.base in registry() else None)
 
 
@@ -240,7 +240,7 @@ def use(model: str, cache: Path, *, sha256: str | None = None, progress: Progres
     """
     fetched = fetch(model, cache, sha256=sha256, progress=progress) if "://" in model else None
     card = None if model in registry() else find_card(model, cache)
-    path = fetched or (_resolve(model, cache) if card is None else _with_adapter(card, cache)[1])
+    path = fetched or (find_model(model, cache) if card is None else _with_adapter(card, cache)[1])
     cache.mkdir(parents=True, exist_ok=True)
     choice = cache / _CHOICE
     fresh = choice.with_suffix(".new")
@@ -284,8 +284,12 @@ def _chosen(cache: Path) -> str | None:
         return None
 
 
-def _resolve(model: str, cache: Path) -> Path:
-    """The weights of a pinned name or a path."""
+def find_model(model: str, cache: Path) -> Path:
+    """The weights of a pinned name or a path.
+
+    Raises:
+        ConfigError: the name is unknown or not pulled, or the file is not GGUF.
+    """
     if model in registry():
         path = find_weights(model, cache)
         if path is None:

@@ -1,5 +1,6 @@
 """The desk: drafts become versions that people edit, compare, discuss, approve and retire; what they change teaches the next request."""
 
+from brandloom.content.desk.adapt import Base, Writing, adapt, compare_writing, read_examples
 from brandloom.content.desk.book import (
     STATES,
     Comment,
@@ -25,8 +26,9 @@ from brandloom.content.desk.pairs import SOURCES, Pair, read_pairs
 from brandloom.content.desk.translate import Sentence, Translation, translate
 
 __all__ = [
-    "SOURCES", "STATES", "Campaign", "CampaignText", "Comment", "Comparison", "Decision", "Desk", "Kept", "Pair", "Piece", "Result", "Sentence",
-    "Stretch", "StruckWord", "Translation", "Version", "Wording", "avoided_words", "campaign_text", "checked_languages", "compare", "examples",
-    "find_piece", "from_written", "judge_word", "pick", "read_comments", "read_decisions", "read_edit", "read_kept", "read_pairs",
-    "read_pieces", "read_results", "read_versions", "struck_words", "taught", "taught_kit", "translate",
+    "SOURCES", "STATES", "Base", "Campaign", "CampaignText", "Comment", "Comparison", "Decision", "Desk", "Kept", "Pair", "Piece", "Result",
+    "Sentence", "Stretch", "StruckWord", "Translation", "Version", "Wording", "Writing", "adapt", "avoided_words", "campaign_text",
+    "checked_languages", "compare", "compare_writing", "examples", "find_piece", "from_written", "judge_word", "pick", "read_comments",
+    "read_decisions", "read_edit", "read_examples", "read_kept", "read_pairs", "read_pieces", "read_results", "read_versions", "struck_words",
+    "taught", "taught_kit", "translate",
 ]

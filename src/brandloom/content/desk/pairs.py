@@ -11,6 +11,7 @@ import math
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import combinations
 from typing import Any
 
@@ -46,10 +47,15 @@ class Pair:
     strength: float
     """How sure it is that `chosen` is better, above 0 to 1. For results the probability; a check and a rejection are 1; a choice between
     whole texts 0.8; an edit 0.5 and half the share of the words it changed, for a slip of the pen says less than a rewriting."""
+    request: str
+    """SHA-256 of the brief; pairs of one request say the same thing more than once."""
+    at: datetime
+    """When the later of the two texts was written, in UTC."""
 
     def to_dict(self) -> dict[str, Any]:
         return {"prompt": list(self.prompt), "chosen": _turn(self.chosen), "rejected": _turn(self.rejected), "source": self.source,
-                "strength": round(self.strength, 4), "brand": self.brand, "lang": self.language, "format": self.format, "piece": self.piece}
+                "strength": round(self.strength, 4), "brand": self.brand, "lang": self.language, "format": self.format, "piece": self.piece,
+                "request": self.request, "at": self.at.isoformat()}
 
 
 def read_pairs(ledger: Ledger, *, brand: str | None = None) -> list[Pair]:
@@ -88,13 +94,13 @@ def _within(piece: Piece, versions: Sequence[Version], sent_back: set[int]) -> I
     for one in versions:
         after = next((item for item in versions if item.number > one.number and not item.refused), None)
         if one.refused and after is not None:
-            yield _pair(piece, after.parts, one.parts, "check", 1.0)
+            yield _pair(piece, after, one, "check", 1.0)
         base = next((item for item in versions if item.number == one.base), None)
         if one.origin == "edit" and not one.refused and base is not None and not base.refused and one.base not in sent_back:
-            yield _pair(piece, one.parts, base.parts, "edit", 0.5 + 0.5 * changed(base.parts, one.parts))
+            yield _pair(piece, one, base, "edit", 0.5 + 0.5 * changed(base.parts, one.parts))
     if piece.state == "approved":
         for number in sorted(sent_back - {piece.version}):
-            yield _pair(piece, _numbered(versions, piece.version).parts, _numbered(versions, number).parts, "rejection", 1.0)
+            yield _pair(piece, _numbered(versions, piece.version), _numbered(versions, number), "rejection", 1.0)
 
 
 def _choices(group: Sequence[Piece], versions: dict[str, list[Version]]) -> Iterator[Pair]:
@@ -103,7 +109,7 @@ def _choices(group: Sequence[Piece], versions: dict[str, list[Version]]) -> Iter
     left = [one for one in group if one.state in ("draft", "retired") and one.version]
     for one in approved:
         for other in left:
-            yield _pair(one, pick(versions[one.id], one, None).parts, pick(versions[other.id], other, None).parts, "choice", 0.8)
+            yield _pair(one, pick(versions[one.id], one, None), pick(versions[other.id], other, None), "choice", 0.8)
 
 
 def _measured(counted: Sequence[tuple[Piece, Version, str, int, int]], metric: str) -> Iterator[Pair]:
@@ -114,7 +120,7 @@ def _measured(counted: Sequence[tuple[Piece, Version, str, int, int]], metric: s
         sure = better(first[3], first[4], second[3], second[4])
         winner, loser = (first, second) if sure >= 0.5 else (second, first)
         if max(sure, 1 - sure) >= SURE:
-            yield _pair(winner[0], winner[1].parts, loser[1].parts, metric, max(sure, 1 - sure))
+            yield _pair(winner[0], winner[1], loser[1], metric, max(sure, 1 - sure))
 
 
 def _turn(parts: Copy) -> list[dict[str, str]]:
@@ -126,13 +132,17 @@ def _numbered(versions: Iterable[Version], number: int) -> Version:
     return next(one for one in versions if one.number == number)
 
 
-def _pair(piece: Piece, chosen: Copy, rejected: Copy, source: str, strength: float) -> Pair:
-    asked, campaign = piece.asked, piece.campaign
-    if campaign is not None:
-        return Pair(piece.id, piece.brand, asked.lang, asked.form.name, campaign.prompt, campaign.opening_of(chosen), campaign.opening_of(rejected),
-                    source, strength)
-    gate = Gate(asked)
+def prompt_of(piece: Piece) -> tuple[dict[str, str], ...]:
+    """The messages with which the studio, or a plan, asks a model for this text."""
+    if piece.campaign is not None:
+        return piece.campaign.prompt
+    asked, gate = piece.asked, Gate(piece.asked)
     angle = piece.angle if piece.angle in angles(asked.lang) else next(iter(angles(asked.lang)))
     messages = conversation(asked, gate.form, angle, {part.name: gate.room(part) for part in gate.form.parts})
-    prompt = tuple({"role": message.role, "content": message.content} for message in messages)
-    return Pair(piece.id, piece.brand, asked.lang, asked.form.name, prompt, chosen, rejected, source, strength)
+    return tuple({"role": message.role, "content": message.content} for message in messages)
+
+
+def _pair(piece: Piece, chosen: Version, rejected: Version, source: str, strength: float) -> Pair:
+    own, other = ((one.parts if piece.campaign is None else piece.campaign.opening_of(one.parts)) for one in (chosen, rejected))
+    return Pair(piece.id, piece.brand, piece.asked.lang, piece.asked.form.name, prompt_of(piece), own, other, source, strength, piece.request,
+                max(chosen.at, rejected.at))
