@@ -12,6 +12,7 @@ from brandloom.llm import Message, ScriptedTextModel
 from shop_world import EN, PEOPLE, ZH, write_shop
 
 LINES = {"en": "What would you put on the table tonight?", "zh": "今晚的桌上，你想放点什么？"}
+TITLES = {"en": "For the evenings at home", "zh": "晚上在家的时光"}
 BRIEF = """\
 name: Evening lights
 channels: [email, sms]
@@ -40,7 +41,7 @@ def channel_model() -> ScriptedTextModel:
     """Writes lawful copy for the parts it is asked for."""
     def reply(messages: Sequence[Message], schema: Mapping[str, Any] | None) -> str:
         language = "zh" if any("\u4e00" <= letter <= "\u9fff" for letter in messages[0].content) else "en"
-        known = (ZH if language == "zh" else EN) | {"text": LINES[language]}
+        known = (ZH if language == "zh" else EN) | {"text": LINES[language], "title": TITLES[language]}
         assert schema is not None
         return json.dumps({part: known[part] for part in schema["properties"]}, ensure_ascii=False)
     return ScriptedTextModel(reply)

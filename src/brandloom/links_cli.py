@@ -28,7 +28,7 @@ def links(directory: Annotated[Path, typer.Argument(metavar="DIR", help=say("The
     import json
     import sys
 
-    from brandloom.deliver import LinkServer, ReplyDesk, reply_key
+    from brandloom.deliver import LinkServer, ReplyDesk, application_server_key, reply_key
     from brandloom.errors import ConfigError
     from brandloom.govern import Audit, Vault
     from brandloom.ledger import open_ledger
@@ -43,11 +43,14 @@ def links(directory: Annotated[Path, typer.Argument(metavar="DIR", help=say("The
     if settings.sms_url is not None and (key := reply_key(settings.sms_url.get_secret_value())):
         desk = ReplyDesk(ledger, Vault(ledger, workspace), Audit(ledger, workspace.derive_key("audit")), workspace.config.sms.country_code)
         server.take_replies(desk, key=key, public_url=workspace.config.sms.reply_url)
+    push_key = application_server_key(workspace.derive_key("push"))
     with server, suppress(KeyboardInterrupt):
         if as_json:
-            sys.stdout.write(json.dumps({"click_url": server.click_url, "unsubscribe_url": server.url, "reply_url": server.reply_url}) + "\n")
+            told = {"click_url": server.click_url, "unsubscribe_url": server.url, "reply_url": server.reply_url, "push_key": push_key}
+            sys.stdout.write(json.dumps(told) + "\n")
             sys.stdout.flush()
         else:
+            out.print(say(_("Public key of the shop for web push (applicationServerKey): {key}"), key=push_key), soft_wrap=True)
             out.print(say(_("Clicks at {click_url}, unsubscribing at {url}, replies at {reply_url}. Ctrl-C ends it."), click_url=server.click_url,
                           url=server.url, reply_url=server.reply_url), soft_wrap=True)
         threading.Event().wait(seconds)

@@ -57,7 +57,7 @@ class EconomicsConfig(_Strict):
     """Share of the buyers who use an offer: 1 when it is taken off by itself, less when a code has to be typed."""
     lift_by_channel: dict[str, float] = Field(default_factory=dict)
     """Lift of a channel where it differs from `assumed_lift`."""
-    cost_per_message: dict[str, float] = Field(default_factory=lambda: {"email": 0.002, "sms": 0.05})
+    cost_per_message: dict[str, float] = Field(default_factory=lambda: {"email": 0.002, "sms": 0.05, "push": 0.0})
     """Cost of one message per channel, in the workspace's currency; for `sms` of one segment."""
 
 
@@ -157,7 +157,7 @@ class Workspace:
         return place
 
     def derive_key(self, purpose: str) -> bytes:
-        """A 32-byte key for one purpose ('pseudonym', 'vault', 'audit', 'links', 'clicks'), from the workspace's master key."""
+        """A 32-byte key for one purpose ('pseudonym', 'vault', 'audit', 'links', 'clicks', 'push'), from the workspace's master key."""
         return HKDF(algorithm=hashes.SHA256(), length=32, salt=None, info=f"brandloom:{purpose}".encode()).derive(self._key)
 
 

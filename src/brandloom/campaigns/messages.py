@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import json
 import re
 from collections.abc import Sequence
 from dataclasses import replace
@@ -15,10 +16,12 @@ from brandloom.campaigns.catalogue import read_products
 from brandloom.campaigns.plans import Plan
 from brandloom.content import Finding, Press, Product, Rendered, verify
 from brandloom.content.brand import LOGO_CID, Look, brand_seal, brand_sender, look, speaking_brand, with_picture
+from brandloom.content.notes import NotePress, verify_note
 from brandloom.content.phone import PhonePress, verify_text
 from brandloom.content.studio.formats import segments
 from brandloom.deliver import (
     ADDRESS_KIND,
+    MOST_BYTES,
     Claimed,
     Click,
     ClickLinks,
@@ -142,7 +145,9 @@ class MessageWriter:
             ConfigError: the shop has no postal address; or the finished message fails the last look and must not be sent.
             DataError: a text message that cannot be made short enough.
         """
-        return self._text(item, preview=preview) if item.channel == "sms" else self._mail(item, person, preview=preview)
+        if item.channel == "sms":
+            return self._text(item, preview=preview)
+        return self._note(item, preview=preview) if item.channel == "push" else self._mail(item, person, preview=preview)
 
     def message(self, item: Claimed, person: Person, now: datetime) -> Message:
         """The whole message for one person, ready for the carrier of its channel.
@@ -150,7 +155,9 @@ class MessageWriter:
         Raises:
             DataError: there can be no message to this person.
         """
-        return self._text_message(item, person) if item.channel == "sms" else self._mail_message(item, person, now)
+        if item.channel == "sms":
+            return self._text_message(item, person)
+        return self._push_message(item, person) if item.channel == "push" else self._mail_message(item, person, now)
 
     def _text(self, item: Item, *, preview: bool) -> Rendered:
         variant, products = self._variants[item.variant], self._shown(item)
@@ -159,6 +166,29 @@ class MessageWriter:
         made = self._phone.message(variant, products, url=url, produce_id=f"{self.plan.id}:{item.variant}", preview=preview)
         self._require_good(verify_text(made, wording=self._phone.wording, language=variant.language, url=url), item)
         return made
+
+    def _note(self, item: Item, *, preview: bool) -> Rendered:
+        variant = self._variants[item.variant]
+        made = self._notes.message(variant, self._shown(item), produce_id=f"{self.plan.id}:{item.variant}", preview=preview)
+        self._require_good(verify_note(made, language=variant.language), item)
+        return made
+
+    def _push_message(self, item: Claimed, person: Person) -> Message:
+        """What the shop's service worker shows: see the page on channels."""
+        made, page = self._note(item, preview=False), self._notes.page(self._shown(item))
+        url = self._tracking.short(page, item) if self._tracking is not None else page
+        content = {"title": made.subject, "body": made.text, "url": url, "lang": item.language, "tag": item.message_id.strip("<>").partition("@")[0]}
+        if made.label is not None:
+            content["aigc"] = made.label.to_json()
+        data = json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode()
+        if len(data) > MOST_BYTES:
+            raise DataError(_("The notification of {variant} is longer than {most} characters; it was left out."), variant=item.variant,
+                            most=MOST_BYTES)
+        return Message(item.message_id, "", person.push or "", data)
+
+    @cached_property
+    def _notes(self) -> NotePress:
+        return NotePress(self.plan.brief, self.config, label_key=self._label_key)
 
     def segments(self, item: Item) -> int:
         """How many segments a person's text message takes, with a counted link where the shop counts clicks."""

@@ -91,7 +91,7 @@ def make_plan(shop: Shop, brief: Brief, *, as_of: datetime | None = None, by: st
                  personas=_personas(engine), decision=asdict(decision), model=shop.model.name,
                  content_seconds=time.perf_counter() - started, extra={
                      "model_cost": cost, "brand_seal": brand_seal(kit, shop.workspace), "planner": by, **({"scores": scores} if scores else {})})
-    if "sms" in draft.channels:
+    if draft.channels != ("email",):
         draft = replace(draft, extra={**draft.extra, "channels": [asdict(one) for one in planned(shop, draft)]})
     plan = replace(draft, digest=plan_digest(engine, draft))
     keep_plan(shop, plan, requests, voice=voice)

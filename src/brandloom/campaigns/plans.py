@@ -135,7 +135,7 @@ class Plan:
                                                    segments=f"{row['segments'] or 0:,}", cost=f"{row['cost']:,.2f}")) for row in rows]
 
 
-CHANNELS = {"email": _("E-mail"), "sms": _("Text messages")}
+CHANNELS = {"email": _("E-mail"), "sms": _("Text messages"), "push": _("Web push")}
 METRICS = {"clicks": _("clicks"), "orders": _("orders")}
 STATUSES = (_("draft"), _("approved"), _("sending"), _("finished"))
 

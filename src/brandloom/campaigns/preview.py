@@ -98,8 +98,9 @@ def samples(shop: Shop, plan: Plan, *, reveal: bool) -> tuple[r.SampleMessage, .
     for item in chosen:
         person = people.get(item.customer, Person(item.customer))
         seen = _preview(shop, plan, writer, item, person)
-        made.append(r.SampleMessage(item.customer, item.language, item.channel, seen.subject, seen.html, seen.text, seen.sender,
-                                    getattr(person, ADDRESS_KIND[item.channel]) or "", why=seen.why, variant=item.variant))
+        to = "" if item.channel == "push" else getattr(person, ADDRESS_KIND[item.channel]) or ""  # a subscription says nothing to a reader
+        made.append(r.SampleMessage(item.customer, item.language, item.channel, seen.subject, seen.html, seen.text, seen.sender, to,
+                                    why=seen.why, variant=item.variant))
     return tuple(made)
 
 
@@ -108,6 +109,8 @@ def _preview(shop: Shop, plan: Plan, writer: MessageWriter, item: Item, person: 
     sender = writer.config.sender
     if item.channel == "sms":
         return Preview(item.customer, "", made.text, made.html, writer.signature, item.variant, why(shop, plan, item), item.channel)
+    if item.channel == "push":
+        return Preview(item.customer, made.subject, made.text, made.html, sender.name, item.variant, why(shop, plan, item), item.channel)
     subject = subject_line(made.subject, language=item.language, jurisdictions=writer.config.jurisdictions)
     return Preview(item.customer, subject, made.text, made.html, f"{sender.name} <{sender.email}>", item.variant, why(shop, plan, item))
 

@@ -219,7 +219,8 @@ def _content(engine: Engine, plan: Plan, shop: str) -> r.Content:
 def _card(variant: Variant, persona: str, group: str, people: int) -> r.VariantCard:
     slots = variant.slots
     body = "\n".join(slots[name] for name in ("headline", "body", "text") if slots.get(name))
-    return r.VariantCard(variant.key, persona, group, variant.channel, variant.language, variant.source, slots.get("subject", ""), body,
+    title = slots.get("subject") or slots.get("title", "")
+    return r.VariantCard(variant.key, persona, group, variant.channel, variant.language, variant.source, title, body,
                          slots.get("cta", ""), people, tuple(_finding(one) for one in variant.findings if not one.blocks),
                          tuple(_finding(one) for one in variant.caught))
 

@@ -12,7 +12,7 @@ from brandloom.campaigns.messages import MessageWriter, Tracking, items_of
 from brandloom.campaigns.plans import Plan, require_approval, set_status
 from brandloom.campaigns.records import copy_to_warehouse
 from brandloom.campaigns.waves import open_next, progress_of
-from brandloom.deliver import Caps, Channel, Claimed, SmtpChannel, open_sms
+from brandloom.deliver import Caps, Channel, Claimed, SmtpChannel, WebPush, open_sms
 from brandloom.errors import ConfigError, ProviderError
 from brandloom.govern import Person
 from brandloom.i18n import _, say
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from brandloom.campaigns.shop import Shop
 
 Progress = Callable[[str, float], None]
-SUFFIX = {"email": "eml", "sms": "txt"}
+SUFFIX = {"email": "eml", "sms": "txt", "push": "json"}
 """Of the files of a dry run."""
 
 
@@ -193,6 +193,8 @@ def _carrier(shop: Shop, channel: str) -> Channel:
         return SmtpChannel(mail.get_secret_value())
     if channel == "sms" and texts is not None:
         return open_sms(texts.get_secret_value())
+    if channel == "push":
+        return WebPush(shop.workspace.derive_key("push"), contact=shop.workspace.config.sender.email, clock=shop.clock)
     raise ConfigError(_NO_CARRIER[channel])
 
 

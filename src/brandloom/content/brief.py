@@ -15,7 +15,7 @@ from brandloom.i18n import _
 
 Goal = Literal["sell", "win_back", "cross_sell", "welcome", "announce"]
 OfferKind = Literal["percent_off", "amount_off", "free_shipping", "gift", "none"]
-Channel = Literal["email", "sms"]
+Channel = Literal["email", "sms", "push"]
 Language = Literal["en", "zh"]
 Line = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\r\n]*$")]
 

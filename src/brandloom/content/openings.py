@@ -23,9 +23,10 @@ from brandloom.content.studio.asked import Asked, Voice
 from brandloom.llm import Message
 from brandloom.recommend import GENERAL
 
-ROOM: dict[str, dict[str, dict[str, int]]] = {"email": {"body": {"en": 320, "zh": 110}}, "sms": {"text": {"en": 70, "zh": 24}}}
+ROOM: dict[str, dict[str, dict[str, int]]] = {"email": {"body": {"en": 320, "zh": 110}}, "sms": {"text": {"en": 70, "zh": 24}},
+                                         "push": {"text": {"en": 80, "zh": 28}, "title": {"en": 46, "zh": 20}}}
 """Most characters of parts of the opening, in which the sentences on the product and the offer are not counted."""
-FORMS = {"email": "email", "sms": "slogan"}
+FORMS = {"email": "email", "sms": "slogan", "push": "push"}
 """The studio's form that an opening has: of a text message it is one line."""
 
 

@@ -54,7 +54,7 @@ class PhonePress:
         """
         language, labelled = variant.language, variant.source != "template"
         known = slot_values(self._brief.offer, self._shop, language)
-        for text, name in _ever_shorter(variant.slots["text"], products[0].display if products else "", language):
+        for text, name in ever_shorter(variant.slots["text"], products[0].display if products else "", language):
             made = text_message(filled(text, known | {"product.name": name}), language, self.wording, url=safe_url(url), labelled=labelled)
             if segments(made) <= self.wording.most_segments:
                 break
@@ -98,7 +98,7 @@ def phone_page(text: str, sender: str, language: str) -> str:
             f"<body><main><h1>{html.escape(sender)}</h1><p>{html.escape(text)}</p><small>{counted}</small></main></body></html>")
 
 
-def _ever_shorter(template: str, name: str, language: str) -> list[tuple[str, str]]:
+def ever_shorter(template: str, name: str, language: str) -> list[tuple[str, str]]:
     """A text with the product's whole name, with shorter forms of it, and without the sentence that holds it."""
     name = re.sub(r"[【】]", "", name)
     rooms = sorted({40, 30, NAME_ROOM[language], _LEAST_NAME[language]}, reverse=True)
@@ -114,4 +114,4 @@ def _short(name: str, room: int, language: str) -> str:
     return cut.rstrip(" ,，、-;；&+") + ("…" if language == "zh" else "...")
 
 
-__all__ = ["PhonePress", "phone_page", "verify_text"]
+__all__ = ["PhonePress", "ever_shorter", "phone_page", "verify_text"]

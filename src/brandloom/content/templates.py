@@ -20,7 +20,7 @@ from brandloom.errors import ConfigError
 from brandloom.i18n import _
 from brandloom.workspace import ShopConfig
 
-MAIN = {"email": "body", "sms": "text"}
+MAIN = {"email": "body", "sms": "text", "push": "text"}
 """The part in which the product and the offer are named."""
 
 

@@ -64,8 +64,8 @@ class Variant:
 
     @property
     def title(self) -> str:
-        """What stands for the text in a list: its subject, or a text message itself."""
-        return self.slots.get("subject") or self.slots.get("text", "")
+        """What stands for the text in a list: its subject or title, or a text message itself."""
+        return self.slots.get("subject") or self.slots.get("title") or self.slots.get("text", "")
 
     @property
     def caught(self) -> tuple[Finding, ...]:

@@ -10,7 +10,7 @@ from typing import Literal, Protocol
 from brandloom.govern import SuppressionReason
 
 Outcome = Literal["accepted", "later", "refused", "unknown"]
-ADDRESS_KIND: dict[str, Literal["email", "phone"]] = {"email": "email", "sms": "phone"}
+ADDRESS_KIND: dict[str, Literal["email", "phone", "push"]] = {"email": "email", "sms": "phone", "push": "push"}
 """Which address of a person each channel writes to, as the vault looks it up."""
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
 import unicodedata
 from typing import Literal
 
-Kind = Literal["email", "phone", "id_number", "external"]
-KINDS: tuple[Kind, ...] = ("email", "phone", "id_number", "external")
+Kind = Literal["email", "phone", "id_number", "push", "external"]
+KINDS: tuple[Kind, ...] = ("email", "phone", "id_number", "push", "external")
 
 _INVISIBLE = re.compile("[\u200b-\u200f\u2060\ufeff]")
 _WHOLE_FLOAT = re.compile(r"-?[0-9]+\.0+", re.ASCII)
@@ -59,6 +60,16 @@ def id_number(text: str) -> str:
     return "".join(letter for letter in source_id(text).upper() if letter.isalnum())
 
 
+def push(text: str) -> str:
+    """The address of a push subscription, which is all that tells browsers apart; empty where it is none."""
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        return ""
+    endpoint = found.get("endpoint") if isinstance(found, dict) else None
+    return endpoint.strip() if isinstance(endpoint, str) and "keys" in found else ""
+
+
 def normal(kind: Kind, value: str) -> str:
     """The one spelling of a value of this kind; empty when it is not usable as one."""
-    return {"email": email, "phone": phone, "id_number": id_number, "external": source_id}[kind](value)
+    return {"email": email, "phone": phone, "id_number": id_number, "push": push, "external": source_id}[kind](value)

@@ -10,10 +10,10 @@ from itertools import groupby
 from typing import Literal, get_args
 
 from brandloom.govern.names import is_full_name, is_given_name
-from brandloom.govern.normal import clean, source_id
+from brandloom.govern.normal import clean, push, source_id
 from brandloom.govern.patterns import find_personal
 
-Kind = Literal["first_name", "last_name", "full_name", "email", "phone", "address", "id_number", "other"]
+Kind = Literal["first_name", "last_name", "full_name", "email", "phone", "address", "id_number", "push", "other"]
 
 SAMPLE = 300  # cells of a column that are looked at
 _COVERS = 0.8  # share of a cell's letters that a pattern must take for the cell to be that kind
@@ -74,6 +74,8 @@ def _is(rule: str, name: str) -> bool:
 
 
 def _decide(name: str, sample: list[str]) -> Kind | None:
+    if sample and sum(map(bool, map(push, sample))) > _MOST * len(sample):
+        return "push"
     named, held = _by_name(name), _by_content(name, sample)
     if held in {"email", "phone", "id_number"} or (held is not None and named is None):
         return held

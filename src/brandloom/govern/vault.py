@@ -25,7 +25,7 @@ from brandloom.workspace import Workspace
 KEY_ID = 1
 _NONCE_BYTES = 12
 _SEAL_LOCK = 0x5EA1  # number of PostgreSQL's advisory lock that lets one process merge people at a time
-_LOOKED_UP: tuple[normal.Kind, ...] = ("email", "phone", "id_number")
+_LOOKED_UP: tuple[normal.Kind, ...] = ("email", "phone", "id_number", "push")
 
 
 @dataclass(frozen=True, repr=False)
@@ -40,6 +40,8 @@ class Person:
     phone: str | None = None
     address: str | None = None
     id_number: str | None = None
+    push: str | None = None
+    """A browser's push subscription, as JSON."""
     other: Mapping[str, str] = field(default_factory=dict, hash=False)
     """Personal data of any other kind, by column name of the source."""
 

@@ -8,7 +8,8 @@ _CONSENT = re.compile(r"consent|opt[\s_-]*(?:ed)?[\s_-]*(?:in|out)|subscri|accep
                       re.IGNORECASE)
 _REVERSED = re.compile(r"opt[\s_-]*(?:ed)?[\s_-]*out|unsubscri|do[\s_-]*not|退订|拒绝|不同意|不接收", re.IGNORECASE)
 _CHANNELS = (("sms", re.compile(r"sms|text|mobile|短信", re.IGNORECASE)), ("phone", re.compile(r"phone|call|电话", re.IGNORECASE)),
-             ("email", re.compile(r"e-?mail|newsletter|邮件|邮箱|accepts?[\s_-]*marketing|营销", re.IGNORECASE)))
+             ("email", re.compile(r"e-?mail|newsletter|邮件|邮箱|accepts?[\s_-]*marketing|营销", re.IGNORECASE)),
+             ("push", re.compile(r"push|推送", re.IGNORECASE)))
 _YES = frozenset({"1", "1.0", "y", "yes", "true", "t", "on", "opt-in", "optin", "opted in", "subscribed", "granted", "ok", "是", "同意", "已同意", "有", "接收",
                   "已订阅", "订阅", "√"})
 _NO = frozenset({"0", "0.0", "n", "no", "false", "f", "off", "opt-out", "optout", "opted out", "unsubscribed", "denied", "none", "否", "不同意", "无", "拒绝",
@@ -16,7 +17,7 @@ _NO = frozenset({"0", "0.0", "n", "no", "false", "f", "off", "opt-out", "optout"
 
 
 def consent_channel(heading: str) -> str | None:
-    """'email', 'sms' or 'phone' when a heading is about consent to hear from the shop there; None otherwise."""
+    """'email', 'sms', 'phone' or 'push' when a heading is about consent to hear from the shop there; None otherwise."""
     if not _CONSENT.search(heading):
         return None
     return next((channel for channel, words in _CHANNELS if words.search(heading)), None)

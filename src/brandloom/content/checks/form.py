@@ -14,7 +14,7 @@ from brandloom.content.checks.links import check_links
 from brandloom.content.checks.normalise import fold, strip_invisible
 from brandloom.i18n import _
 
-PARTS = {"email": ("body", "headline", "subject", "preheader", "cta"), "sms": ("text",)}
+PARTS = {"email": ("body", "headline", "subject", "preheader", "cta"), "sms": ("text",), "push": ("text", "title")}
 """Parts of a text per channel, all required, in the order of writing: a small model finds the subject once the body is there."""
 LENGTHS: Mapping[str, Mapping[str, Mapping[str, tuple[int, int]]]] = {"email": {
     "subject": {"en": (8, 70), "zh": (4, 32)},
@@ -24,8 +24,11 @@ LENGTHS: Mapping[str, Mapping[str, Mapping[str, tuple[int, int]]]] = {"email": {
     "cta": {"en": (3, 28), "zh": (2, 12)},
 }, "sms": {
     "text": {"en": (20, 300), "zh": (10, 130)},
+}, "push": {
+    "text": {"en": (15, 240), "zh": (8, 110)},
+    "title": {"en": (8, 50), "zh": (4, 24)},
 }}
-"""Fewest and most characters, a slot counted as eight; how long a filled text message is, `PhonePress` counts."""
+"""Fewest and most characters, a slot counted as eight; how long a filled message to a phone is, its press counts."""
 
 SLOT = re.compile(r"\{\{\s*([a-z_]+(?:\.[a-z_]+)?)\s*\}\}")
 _HAN = re.compile("[\u3400-\u4dbf\u4e00-\u9fff]")
