@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from brandloom.content import check_copy
@@ -16,9 +16,12 @@ from brandloom.content.checks.conduct import Conduct, check_conduct
 from brandloom.content.checks.finding import Finding
 from brandloom.content.checks.ground import ground
 from brandloom.content.checks.links import check_links
+from brandloom.content.checks.normalise import fold_places
+from brandloom.content.checks.personal import _SERVICE, check_personal
 from brandloom.content.checks.readability import ease_of, syllables
 from brandloom.content.studio import Gate, read_asked
 from brandloom.errors import DataError
+from brandloom.govern.patterns import _RECOGNISERS, find_personal
 
 DEVELOPED_ON = Path(__file__).parents[1] / "benchmarks" / "data" / "conduct_dev.tsv"
 RIVAL = "Slow mornings deserve a good cup. Our beans are roasted in small batches every Tuesday and shipped the next day."
@@ -109,6 +112,19 @@ def test_no_text_makes_the_checks_fail_and_places_lie_in_it(text: str, language:
     for item in check_conduct(text, language, Conduct((RIVAL,), ("shop.example",), 60.0)):
         assert item.span is not None and 0 <= item.span[0] < item.span[1] <= len(text)
         assert item.text("en") and item.text("zh") and item.advice("en") and item.advice("zh")
+
+
+@pytest.mark.parametrize("number", range(len(_RECOGNISERS)))
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow])
+@given(data=st.data())
+def test_every_pattern_of_personal_data_gets_its_look(number: int, data: st.DataObject) -> None:
+    value = data.draw(st.from_regex(_RECOGNISERS[number][1]))
+    text = data.draw(st.sampled_from(["", "新品上市。", "订单 ", "电话：", "Nice! "])) + value + data.draw(st.sampled_from(["", "。明天见", "!", " and"]))
+    folded = fold_places(text)
+    wanted = [folded.source_span(item.start, item.end) for item in find_personal(folded.text)]
+    found = [item.span for item in check_personal(text)]
+    assert set(found) == {span for span in wanted if not _SERVICE.fullmatch(text[slice(*span)])} or not text.isascii()
+    assert bool(found) == any(not _SERVICE.fullmatch(text[slice(*span)]) for span in wanted)
 
 
 def test_lines_bring_competitors_links_and_a_limit() -> None:

@@ -18,7 +18,8 @@ from brandloom.content.checks import JURISDICTIONS, sectors
 from brandloom.content.checks.concepts import Lexicon
 from brandloom.content.checks.ground import ground
 from brandloom.content.checks.normalise import read
-from brandloom.content.checks.packs import open_pack, sector_of
+from brandloom.content.checks.packs import RESPECT, open_pack, sector_of
+from brandloom.content.checks.scan import Scanner
 from brandloom.errors import DataError
 from test_cli import refused, run
 
@@ -178,10 +179,42 @@ def test_patterns_are_tried_wherever_they_match(jurisdiction: str, data: st.Data
     parts = data.draw(st.lists(st.sampled_from(texts).flatmap(lambda text: st.integers(0, len(text)).map(lambda cut: text[cut:])), max_size=3))
     text = read("".join(parts)).text
     pack = open_pack(jurisdiction)
-    found = {(token.name, token.start, token.end) for token in Lexicon({}, pack.patterns).find_plain(read(text))}
+    found = {(name, *place) for name, places in Scanner({}, pack.patterns).plain_places(read(text)).items() for place in places}
     plain = {(name, match.start(), match.end()) for name, bodies in pack.patterns.items() for body in bodies
              for match in re.finditer(body, text, re.IGNORECASE) if match.group()}
     assert found == plain
+
+
+_SWAPPED = {"最": "zui", "一": "①", "好": "hao", "治": "冶", "病": " 病", "家": "傢", "第": "第.", "无": "旡", "保": "保·", "赚": "zhuan", "a": "4", "e": "é"}
+
+
+@pytest.mark.parametrize("jurisdiction", [*JURISDICTIONS, RESPECT])
+@settings(max_examples=100, deadline=None)
+@given(data=st.data())
+def test_a_scan_finds_what_a_plain_search_finds(jurisdiction: str, data: st.DataObject) -> None:
+    pack = open_pack(jurisdiction)
+    texts = [row["text"] for name in ("dev_cn", "dev_disguised", "dev_en") for row in rows(name)]
+    word = st.sampled_from(sorted(pack.words)).flatmap(lambda name: st.sampled_from(sorted(pack.words[name]) or [""]))
+    part = word | st.sampled_from(texts) | st.text(alphabet="最好佳第一级治病，。 .·🔥\u200b①１ＮＯzuijia4é%…\n-", max_size=12)
+    text = "".join(data.draw(st.lists(part, max_size=5)))
+    for disguise in data.draw(st.sets(st.sampled_from(sorted(_SWAPPED)), max_size=3)):
+        text = text.replace(disguise, _SWAPPED[disguise])
+    reading = read(text)
+    for names in (pack.words.keys(), list(pack.words)[::3]):
+        given_ = [{name: group[name] for name in group if name in names} for group in (pack.words, pack.patterns)]
+        plain, fast = _lexicons(jurisdiction, *given_)
+        for wanted, found in ((plain.find(reading), fast.places(reading)), (plain.find_plain(reading), fast.plain_places(reading))):
+            assert {(name, *place) for name, places in found.items() for place in places} == {(one.name, one.start, one.end) for one in wanted}
+
+
+_KEPT: dict[tuple[str, int], tuple[Lexicon, Scanner]] = {}
+
+
+def _lexicons(jurisdiction: str, words: dict[str, list[str]], patterns: dict[str, list[str]]) -> tuple[Lexicon, Scanner]:
+    key = jurisdiction, len(words)
+    if key not in _KEPT:
+        _KEPT[key] = Lexicon(words, patterns), Scanner(words, patterns)
+    return _KEPT[key]
 
 
 def test_every_breach_of_a_text_is_listed() -> None:

@@ -38,6 +38,8 @@ def check_alike(text: str, others: Sequence[str], language: str, *, known: str =
         others: texts it must differ from.
         known: wording of the records in lower case, which every text about the goods shares.
     """
+    if not others:
+        return []
     ours, found = _units(text), list[Finding]()
     for other in others:
         theirs = _units(other)

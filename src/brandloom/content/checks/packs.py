@@ -14,9 +14,9 @@ from typing import Any, cast
 import yaml
 
 from brandloom.content.checks.adlaw import listed_rules, listed_words
-from brandloom.content.checks.concepts import Lexicon
 from brandloom.content.checks.finding import Severity
 from brandloom.content.checks.rules import Condition, Line, Rule, parse_condition, parse_match
+from brandloom.content.checks.scan import Scanner
 from brandloom.errors import DataError
 from brandloom.i18n import _
 
@@ -54,7 +54,7 @@ class Pack:
     words: Mapping[str, Sequence[str]]
     patterns: Mapping[str, Sequence[str]]
 
-    def lexicons(self, sectors: tuple[str, ...]) -> tuple[Lexicon, Lexicon]:
+    def lexicons(self, sectors: tuple[str, ...]) -> tuple[Scanner, Scanner]:
         """What the rules for these sectors look for, and what else their conditions ask about once something is found."""
         return _lexicons(self, sectors)
 
@@ -121,7 +121,7 @@ def open_pack(jurisdiction: str) -> Pack:
 
 
 @cache
-def _lexicons(pack: Pack, sectors: tuple[str, ...]) -> tuple[Lexicon, Lexicon]:
+def _lexicons(pack: Pack, sectors: tuple[str, ...]) -> tuple[Scanner, Scanner]:
     rules = [rule for rule in pack.rules if any(rule.applies_to(sector) for sector in sectors)]
     sought = {name for rule in rules for line in rule.match for name in line.names}
     asked = {c.name for rule in rules for group in rule.unless + rule.only for c in group}
@@ -129,8 +129,8 @@ def _lexicons(pack: Pack, sectors: tuple[str, ...]) -> tuple[Lexicon, Lexicon]:
     return _lexicon(pack, sought), _lexicon(pack, asked - sought)
 
 
-def _lexicon(pack: Pack, names: Set[str]) -> Lexicon:
-    return Lexicon(*({name: group[name] for name in group if name in names} for group in (pack.words, pack.patterns)))
+def _lexicon(pack: Pack, names: Set[str]) -> Scanner:
+    return Scanner(*({name: group[name] for name in group if name in names} for group in (pack.words, pack.patterns)))
 
 
 @cache

@@ -12,7 +12,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cache
 
+import numpy as np
+import numpy.typing as npt
+
 from brandloom.content.checks.finding import Finding, Severity, finding
+from brandloom.content.checks.normalise import points
 from brandloom.i18n import _
 
 FEWEST_WORDS, FEWEST_CHARACTERS = 20, 20
@@ -22,7 +26,7 @@ HARD, LONG, RARE = 45.0, 60.0, 0.12
 characters per sentence, share of rare characters."""
 _SENTENCE = re.compile(r"[^.!?。！？…\n]*[^\s.!?。！？…](?:\.(?=\w)[^.!?。！？…\n]*)*[.!?。！？…]*")
 _WORD = re.compile(r"[A-Za-z][A-Za-z'’]*")
-_HAN = re.compile("[\u4e00-\u9fff]")
+_HAN = 0x4E00, 0x9FFF
 _SILENT = re.compile(r"(?<![aeiouysxzcg])(?<!sh)(?<!ch)es$|(?<![aeiouytd])ed$|(?<![aeioul])e$|(?<=[aeiou]l)e$")
 _VOWELS = re.compile(r"[aeiouy]+")
 _APART = re.compile(r"(?<![ct])ia|io(?![nu])|(?<=[dr])ea$|creat|[aeiou]ing$|eo|(?<![qg])ua(?=[lrt])|ism$")
@@ -44,11 +48,14 @@ def ease_of(text: str, language: str) -> Ease | None:
     """Measure a text; None where it is too short."""
     spans = list(_sentences(text))
     if language == "zh":
-        counts = [(len(_HAN.findall(text, *span)), span) for span in spans]
-        total = sum(count for count, _span in counts)
+        codes = points(text)
+        han = (codes >= _HAN[0]) & (codes <= _HAN[1])
+        upto = [0, *han.cumsum().tolist()]
+        counts = [(upto[span[1]] - upto[span[0]], span) for span in spans]
+        total = upto[-1]
         if total < FEWEST_CHARACTERS:
             return None
-        rare = sum(character not in _common() for character in _HAN.findall(text)) / total
+        rare = int(np.count_nonzero(han & ~_common()[codes])) / total
         return Ease("characters per sentence", total / sum(count > 0 for count, _span in counts), max(counts)[1], rare)
     read = [(words, span) for span in spans if (words := _WORD.findall(text, *span))]
     words = [word for group, _span in read for word in group]
@@ -106,6 +113,9 @@ def _sentences(text: str) -> Iterator[tuple[int, int]]:
 
 
 @cache
-def _common() -> frozenset[str]:
-    """The first level of GB/T 2312: rows 16 to 55."""
-    return frozenset(bytes((row, cell)).decode("gb2312", "ignore") for row in range(0xB0, 0xD8) for cell in range(0xA1, 0xFF)) - {""}
+def _common() -> npt.NDArray[np.bool_]:
+    """Whether a character, by its code, is of the first level of GB/T 2312: rows 16 to 55."""
+    table = np.zeros(0x110000, dtype=np.bool_)
+    level = "".join(bytes((row, cell)).decode("gb2312", "ignore") for row in range(0xB0, 0xD8) for cell in range(0xA1, 0xFF))
+    table[points(level)] = True
+    return table

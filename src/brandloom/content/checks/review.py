@@ -159,7 +159,7 @@ def _judge(item: _Found, scene: Scene, pack: Pack, named: Sequence[tuple[int, in
         return _Found(item.start, item.end, item.rule, "caution", "6-4" if item.rule.group == "rank" else None)
     if item.rule.group == "rank":
         for article, conditions in pack.exemptions.items():
-            if scene.live(conditions) and scene.any_of(conditions, item.start, item.end):
+            if scene.any_of(conditions, item.start, item.end):
                 return _Found(item.start, item.end, item.rule, "caution", article)
     if item.rule.severity == "evidence" and any(words in proof for proof in proofs):
         return _Found(item.start, item.end, item.rule, "caution", "proven")

@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from functools import cache, cached_property
 
-from brandloom.content.checks.concepts import Lexicon, Token
 from brandloom.content.checks.finding import Severity
 from brandloom.content.checks.normalise import Reading
+from brandloom.content.checks.scan import Scanner
 
 _CONDITION = re.compile(r"(not )?(.+?)(<<|>>|<|>|~~|~|=|\*)(\d*)")
 _STOPS = re.compile(r"[。！？!?；;\n]|\.(?=\s|$)")
+_FILLER = re.compile(r"\W")
 _CLOSE, _FILLED = 6, 8
 """Up to this many characters two concepts stand in one clause; so many fillers may stand between them besides."""
 _LONGEST = 24
@@ -80,29 +81,30 @@ class Rule:
 class Scene:
     """The concepts found in a text, and where its sentences and clauses end."""
 
-    def __init__(self, reading: Reading, sought: Lexicon, asked: Lexicon) -> None:
+    def __init__(self, reading: Reading, sought: Scanner, asked: Scanner) -> None:
         self.text = reading.text
         self._reading, self._asked = reading, asked
-        self._tokens: dict[str, list[Token]] = {}
-        self._starts: dict[str, list[int]] = {}
-        self._keep(sought.find(reading))
-        self.concepts = frozenset(self._starts)
+        self._places = sought.places(reading)
+        self._sorted: dict[str, tuple[list[tuple[int, int]], list[int]]] = {}
+        self.concepts = frozenset(self._places)
         """The concepts that rules look for and that stand in the text."""
-        self._live: dict[int, list[tuple[Condition, ...]]] = {}
+        self._live: dict[int, list[tuple[frozenset[str], tuple[Condition, ...]]]] = {}
+        self._names: dict[tuple[int, int], frozenset[str]] = {}
         self._known: dict[tuple[Condition, int, int], bool] = {}
 
-    def _keep(self, tokens: Sequence[Token]) -> None:
-        for token in tokens:
-            self._tokens.setdefault(token.name, []).append(token)
-        for name in {token.name for token in tokens}:
-            self._tokens[name].sort(key=_by_place)
-            self._starts[name] = [token.start for token in self._tokens[name]]
-
     @cached_property
-    def _all(self) -> Mapping[str, list[int]]:
-        """Where concepts begin, those that only conditions ask about too."""
-        self._keep(self._asked.find_plain(self._reading))
-        return self._starts
+    def _present(self) -> Set[str]:
+        """Concepts that stand in the text, those that only conditions ask about too; what they are is looked for once something is found."""
+        self._places.update(self._asked.plain_places(self._reading))
+        return self._places.keys()
+
+    def _of(self, name: str) -> tuple[list[tuple[int, int]], list[int]]:
+        """Where a concept that is present stands, and where that begins, from left to right."""
+        found = self._sorted.get(name)
+        if found is None:
+            places = sorted(self._places[name])
+            found = self._sorted[name] = places, [start for start, _end in places]
+        return found
 
     @cached_property
     def _stops(self) -> list[int]:
@@ -114,10 +116,10 @@ class Scene:
 
     def spans(self, rule: Rule, line: Line) -> Iterator[tuple[int, int]]:
         """Places where a line of a rule matches and nothing excuses it; every concept of the line must stand in the text."""
-        for token in self._tokens[line.steps[0].name]:
-            for end in self._ends(token.end, line.steps[1:]):
-                if self._stands(token.start, end, rule):
-                    yield token.start, end
+        for start, first in self._of(line.steps[0].name)[0]:
+            for end in self._ends(first, line.steps[1:]):
+                if self._stands(start, end, rule):
+                    yield start, end
 
     def _stands(self, start: int, end: int, rule: Rule) -> bool:
         return ((not rule.only or self.any_of(rule.only, start, end))
@@ -127,34 +129,52 @@ class Scene:
         if not steps:
             yield end
             return
-        name = steps[0].name
-        for token in self._tokens[name][bisect_left(self._starts[name], end):]:
+        places, starts = self._of(steps[0].name)
+        gap = steps[0].gap
+        for low, high in places[bisect_left(starts, end):]:
             # Words that belong together stand in one clause; only a wide gap may hold a comma.
-            marks = self._commas if steps[0].gap <= _CLOSE else self._stops
-            if token.start - end > steps[0].gap + _FILLED or self._apart(marks, end, token.start):
+            if low - end > gap + _FILLED or self._apart(self._commas if gap <= _CLOSE else self._stops, end, low):
                 break
-            between = len(re.sub(r"\W", "", self.text[end:token.start]))
-            if between <= steps[0].gap:
-                yield from self._ends(token.end, steps[1:])
+            if low - end <= gap or len(_FILLER.sub("", self.text[end:low])) <= gap:
+                yield from self._ends(high, steps[1:])
 
     def any_of(self, alternatives: tuple[tuple[Condition, ...], ...], start: int, end: int) -> bool:
         """Whether one of the alternatives holds for a stretch of the text."""
-        return any(all(self._holds(condition, start, end) != condition.negated for condition in group) for group in self.live(alternatives))
+        live = self._live_of(alternatives)
+        if not live:
+            return False
+        near = self._near(start, end)
+        return any(names <= near and all(self._holds(condition, start, end) != condition.negated for condition in group) for names, group in live)
 
-    def live(self, alternatives: tuple[tuple[Condition, ...], ...]) -> list[tuple[Condition, ...]]:
-        """Those of the alternatives whose concepts stand in the text at all."""
+    def _live_of(self, alternatives: tuple[tuple[Condition, ...], ...]) -> list[tuple[frozenset[str], tuple[Condition, ...]]]:
+        """Those of the alternatives whose concepts stand in the text at all, with the ones that must stand around a hit."""
         # Packs are kept, so a group of alternatives is known by where it lies.
         live = self._live.get(id(alternatives))
         if live is None:
-            live = self._live[id(alternatives)] = [group for group in alternatives if all(map(self._may_hold, group))]
+            present = self._present
+            live = self._live[id(alternatives)] = [
+                (frozenset(one.name for one in group if not one.negated and one.where != "*"), group) for group in alternatives
+                if all(one.negated or one.name in present for one in group)]
         return live
 
-    def _may_hold(self, condition: Condition) -> bool:
-        return condition.negated or condition.name in self._all
+    def _near(self, start: int, end: int) -> frozenset[str]:
+        """The concepts in the sentence of a stretch and a little before it: no condition but `*` looks further."""
+        low, high = self._segment(start, end, self._stops)
+        known = self._names.get((low, high))
+        if known is None:
+            starts, names = self._in_order
+            known = self._names[low, high] = frozenset(names[bisect_left(starts, low - _LONGEST):bisect_right(starts, high)])
+        return known
+
+    @cached_property
+    def _in_order(self) -> tuple[list[int], list[str]]:
+        """Every concept where it begins, from left to right."""
+        found = sorted((start, name) for name in self._present for start, _end in self._places[name])
+        return [start for start, _name in found], [name for _start, name in found]
 
     def _holds(self, condition: Condition, start: int, end: int) -> bool:
-        if condition.where == "*":
-            return condition.name in self._all
+        if condition.where == "*" or condition.name not in self._present:
+            return condition.name in self._present
         # Rules share their conditions and often their places.
         known = self._known.get((condition, start, end))
         if known is None:
@@ -162,23 +182,17 @@ class Scene:
         return known
 
     def _look(self, condition: Condition, start: int, end: int) -> bool:
-        if condition.name not in self._all:
-            return False
+        places, starts = self._of(condition.name)
         where, reach = condition.where[0], condition.reach
-        low, high = self._segment(start, end, self._stops if len(condition.where) == 2 else self._commas)
         if where == "=":
-            return any(token.end > start for token in self._between(condition.name, start - _LONGEST, end - 1))
+            return any(high > start for _low, high in places[bisect_left(starts, start - _LONGEST):bisect_right(starts, end - 1)])
+        low, high = self._segment(start, end, self._stops if len(condition.where) == 2 else self._commas)
         if where == "~":
-            return bool(self._between(condition.name, low, high))
+            return bisect_left(starts, low) < bisect_right(starts, high)
         if where == "<":
-            near = self._between(condition.name, max(low, start - reach - _LONGEST), start - 1)
-            return any(start - token.end <= reach for token in near)
-        return any(token.end > end for token in self._between(condition.name, start, min(high, end + reach)))
-
-    def _between(self, name: str, low: int, high: int) -> list[Token]:
-        """Tokens of a concept that begin at `low` to `high`."""
-        starts = self._starts[name]
-        return self._tokens[name][bisect_left(starts, low):bisect_right(starts, high)]
+            near = places[bisect_left(starts, max(low, start - reach - _LONGEST)):bisect_right(starts, start - 1)]
+            return any(start - last <= reach for _first, last in near)
+        return any(last > end for _first, last in places[bisect_left(starts, start):bisect_right(starts, min(high, end + reach))])
 
     @staticmethod
     def _segment(start: int, end: int, marks: list[int]) -> tuple[int, int]:
@@ -189,10 +203,6 @@ class Scene:
     @staticmethod
     def _apart(marks: list[int], low: int, high: int) -> bool:
         return low < high and bisect_left(marks, low) != bisect_right(marks, high - 1)
-
-
-def _by_place(token: Token) -> tuple[int, int]:
-    return token.start, token.end
 
 
 def parse_match(line: str) -> Line:
