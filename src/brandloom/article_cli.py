@@ -131,7 +131,7 @@ class _Shop:
         from brandloom.content.studio import Maker
         self._shop = stack.enter_context(open_shop(directory))
         self._workspace: Workspace = self._shop.workspace
-        self.maker = Maker(self._workspace.config.name, self._workspace.derive_key("label"))
+        self.maker = Maker.of(self._workspace)
 
     def fill(self, order: Order) -> Order:
         """The brief with the shop's name and website, and the brand's voice, where it names none."""

@@ -13,6 +13,7 @@ from typing import Any
 from brandloom.content.articles.facts import facts_of, name_of
 from brandloom.content.articles.keywords import Keyword, Question, Texts, find_keywords, find_questions, split_by_topic
 from brandloom.content.articles.links import Link, absolute, place_links
+from brandloom.content.articles.marked import sealed_text
 from brandloom.content.articles.metadata import page_description, page_title, slug
 from brandloom.content.articles.order import Order, PageOfShop
 from brandloom.content.articles.outline import Outline, make_outline, phrases, sound
@@ -157,7 +158,7 @@ def keep_record(article: Article, audit: Audit, *, actor: str, now: datetime) ->
 
 def _marked(order: Order, passages: Sequence[Passage], maker: Maker) -> tuple[AiMark, str]:
     """The mark, and the sentence at the foot of the page."""
-    content, where = _content(passages), (order.jurisdiction,) if order.jurisdiction else ()
+    content, where = _content(passages), maker.where(order)
     producer = plain_text(order.shop.name) or maker.name
     shown = visible_label(order.lang, producer=producer, jurisdictions=where)
     label = ai_label(content, producer=producer, produce_id=f"{brief_digest(order)[:16]}-{_digest(content)[:16]}", key=maker.key)
@@ -165,7 +166,8 @@ def _marked(order: Order, passages: Sequence[Passage], maker: Maker) -> tuple[Ai
 
 
 def _content(passages: Sequence[Passage]) -> str:
-    return "\n".join(item.text for item in passages)
+    """What the seal is over: the paragraphs, as they can be read from the page again."""
+    return sealed_text(item.text for item in passages)
 
 
 def _digest(text: str) -> str:

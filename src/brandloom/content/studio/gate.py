@@ -78,7 +78,9 @@ class Gate:
     def _reserved(self, part: Part) -> int:
         if self.form.label != "mark" or part.name not in _LABELLED:
             return 0
-        mark = visible_label(self.asked.lang, producer="", jurisdictions=self.jurisdictions).mark
+        # A workspace in China adds the Chinese words, but not to text messages; see `marks`.
+        where = self.jurisdictions if part.unit == "sms" else (*self.jurisdictions, "cn")
+        mark = visible_label(self.asked.lang, producer="", jurisdictions=where).mark
         return length(f" {mark}", "chars" if part.unit == "sms" else part.unit)
 
     def _parts(self, copy: object) -> tuple[list[tuple[str, str]], list[Finding]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Literal, Self
 
@@ -19,6 +19,7 @@ from brandloom.govern.rows import reading
 from brandloom.i18n import _
 from brandloom.ledger import Ledger
 from brandloom.ledger.schema import audit as audit_table
+from brandloom.workspace import Workspace
 
 ACTION = "copy.generated"
 """Name of the audit records of generated texts."""
@@ -32,6 +33,17 @@ class Maker:
     """Stands in the mark as the producer: the shop's name where there is a workspace."""
     key: bytes | None = None
     """`workspace.derive_key("label")`; without it the mark is not sealed by anybody."""
+    jurisdictions: tuple[str, ...] = ()
+    """Those of the workspace, for a brief that names none."""
+
+    @classmethod
+    def of(cls, workspace: Workspace) -> Self:
+        """The maker of what is written for a workspace."""
+        return cls(workspace.config.name, workspace.derive_key("label"), workspace.config.jurisdictions)
+
+    def where(self, asked: Asked) -> tuple[str, ...]:
+        """Jurisdictions whose words a mark has."""
+        return (asked.jurisdiction,) if asked.jurisdiction else self.jurisdictions
 
 
 NOBODY = Maker()
@@ -119,6 +131,13 @@ def has_record(piece: Piece, ledger: Ledger) -> bool:
         return any(json.loads(detail)["digest"] == _digest(piece.text) for detail in connection.scalars(query))
 
 
+def has_id(produce_id: str, ledger: Ledger) -> bool:
+    """Whether the audit chain holds a record of a text with this ProduceID, whatever the text says now."""
+    query = select(audit_table.c.seq).where(audit_table.c.action == ACTION, audit_table.c.subject == produce_id).limit(1)
+    with reading(ledger) as connection:
+        return connection.scalar(query) is not None
+
+
 def brief_digest(asked: Asked) -> str:
     """SHA-256 of a brief, the same however its JSON was laid out."""
     return _digest(json.dumps(asked.model_dump(mode="json"), ensure_ascii=False, sort_keys=True))
@@ -126,16 +145,15 @@ def brief_digest(asked: Asked) -> str:
 
 def _piece(draft: Draft, written: Written, maker: Maker) -> Piece:
     asked, generated = written.asked, draft.source != "plain"
-    text = published(draft.copy, written.form, asked.lang, labelled=generated, jurisdictions=_jurisdictions(asked))
+    # In a text message Chinese words would halve what a segment holds; its mark follows the brief alone.
+    counted = any(part.unit == "sms" for part in written.form.parts)
+    where = (maker if not counted else replace(maker, jurisdictions=())).where(asked)
+    text = published(draft.copy, written.form, asked.lang, labelled=generated, jurisdictions=where)
     if not generated:
         return Piece(text, None)
-    visible = visible_label(asked.lang, producer=maker.name, jurisdictions=_jurisdictions(asked)).mark
+    visible = visible_label(asked.lang, producer=maker.name, jurisdictions=where).mark
     produce_id = f"{brief_digest(asked)[:16]}-{_digest(text)[:16]}"
     return Piece(text, AiMark(visible, ai_label(text, producer=maker.name, produce_id=produce_id, key=maker.key)))
-
-
-def _jurisdictions(asked: Asked) -> tuple[str, ...]:
-    return (asked.jurisdiction,) if asked.jurisdiction else ()
 
 
 def _digest(text: str) -> str:
