@@ -19,6 +19,7 @@ from brandloom.campaigns.eligibility import eligibility
 from brandloom.campaigns.keep import keep_plan
 from brandloom.campaigns.learning import learned_as_of
 from brandloom.campaigns.plans import Group, PersonaLabel, Plan, plan_digest
+from brandloom.campaigns.posts import write_posts
 from brandloom.content import Brief, Product, ProductGroup, Request, Variant, check_brief, variant_asks, write_variants
 from brandloom.content.brand import brand_seal, speaking_brand
 from brandloom.content.desk import taught_kit
@@ -79,6 +80,7 @@ def make_plan(shop: Shop, brief: Brief, *, as_of: datetime | None = None, by: st
     try:
         variants = write_variants(shop.model, brief, requests, shop=shop.workspace.config, kit=voice,
                                   progress=lambda done, of: tell(writing, done / of))
+        posts = write_posts(shop, plan_id, brief, kit=voice) if brief.posts else ()
     except BaseException:
         engine.replace("decisions", "SELECT * FROM decisions WHERE plan <> $plan", plan=plan_id)  # no half a plan stays
         raise
@@ -90,7 +92,8 @@ def make_plan(shop: Shop, brief: Brief, *, as_of: datetime | None = None, by: st
                  variants=kept, groups=_groups(engine, requests),
                  personas=_personas(engine), decision=asdict(decision), model=shop.model.name,
                  content_seconds=time.perf_counter() - started, extra={
-                     "model_cost": cost, "brand_seal": brand_seal(kit, shop.workspace), "planner": by, **({"scores": scores} if scores else {})})
+                     "model_cost": cost, "brand_seal": brand_seal(kit, shop.workspace), "planner": by, **({"scores": scores} if scores else {}),
+                     **({"posts": [asdict(one) for one in posts]} if posts else {})})
     if draft.channels != ("email",):
         draft = replace(draft, extra={**draft.extra, "channels": [asdict(one) for one in planned(shop, draft)]})
     plan = replace(draft, digest=plan_digest(engine, draft))

@@ -124,6 +124,7 @@ class Plan:
             rows.append((say(_("Model")), say(_("{name}: {calls} calls, {tokens} tokens, {money}"), name=self.model, calls=spent["calls"],
                                              tokens=f"{spent['prompt_tokens'] + spent['completion_tokens']:,}", money=money)))
         rows += [(one.key, one.title) for one in self.variants]
+        rows += [(say(_("Post for {network}"), network=one["network"]), one["text"] or one["reason"]) for one in self.extra.get("posts", [])]
         return rows
 
 

@@ -16,6 +16,7 @@ from sqlalchemy import func, select
 from brandloom import customers, deliver, predict
 from brandloom.campaigns.channels import delivered
 from brandloom.campaigns.plans import CHANNELS, Plan
+from brandloom.campaigns.posts import NETWORKS, posts_of
 from brandloom.campaigns.preview import reason_words, samples
 from brandloom.campaigns.records import copy_to_warehouse
 from brandloom.campaigns.wave_report import wave_chapter
@@ -57,6 +58,7 @@ def make_report(shop: Shop, plan: Plan, *, reveal: bool = False) -> r.Report:
         load=_load(engine, shop.ledger), demand=_demand(engine, plan), customers=_customers(engine), model=_model(shop.workspace),
         likely=_likely(engine, plan), audience=_audience(engine, plan, config.economics.assumed_lift), products=_products(engine, plan),
         content=_content(engine, plan, config.name), messages=samples(shop, plan, reveal=reveal),
+        posts=tuple(r.PostCard(NETWORKS[one.network], one.language, one.source, one.text, one.reason) for one in posts_of(plan)),
         waves=wave_chapter(shop, plan), delivery=_delivery(shop, plan), replay=_replay(engine, plan), experiment=_experiment(shop, plan),
         provenance=r.Provenance(versions=_versions(), machine=_machine()))
 

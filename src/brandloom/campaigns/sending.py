@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from brandloom import deliver
 from brandloom.campaigns.messages import MessageWriter, Tracking, items_of
 from brandloom.campaigns.plans import Plan, require_approval, set_status
+from brandloom.campaigns.posts import export_posts, posts_of
 from brandloom.campaigns.records import copy_to_warehouse
 from brandloom.campaigns.waves import open_next, progress_of
 from brandloom.deliver import Caps, Channel, Claimed, SmtpChannel, WebPush, open_sms
@@ -50,6 +51,8 @@ class Launch:
     """of so many."""
     waiting: int = 0
     """People of waves that are not open yet; they are part of `audience`."""
+    posts: str | None = None
+    """Folder of the posts that somebody is to publish."""
 
     def to_dict(self) -> dict[str, Any]:
         return {**asdict(self), "next_at": self.next_at.isoformat() if self.next_at else None}
@@ -67,6 +70,8 @@ class Launch:
         if self.shared_address:
             rows.append((say(_("Share an address with somebody written to")), f"{self.shared_address:,}"))
         rows += [(deliver.reason_text(code), f"{count:,}") for code, count in self.reasons.items()]
+        if self.posts:
+            rows.append((say(_("Posts to publish")), self.posts))
         if self.next_at:
             rows.append((say(_("Next can go out at")), f"{self.next_at:%Y-%m-%d %H:%M} UTC"))
         return rows
@@ -95,6 +100,7 @@ def launch(shop: Shop, plan: Plan, *, channel: Channel | Sequence[Channel] | Non
             writer.mailer  # noqa: B018 - a shop that may send no mail is told so before anything is queued
         shared = open_next(shop, plan, domain=writer.domain)
         set_status(shop.ledger, plan.id, "sending")
+        export_posts(plan, shop.workspace.folder("posts"), day=shop.clock().astimezone(shop.workspace.config.zone).date())
         _send(shop, plan, carriers, writer, progress)
         deliver.close_waves(shop.ledger, plan.id)
     return _settled(shop, plan, shared)
@@ -109,7 +115,8 @@ def _settled(shop: Shop, plan: Plan, shared: int) -> Launch:
     copy_to_warehouse(shop, plan)
     next_at = min((at for at in (now.next_at, waves.next_at) if at is not None), default=None)
     return Launch(plan.id, False, now.audience + waves.waiting, now.sent, now.failed, now.suppressed, now.uncertain, now.queued + now.sending,
-                  shared, dict(now.reasons), next_at, wave=waves.opened, waves=waves.waves, waiting=waves.waiting)
+                  shared, dict(now.reasons), next_at, wave=waves.opened, waves=waves.waves, waiting=waves.waiting,
+                  posts=str(shop.workspace.path / "posts" / plan.id) if any(one.text for one in posts_of(plan)) else None)
 
 
 def _counting(shop: Shop, plan: Plan, click_url: str | None) -> Tracking | None:
@@ -176,6 +183,7 @@ def dry_run(shop: Shop, plan: Plan, *, progress: Progress | None = None) -> Laun
             (folder / f"{item.customer}.{SUFFIX[item.channel]}").write_bytes(message.data)
         if progress is not None:
             progress(writing, (start + len(part)) / len(items))
+    export_posts(plan, folder / "posts", day=shop.clock().date())
     return Launch(plan.id, True, len(items), folder=str(folder))
 
 

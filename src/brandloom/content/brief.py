@@ -16,6 +16,7 @@ from brandloom.i18n import _
 Goal = Literal["sell", "win_back", "cross_sell", "welcome", "announce"]
 OfferKind = Literal["percent_off", "amount_off", "free_shipping", "gift", "none"]
 Channel = Literal["email", "sms", "push"]
+Post = Literal["xiaohongshu", "moments", "wechat_article", "weibo", "douyin", "x", "facebook", "instagram", "linkedin"]
 Language = Literal["en", "zh"]
 Line = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\r\n]*$")]
 
@@ -115,6 +116,8 @@ class Brief(_Strict):
     audience: Audience = Audience()
     channels: tuple[Channel, ...] = Field(default=("email",), min_length=1)
     """Ways to a person; each gets one message, on the channel on which it brings most."""
+    posts: tuple[Post, ...] = ()
+    """Networks for which a post is written too, once for everybody, about the products most shown."""
     languages: tuple[Language, ...] = Field(default=("en", "zh"), min_length=1)
     budget: Decimal | None = Field(default=None, ge=0)
     """Most money to spend on messages, in the shop's currency; no limit when absent."""
@@ -138,7 +141,7 @@ class Brief(_Strict):
     def _plain_facts(cls, value: object) -> object:
         return [{"text": item} if isinstance(item, str) else item for item in value] if isinstance(value, list) else value
 
-    @field_validator("channels", "languages")
+    @field_validator("channels", "posts", "languages")
     @classmethod
     def _no_repeats(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(dict.fromkeys(value))

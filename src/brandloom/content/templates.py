@@ -53,6 +53,11 @@ def framed(copy: Copy, brief: Brief, channel: str, language: str, *, key: str) -
     return parts
 
 
+def offer_fact(offer: Offer, shop: ShopConfig, language: str) -> list[str]:
+    """The offer as one true sentence; nothing without one."""
+    return [filled(sentence, slot_values(offer, shop, language)) for sentence in _offer_sentence(_templates()["email"][language], offer)]
+
+
 def slot_values(offer: Offer, shop: ShopConfig, language: str) -> dict[str, str]:
     """Values of the slots that are the same for everybody; empty where the brief has none."""
     return {"shop.name": plain_text(shop.name), "offer.code": offer.code or "", "offer.until": format_day(offer, language),

@@ -20,7 +20,19 @@ def messages(reader: Reader, report: Report) -> Html | None:
         return None
     return join([el("p", reader.say(_("Rendered exactly as sent, with this person's own products. Pictures and links that would "
                                       "leave this file are switched off here."))),
-                 el("div", *(_message(reader, message) for message in report.messages), class_="cards wide")])
+                 el("div", *(_message(reader, message) for message in report.messages), class_="cards wide"), _posts(reader, report)])
+
+
+def _posts(reader: Reader, report: Report) -> Html | None:
+    """Posts stand in the plan and in files; who publishes them, and what they bring, is not known here."""
+    if not report.posts:
+        return None
+    written = sum(bool(post.text) for post in report.posts)
+    lead = el("p", reader.say(_("{written} of {asked} posts written, handed out as files at launch. What they bring is not counted here."),
+                              written=reader.number(written), asked=reader.number(len(report.posts))))
+    cards = (el("article", el("p", el("span", reader.words(post.network), class_="tag"), el("span", post.language, class_="tag")),
+                el("p", post.text or post.reason, lang=post.language, class_="copy")) for post in report.posts)
+    return el("section", el("h3", reader.say(_("Posts"))), lead, el("div", *cards, class_="cards"))
 
 
 def delivery(reader: Reader, report: Report) -> Html | None:

@@ -303,6 +303,18 @@ class SampleMessage:
 
 
 @dataclass(frozen=True)
+class PostCard:
+    """A post that was written for everybody and handed out as a file."""
+
+    network: Words
+    language: str
+    origin: str
+    """model, repaired, plain, or none where there could be no post."""
+    text: str
+    reason: str = ""
+
+
+@dataclass(frozen=True)
 class ChannelRow:
     """What became of the messages of one channel."""
 
@@ -439,6 +451,7 @@ class Report:
     products: tuple[ProductRow, ...] = ()
     content: Content | None = None
     messages: tuple[SampleMessage, ...] = ()
+    posts: tuple[PostCard, ...] = ()
     waves: Waves | None = None
     delivery: Delivery | None = None
     replay: Replay | None = None
