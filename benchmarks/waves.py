@@ -5,9 +5,12 @@
 Real headline tests (upworthy_headlines, CC BY 4.0): each test of 2 to 6 headlines under one picture is a cell with as many texts.
 Campaigns of 500 to 20,000 people are sent in four waves by the product's own `share_out`; clicks are drawn from two sets of true rates: the
 click rates as observed, and the same drawn together to what sampling noise leaves of their differences (gamma prior within a test,
-spread of the development half), which is the cautious figure. Scores come from a scorer fitted on the development half alone; the floor
-was chosen there too (`development`); everything else is judged on the other half. Three more worlds: texts that are truly equal, a
-scorer that is always wrong (scores turned round), and a scorer that says nothing.
+spread of the development half), which is the cautious figure. Scores come from the twin of the shipped scorer, made of the
+development half alone, with the caution it has for other shops; the floor was chosen there too (`development`); everything else is judged on
+the other half. Three more worlds: texts that are truly equal, a scorer that is always wrong (scores turned round), and one that says nothing.
+
+`pooling` (development half): eight tests are the cells of one campaign, and what clicks say of a form of text (a question, a number, ...) in one
+cell is carried to texts of that form in the others, by a normal prior for the form's effect.
 
 Off-policy estimates are judged twice: on Open Bandit (CC BY 4.0), where the log of one policy values the other, whose own log tells the
 truth; and on simulated waves with known rates, where the share of intervals that hold the truth is counted.
@@ -18,6 +21,7 @@ from __future__ import annotations
 import argparse
 import json
 import platform
+import re
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -30,8 +34,9 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from benchmarks.headlines import DATA, halves_of, read_tests
-from brandloom.content.response import Arms, fit_response, out_of_fold, read_arms
+from benchmarks.headlines import DATA, Cached, halves_of, read_tests
+from benchmarks.make_scorer import CARRIES, half_of, out_of_fold, twin
+from brandloom.content.response import Arms, MiniLM, pull_encoder, read_arms
 from brandloom.decide import FLOOR, Arm, share_out
 from brandloom.measure import Estimate, always, bootstrap, policy_value, wilson
 
@@ -40,8 +45,10 @@ PEOPLE = (500, 2000, 5000, 20000)
 WAVES, REPEATS, SEED, MOST_ARMS = 4, 4, 7, 6
 FLOORS = (0.0, 0.02, 0.05, 0.1, 0.2)
 SPREAD = 0.29  # deviation of log rates between rivals of one test over the development half, see `content.response`
-PARTS = ("headlines", "bandit", "coverage")
+PARTS = ("headlines", "pooling", "bandit", "coverage")
 LEVEL = 0.015  # what the product assumes before it has seen a click
+UNKNOWN = 0.3  # deviation that the product gives a text no scorer knows
+POOLED_CELLS, FORMS, FORM_SPREADS = 8, 6, (0.0, 0.05, 0.1, 0.2)
 
 
 @dataclass(frozen=True)
@@ -246,6 +253,7 @@ def _log(rates: Floats, people: int, rng: np.random.Generator) -> tuple[Any, Flo
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=DATA)
+    parser.add_argument("--cache", type=Path, default=Path.home() / ".cache" / "brandloom", help="folder for the encoder and its vectors")
     parser.add_argument("--bandit", type=Path, default=DATA.parents[1] / "open_bandit", help="folder of the Open Bandit logs")
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results" / "waves.json")
     parser.add_argument("--part", choices=PARTS, action="append", help="measure this alone and keep the rest of the results file")
@@ -260,40 +268,113 @@ def main() -> None:
     if "coverage" in parts:
         there["coverage"] = [coverage(people) for people in (500, 2000)]
     if "headlines" in parts:
-        there |= headlines(options.data)
+        there |= headlines(options.data, options.cache)
+    if "pooling" in parts:
+        there["pooling"] = pooling(options.data)
     there["commits"] = {**there.get("commits", {}), **dict.fromkeys(parts, commit)}
     options.out.parent.mkdir(parents=True, exist_ok=True)
     options.out.write_text(json.dumps(there, indent=1) + "\n", encoding="utf-8")
 
 
-def headlines(data: Path) -> dict[str, Any]:
+def headlines(data: Path, cache: Path) -> dict[str, Any]:
     """The scorer on one half, the floor chosen there, everything else judged on the other."""
     raw = pq.read_table(data)
     tests = read_tests(raw)
     arms = read_arms(tests)
     half = halves_of(arms, raw)
-    chosen = half == 0
-    own = fit_response(_half(tests, arms, chosen), seed=SEED)
-    told = own.score(arms.text)
-    first = read_arms(_half(tests, arms, chosen))
-    if first.text != tuple(np.array(arms.text, dtype=object)[chosen].tolist()):
+    encoder = MiniLM.load(pull_encoder(cache))
+    hidden = Cached(encoder, cache / "headlines.hidden.npz")
+    scorer = twin(tests, raw, encoder, hidden)
+    assert scorer.encoder is not None
+    first = read_arms(half_of(tests, raw, 0))
+    if first.text != tuple(np.array(arms.text, dtype=object)[half == 0].tolist()):
         raise SystemExit("the rows of the development half are not in the order of the whole")
-    inside = out_of_fold(first, seed=SEED, folds=5).scores
-    scores, deviation = told.mean.copy(), told.deviation.copy()
-    scores[chosen], deviation[chosen] = inside.mean, inside.deviation
+    inside = out_of_fold(first, scorer.encoder, hidden, carries=CARRIES).scores
+    told = scorer.score(arms.text)
+    silent = np.isin(arms.test, arms.test[[reason is not None for reason in told.reason]]) & (half == 1)
+    scores, deviation = np.where(silent, 0.0, told.mean), np.where(silent, UNKNOWN, told.deviation)
+    scores[half == 0], deviation[half == 0] = inside.mean, inside.deviation
     observed, cautious = np.asarray(arms.clicks / arms.impressions), shrunk(arms)
-    development = choose_floor(cells(arms, cautious, scores, deviation, chosen))
-    worlds = {"observed": cells(arms, observed, scores, deviation, ~chosen), "cautious": cells(arms, cautious, scores, deviation, ~chosen)}
-    accuracy = own.card.accuracy
-    return {"repeats": REPEATS, "tests": len(worlds["observed"]), "development": development,
-            "scorer_accuracy_development": None if accuracy is None else round(accuracy.value, 3),
+    development = choose_floor(cells(arms, cautious, scores, deviation, half == 0))
+    worlds = {"observed": cells(arms, observed, scores, deviation, half == 1), "cautious": cells(arms, cautious, scores, deviation, half == 1)}
+    return {"repeats": REPEATS, "tests": len(worlds["observed"]), "development": development, "carries": list(CARRIES),
+            "tests_not_scored": round(float(np.mean([not test.scores.any() for test in worlds["observed"]])), 3),
             "results": [judge(worlds, people) for people in PEOPLE]}
 
 
-def _half(tests: pa.Table, arms: Arms, rows: npt.NDArray[np.bool_]) -> pa.Table:
-    """The tests of one half, as `read_arms` kept them."""
-    names = set(np.array(arms.table["test"].to_pylist(), dtype=object)[rows].tolist())
-    return tests.filter(pa.array([name in names for name in tests["test"].to_pylist()]))
+# ---- pooling ------------------------------------------------------------------------------------------------------------------
+
+
+def form_of(text: str) -> int:
+    """A form of headline: question, number first, 'this', 'you', first person, or none of these."""
+    words = re.findall(r"[a-z']+|[0-9]+", text.lower())
+    marks = ("?" in text, bool(words) and words[0].isdigit(), bool({"this", "these"} & set(words)), bool({"you", "your"} & set(words)),
+             bool({"i", "my", "we", "our"} & set(words)))
+    return marks.index(True) if True in marks else len(marks)
+
+
+def pooling(data: Path) -> list[dict[str, Any]]:
+    """Gains on the development half by the deviation that the prior gives a form's effect; 0 carries nothing over."""
+    raw = pq.read_table(data)
+    arms = read_arms(half_of(read_tests(raw), raw, 0))
+    nothing = np.zeros(len(arms.text))
+    tests = cells(arms, shrunk(arms), nothing, nothing + UNKNOWN, nothing == 0)
+    at = [np.flatnonzero(arms.test == number) for number in np.unique(arms.test)]
+    forms = [np.array([form_of(arms.text[row]) for row in rows]) for rows in at if 2 <= len(rows) <= MOST_ARMS]
+    rows = []
+    for people in (500, 2000):
+        base: Floats | None = None
+        for spread in FORM_SPREADS:
+            found = np.array(pooled_campaigns(tests, forms, people, spread))
+            base = found if base is None else base
+            more = bootstrap(over_groups(tests, np.column_stack([found[:, 0] - base[:, 0], base[:, 1]])), lambda means: means[:, 0] / means[:, 1],
+                             seed=SEED)
+            rows.append({"people": people, "form_deviation": spread, "gain": gain(tests, found), "more_than_without": as_dict(more)})
+            print(rows[-1], flush=True)
+    return rows
+
+
+def pooled_campaigns(tests: Sequence[Test], forms: Sequence[Any], people: int, spread: float) -> list[tuple[float, float]]:
+    """(expected clicks, of an even split) per test; campaigns are eight tests drawn at random."""
+    totals = np.zeros((len(tests), 2))
+    for repeat in range(REPEATS):
+        order = np.random.default_rng((SEED, repeat)).permutation(len(tests))
+        for start in range(0, len(order), POOLED_CELLS):
+            own = order[start:start + POOLED_CELLS].tolist()
+            rng = np.random.default_rng((SEED, repeat, start))
+            got = pooled_campaign([tests[k] for k in own], [forms[k] for k in own], people, spread, rng)
+            totals[own] += np.column_stack([got, [people * tests[k].rates.mean() for k in own]]) / REPEATS
+    return [(float(a), float(b)) for a, b in totals]
+
+
+def pooled_campaign(tests: Sequence[Test], forms: Sequence[Any], people: int, spread: float, rng: np.random.Generator) -> list[float]:
+    """Expected clicks of each cell."""
+    shown, clicks = [np.zeros(len(test.rates)) for test in tests], [np.zeros(len(test.rates)) for test in tests]
+    for wave in range(WAVES):
+        size = people * (wave + 1) // WAVES - people * wave // WAVES
+        known = [(shown[cell].copy(), clicks[cell].copy(), forms[cell]) for cell in range(len(tests))]
+        for cell, test in enumerate(tests):
+            effect = form_effects(known[:cell] + known[cell + 1:], spread)  # its own clicks it has itself
+            arms = [Arm(str(k), int(shown[cell][k]), int(clicks[cell][k]), score=float(effect[forms[cell][k]]), deviation=UNKNOWN)
+                    for k in range(len(test.rates))]
+            share = share_out(arms, wave=size, remaining=people - people * wave // WAVES, level=LEVEL)
+            dealt = np.bincount(np.array(share.draw(size, rng)[0], dtype=np.int64), minlength=len(arms))
+            shown[cell] += dealt
+            clicks[cell] += rng.binomial(dealt, test.rates)
+    return [float(n @ test.rates) for n, test in zip(shown, tests, strict=True)]
+
+
+def form_effects(cells: Sequence[tuple[Floats, Floats, Any]], spread: float) -> Floats:
+    """(forms,) posterior mean of each form's effect on the log rate, from how its texts did against the others of their cell."""
+    pull, weight = np.zeros(FORMS), np.zeros(FORMS)
+    for n, k, form in cells:
+        if spread and n.sum():
+            expected = n * (k.sum() + 1) / (n.sum() + 1 / LEVEL)
+            gap, noise = np.log((k + 1) / (expected + 1)), 1 / (expected + 1) + UNKNOWN**2
+            np.add.at(pull, form, gap / noise)
+            np.add.at(weight, form, 1 / noise)
+    found: Floats = pull / (weight + 1 / spread**2) if spread else pull
+    return found
 
 
 if __name__ == "__main__":

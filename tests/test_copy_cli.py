@@ -294,14 +294,33 @@ def test_a_scorer_is_learned_says_how_good_it_is_and_ranks(tmp_path: Path) -> No
     assert written(chinese)["unscored"] == "unknown_language" and "did not rank them: No test had copy in this language." in chinese.stderr
 
 
-def test_a_scorer_that_knows_nothing_says_so(tmp_path: Path) -> None:
-    wording_tests(tmp_path / "few.csv", count=5)
-    done = run(tmp_path, None, "copy-tests", "learn", "few.csv", "--out", "scorer")
-    assert done.returncode == 0 and "It knows nothing" in done.stdout and "too few tests" in done.stdout
-    card = json.loads(run(tmp_path, None, "copy-tests", "learn", "few.csv", "--out", "scorer", "--json").stdout)
-    assert (card["tests"], card["reason"], card["accuracy"]) == (5, "too_few_tests", None)
+def headline_tests(file: Path) -> None:
+    """Five tests of texts of the kind that the shipped scorer knows."""
+    rows = [f'{number},"{lead} the people left {thing} after the war, and what they should know",4000,{clicks}'
+            for number, thing in enumerate(("the town", "a small school", "the old bridge", "her garden", "that river"))
+            for lead, clicks in (("Why", 160), ("How", 80))]
+    file.write_text("\n".join(["test,text,impressions,clicks", *rows]), encoding="utf-8")
+
+
+def test_a_few_tests_begin_from_the_shipped_scorer_or_know_nothing(tmp_path: Path) -> None:
+    headline_tests(tmp_path / "few.csv")
+    begun = run(tmp_path, None, "copy-tests", "learn", "few.csv", "--out", "begun")
+    assert begun.returncode == 0 and "Began from" in begun.stdout and "It knows nothing" not in begun.stdout, begun.stderr
+    done = run(tmp_path, None, "copy-tests", "learn", "few.csv", "--alone", "--out", "scorer")
+    assert done.returncode == 0 and "It knows nothing" in done.stdout and "too few tests" in done.stdout and "Began from" not in done.stdout
+    card = json.loads(run(tmp_path, None, "copy-tests", "learn", "few.csv", "--alone", "--out", "scorer", "--json").stdout)
+    assert (card["tests"], card["reason"], card["accuracy"], card["before"]) == (5, "too_few_tests", None, None)
     used = run(tmp_path, None, "write", brief(tmp_path), "--model", "none", "--scorer", "scorer")
     assert written(used)["unscored"] == "too_few_tests" and "did not rank them" in used.stderr
+
+
+def test_without_a_scorer_of_its_own_a_workspace_writes_with_the_shipped_one(tmp_path: Path) -> None:
+    shop = create_workspace(tmp_path / "shop")
+    done = run(tmp_path, None, "write", brief(tmp_path), "--model", "none", "--workspace", "shop")
+    assert written(done)["scorer"] == "headlines 1" and written(done)["unscored"] == "unknown_language" and "did not rank" not in done.stderr
+    headline_tests(tmp_path / "few.csv")
+    run(tmp_path, None, "copy-tests", "learn", "few.csv", "--out", str(shop.models / "copy-tests"))
+    assert written(run(tmp_path, None, "write", brief(tmp_path), "--model", "none", "--workspace", "shop"))["scorer"] == "own"
 
 
 @pytest.mark.parametrize(("content", "words", "says"), [

@@ -38,14 +38,16 @@ def learn(file: Annotated[Path, typer.Argument(metavar="FILE", help=say(
               "Which of the file's columns holds what, where the names do not tell."))] = None,
           encoder: Annotated[bool, typer.Option("--encoder", help=say(
               "Read English texts with a text encoder too (84 MB, fetched once): picks more winners."))] = False,
+          alone: Annotated[bool, typer.Option("--alone", help=say(
+              "Learn from this file alone, not beginning from the scorer that comes with Brandloom."))] = False,
           as_json: Annotated[bool, typer.Option("--json", help=say("Print JSON for programs."))] = False) -> None:
-    from brandloom.content.response import MiniLM, fit_response, pull_encoder, read_tests
+    from brandloom.content.response import learn_from, read_tests
     from brandloom.settings import read_settings
     tests = read_tests(file, _pairs(mapping or []))
     with bars() as progress:
         stage = _("Learning")
         progress(stage, 0.0)
-        model = fit_response(tests, encoder=MiniLM.load(pull_encoder(read_settings().cache)) if encoder else None)
+        model = learn_from(tests, read_settings().cache, encoder=encoder, alone=alone)
         progress(stage, 1.0)
     try:
         model.save(target)
@@ -67,6 +69,8 @@ def _lines(card: ResponseCard) -> list[tuple[str, str]]:
     from brandloom.content.response import REASONS
     lines = [(say(_("Tests")), f"{card.tests:,}"), (say(_("Texts")), f"{card.texts:,}"), (say(_("Impressions")), f"{card.impressions:,}"),
              (say(_("Clicks")), f"{card.clicks:,}")]
+    if card.before is not None:
+        lines.append((say(_("Began from")), say(_("the scorer that comes with Brandloom ({name})"), name=card.before)))
     if card.accuracy is not None:
         lines.append((say(_("Winners picked in tests not learned from")), say(
             _("{value:.1%} of {pairs:,} pairs (95 % interval {low:.1%} to {high:.1%}; a coin picks 50 %)"), value=card.accuracy.value,

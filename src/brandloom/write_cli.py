@@ -55,7 +55,8 @@ def write(file: Annotated[Path, typer.Argument(metavar="BRIEF", allow_dash=True,
           most_calls: Annotated[int | None, typer.Option("--max-calls", min=0, show_default=False, help=say(
               "Call the model at most so often; plain copy stands in for the rest."))] = None,
           scorer: Annotated[Path | None, typer.Option(metavar="FOLDER", show_default=False, help=say(
-              "Rank the variants by the clicks expected, as `brandloom copy-tests learn` has learned them."))] = None,
+              "Rank the variants by the clicks expected, as `brandloom copy-tests learn` has learned them; the workspace's scorer, or the one that "
+              "comes with Brandloom, when absent."))] = None,
           workspace: Annotated[Path | None, typer.Option(metavar="DIR", show_default=False, help=say(
               "Workspace whose brand kits and desk fill in the brief's voice, and whose audit chain records each generated text."))] = None,
           by: Annotated[str | None, typer.Option(metavar="NAME", show_default=False, help=say(
@@ -66,7 +67,7 @@ def write(file: Annotated[Path, typer.Argument(metavar="BRIEF", allow_dash=True,
               "Write the result to this file instead of standard output."))] = None) -> None:
     from brandloom import llm
     from brandloom.content import studio
-    from brandloom.content.response import ResponseModel
+    from brandloom.content.response import open_scorer
     from brandloom.settings import read_settings
     from brandloom.workspace import open_workspace
     settings, shop = read_settings(), None if workspace is None else open_workspace(workspace)
@@ -75,7 +76,7 @@ def write(file: Annotated[Path, typer.Argument(metavar="BRIEF", allow_dash=True,
     if shop is not None:
         asked = _taught(shop, settings, asked)
     job = _Job(_kind(kind, target), target, shop, by or user())
-    ranker = None if scorer is None else ResponseModel.open(scorer, settings.cache)
+    ranker = open_scorer(scorer or _own_scorer(shop), settings.cache)
     with _shown(variants) as (progress, on_text):
         chosen = None if model == "none" else llm.open_model(
             settings.model_copy(update={"model_name": model}) if model else settings, on_text=on_text)
@@ -88,10 +89,16 @@ def write(file: Annotated[Path, typer.Argument(metavar="BRIEF", allow_dash=True,
     _hand_on(written, job, settings, most, spent)
 
 
+def _own_scorer(shop: Workspace | None) -> Path | None:
+    """Where the workspace keeps what its own tests taught, if anything."""
+    folder = None if shop is None else shop.models / "copy-tests"
+    return folder if folder is not None and folder.is_dir() else None
+
+
 def _hand_on(written: studio.Written, job: _Job, settings: Settings, most: Estimate | None, spent: Spent | None) -> None:
     """Record what was generated, then write it; what the model cost is told, whatever ended the writing."""
     from brandloom.content import studio
-    from brandloom.content.response import REASONS
+    from brandloom.content.response import OWN, REASONS
     maker = studio.NOBODY
     if job.workspace is not None:
         maker = studio.Maker(job.workspace.config.name, job.workspace.derive_key("label"))
@@ -100,7 +107,7 @@ def _hand_on(written: studio.Written, job: _Job, settings: Settings, most: Estim
     _put(studio.export(written, job.kind, maker=maker, also={"cost": cost}), job.target)
     if spent is not None:
         _say_spent(spent)
-    if written.unscored:
+    if written.unscored and written.scorer == OWN:
         err.print(say(_("The scorer knows nothing of these texts, so it did not rank them: {reason}"), reason=say(REASONS[written.unscored])),
                   highlight=False, soft_wrap=True)
     if written.interrupted:

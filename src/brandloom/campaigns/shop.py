@@ -21,7 +21,7 @@ from brandloom.campaigns.sending import dry_run as try_launch
 from brandloom.campaigns.texts import open_desk
 from brandloom.content import Brief, read_brief
 from brandloom.content.desk import Desk
-from brandloom.content.response import ResponseModel
+from brandloom.content.response import ResponseModel, open_scorer
 from brandloom.deliver import Channel
 from brandloom.engine import Engine, open_engine
 from brandloom.govern import Audit, Vault
@@ -83,10 +83,10 @@ class Shop:
         return self._model
 
     @cached_property
-    def scorer(self) -> ResponseModel | None:
-        """What predicts the response to a text, as `brandloom copy-tests learn` left it under `models/copy-tests`; None without one."""
+    def scorer(self) -> ResponseModel:
+        """What predicts the response to a text: as `brandloom copy-tests learn` left it under `models/copy-tests`, else the shipped one."""
         folder = self.workspace.models / "copy-tests"
-        return ResponseModel.open(folder, self.settings.cache) if folder.is_dir() else None
+        return open_scorer(folder if folder.is_dir() else None, self.settings.cache)
 
     @cached_property
     def desk(self) -> Desk:

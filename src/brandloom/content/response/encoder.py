@@ -82,10 +82,11 @@ class MiniLM:
         tokens = [word_pieces(text, self.vocabulary) for text in texts]
         found = np.zeros((len(texts), _WIDTH))
         for rows in _same_length(tokens):
-            found[rows] = self._forward(np.array([tokens[row] for row in rows]))
+            found[rows] = self.hidden(np.array([tokens[row] for row in rows]))
         return found
 
-    def _forward(self, ids: npt.NDArray[np.int64]) -> Floats:
+    def hidden(self, ids: npt.NDArray[np.int64]) -> Floats:
+        """(n, 384) the same mean for rows of token numbers of one length."""
         w = self.weights
         x = (w["embeddings.word_embeddings.weight"][ids] + w["embeddings.position_embeddings.weight"][:ids.shape[1]]
              + w["embeddings.token_type_embeddings.weight"][0])

@@ -31,6 +31,7 @@ _WORDS = {  # word classes of English, then signs of the same classes in Chinese
 }
 _CLASSES = {name: (frozenset(words.split()), frozenset(signs)) for name, (words, signs) in _WORDS.items()}
 _SMALL_WORDS = "a an the and or but of to in on at for with from by as is are was were be been it its if so than then"
+_MANY = 300  # texts
 _SMALL = frozenset(_SMALL_WORDS.split())
 _SIGNS = (".。", "?？", "!！", ",，、", ":：", '"“「', "'’", "…", "-—–", "(（", "$¥￥€£", "%％")
 STATISTICS = (
@@ -53,19 +54,37 @@ class Space:
 
 
 @dataclass(frozen=True)
+class Before:
+    """What an earlier scorer says of n texts: a mean and the covariance of its doubt, which is the product of the rows of `doubt`."""
+
+    mean: Floats  # (n,) log-odds
+    doubt: Floats  # (n, directions)
+
+    @staticmethod
+    def nothing(count: int) -> Before:
+        """No earlier scorer."""
+        return Before(np.zeros(count), np.zeros((count, 0)))
+
+    def take(self, rows: npt.NDArray[np.intp]) -> Before:
+        """The rows of these texts, in this order."""
+        return Before(self.mean[rows], self.doubt[rows])
+
+
+@dataclass(frozen=True)
 class Features:
-    """Features of n texts, each kind scaled to an expected squared length of about 1."""
+    """Features of n texts, each kind scaled to an expected squared length of about 1, and what was known of them before."""
 
     statistics: Floats  # (n, len(STATISTICS))
     hidden: Floats  # (n, width), width 0 without an encoder
     grams: Any  # sparse (n, n_grams)
+    before: Before
 
     def __len__(self) -> int:
         return len(self.statistics)
 
     def take(self, rows: npt.NDArray[np.intp]) -> Features:
         """The features of these rows, in this order."""
-        return Features(self.statistics[rows], self.hidden[rows], self.grams[rows])
+        return Features(self.statistics[rows], self.hidden[rows], self.grams[rows], self.before.take(rows))
 
 
 @dataclass(frozen=True)
@@ -75,25 +94,36 @@ class Raw:
     texts: tuple[str, ...]
     statistics: Floats
     hidden: Floats
+    before: Before
 
     def take(self, rows: npt.NDArray[np.intp]) -> Raw:
         """The raw features of these rows, in this order."""
-        return Raw(tuple(self.texts[row] for row in rows), self.statistics[rows], self.hidden[rows])
+        return Raw(tuple(self.texts[row] for row in rows), self.statistics[rows], self.hidden[rows], self.before.take(rows))
 
 
-def read_texts(texts: Sequence[str], encoder: Encoder | None) -> Raw:
+def read_texts(texts: Sequence[str], encoder: Encoder | None, before: Before | None = None) -> Raw:
     """Raw features; the encoder's part takes nearly all of the time."""
     statistics = np.array([text_statistics(text) for text in texts], dtype=np.float64).reshape(len(texts), len(STATISTICS))
     hidden = encoder.encode(texts) if encoder and texts else np.zeros((len(texts), 0))
-    return Raw(tuple(texts), statistics, hidden)
+    return Raw(tuple(texts), statistics, hidden, before or Before.nothing(len(texts)))
 
 
-def fit_space(raw: Raw, encoder: str | None) -> Space:
-    """Learn the n-grams in use, their rarity, and the mean and spread of the dense features."""
-    least = 3 if len(raw.texts) > 300 else 1
-    grams = _vectoriser(min_df=least).fit(raw.texts)
-    return Space({str(gram): int(at) for gram, at in grams.vocabulary_.items()}, np.asarray(grams.idf_), raw.statistics.mean(axis=0),
-                 _spread(raw.statistics), encoder, raw.hidden.mean(axis=0), _spread(raw.hidden))
+def fit_space(raw: Raw, encoder: str | None, *, like: Space | None = None) -> Space:
+    """Learn the n-grams in use, their rarity, and the mean and spread of the dense features.
+
+    Args:
+        like: gives mean and spread instead where the texts are too few for their own.
+    """
+    few = len(raw.texts) <= _MANY
+    grams = _vectoriser(min_df=1 if few else 3).fit(raw.texts)
+    center, scale = raw.statistics.mean(axis=0), _spread(raw.statistics)
+    hidden_center, hidden_scale = raw.hidden.mean(axis=0), _spread(raw.hidden)
+    if few and like is not None:
+        center, scale = like.center, like.scale
+        if like.hidden_center.shape == hidden_center.shape:
+            hidden_center, hidden_scale = like.hidden_center, like.hidden_scale
+    return Space({str(gram): int(at) for gram, at in grams.vocabulary_.items()}, np.asarray(grams.idf_), center, scale, encoder, hidden_center,
+                 hidden_scale)
 
 
 def transform(raw: Raw, space: Space) -> Features:
@@ -103,7 +133,7 @@ def transform(raw: Raw, space: Space) -> Features:
     grams = vectoriser.transform(raw.texts)
     statistics = (raw.statistics - space.center) / space.scale / np.sqrt(max(1, len(space.center)))
     hidden = (raw.hidden - space.hidden_center) / space.hidden_scale / np.sqrt(max(1, len(space.hidden_center)))
-    return Features(statistics, hidden, grams)
+    return Features(statistics, hidden, grams, raw.before)
 
 
 def text_statistics(text: str) -> list[float]:

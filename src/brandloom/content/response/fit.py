@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
@@ -11,10 +11,11 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from brandloom.content.response.belief import believe
 from brandloom.content.response.encoder import Encoder
-from brandloom.content.response.features import Features, Floats, Raw, Space, fit_space, read_texts, script_of, transform
-from brandloom.content.response.model import Accuracy, ResponseCard, ResponseModel, Scores, scores_of, win_probability
-from brandloom.content.response.process import KINDS, Posterior, Trials, fit_posterior, fit_variances
+from brandloom.content.response.features import Floats, Raw, Space, fit_space, read_texts, script_of, transform
+from brandloom.content.response.model import Accuracy, ResponseCard, ResponseModel, Scores
+from brandloom.content.response.process import KINDS, Posterior, Trials, Variances, fit_posterior, fit_variances
 from brandloom.errors import DataError
 from brandloom.i18n import _
 
@@ -54,36 +55,43 @@ class OutOfFold:
     z: Floats  # of the observed difference; two-sided, pooled
 
 
-def fit_response(tests: pa.Table, *, encoder: Encoder | None = None, seed: int = 0) -> ResponseModel:
+def fit_response(tests: pa.Table, *, encoder: Encoder | None = None, before: ResponseModel | None = None, seed: int = 0) -> ResponseModel:
     """Learn from a shop's own tests which copy gets clicks.
 
     Args:
         tests: one row per arm with `test`, `text`, `impressions`, `clicks`, and optionally `picture` (only texts under one picture
             are compared), `language` and `period` (any sortable text; the card shows the first and last).
-        encoder: hidden layers of a text encoder as one more kind of evidence; English only with `MiniLM`.
+        encoder: hidden layers of a text encoder as one more kind of evidence; English only with `MiniLM` and `WordTable`.
+        before: a scorer of other tests to begin from. Its beliefs are updated, as far as the texts are of its kind, so that a few tests
+            are enough to rank.
         seed: of the draws of landmarks, folds and bootstrap.
     Returns:
-        A model that says so itself when it knows nothing: fewer than `LEAST_TESTS` tests, or no better than chance out of fold.
+        A model that says so itself when it knows nothing: fewer than `LEAST_TESTS` tests and nothing known before, or no better than
+        chance out of fold.
     Raises:
         DataError: a column is missing, or a count is empty, negative or more clicks than impressions; names the row.
     """
     arms = read_arms(tests)
     count = int(arms.test.max(initial=-1)) + 1
-    if count < LEAST_TESTS:
+    raw, at = _distinct(arms, encoder, before)
+    known = raw.before.doubt.size > 0
+    before = before if known else None
+    if count < LEAST_TESTS and not known:
         return ResponseModel(_card(tests, arms, None, None, None, seed, "too_few_tests"), None, None, encoder)
-    raw, at = _distinct(arms, encoder)
-    accuracy = picked(arms, judge(arms, raw, at, seed=seed), seed)
-    space, posterior = _fit(raw, at, arms.trials, np.arange(len(at)), encoder.name if encoder else None, np.random.default_rng(seed))
-    reason = None if accuracy.low > 0.5 else "no_signal"
-    return ResponseModel(_card(tests, arms, posterior, encoder, accuracy, seed, reason), space, posterior, encoder)
+    accuracy = picked(arms, judge(arms, raw, at, seed=seed, before=before), seed) if count >= LEAST_TESTS else None
+    space, posterior = _fit(raw, at, arms.trials, np.arange(len(at)), encoder.name if encoder else None, np.random.default_rng(seed), before)
+    signal = accuracy is None or accuracy.low > 0.5 or (known and accuracy.value > 0.5)
+    card = _card(tests, arms, posterior, encoder, accuracy, seed, None if signal else "no_signal")
+    return ResponseModel(replace(card, before=before.card.name if before else None), space, posterior, encoder, None, before)
 
 
-def out_of_fold(arms: Arms, *, encoder: Encoder | None = None, seed: int = 0, folds: int = _FOLDS) -> OutOfFold:
+def out_of_fold(arms: Arms, *, encoder: Encoder | None = None, before: ResponseModel | None = None, seed: int = 0,
+                folds: int = _FOLDS) -> OutOfFold:
     """Score every arm by models fitted on other groups of tests; the groups are dealt into folds at random."""
-    return judge(arms, *_distinct(arms, encoder), seed=seed, folds=folds)
+    return judge(arms, *_distinct(arms, encoder, before), seed=seed, folds=folds, before=before)
 
 
-def judge(arms: Arms, raw: Raw, at: Ints, *, seed: int, folds: int = _FOLDS) -> OutOfFold:
+def judge(arms: Arms, raw: Raw, at: Ints, *, seed: int, folds: int = _FOLDS, before: ResponseModel | None = None) -> OutOfFold:
     """`out_of_fold` from raw features of distinct texts and each arm's place among them."""
     fold = np.random.default_rng(seed).permutation(int(arms.group.max()) + 1)[arms.group] % folds
     mean, deviation = np.zeros(len(at)), np.zeros(len(at))
@@ -94,14 +102,14 @@ def judge(arms: Arms, raw: Raw, at: Ints, *, seed: int, folds: int = _FOLDS) -> 
         rows, own = np.flatnonzero(fold != number), np.flatnonzero(fold == number)
         if len(own) == 0 or len(rows) == 0:
             continue
-        space, posterior = _fit(raw, at, arms.trials, rows, None, np.random.default_rng((seed, number)))
-        held = transform(raw.take(at[own]), space)
-        scores = scores_of(posterior, held, [None] * len(own))
-        mean[own], deviation[own] = scores.mean, scores.deviation
-        for row, reason in zip(own, scores.reason, strict=True):
-            reasons[row] = reason
+        space, posterior = _fit(raw, at, arms.trials, rows, None, np.random.default_rng((seed, number)), before)
+        belief = believe(posterior, transform(raw.take(at[own]), space), weight=np.ones(len(own)), carries=(1.0, 0.0))
+        mean[own], deviation[own] = np.where(belief.told, belief.mean, 0.0), belief.deviation
+        for row in own[~belief.told]:
+            reasons[row] = "far_from_tests"
         mine = np.flatnonzero(fold[first] == number)
-        probability[mine] = _probability(posterior, held, np.searchsorted(own, first[mine]), np.searchsorted(own, second[mine]))
+        if len(mine):
+            probability[mine] = belief.wins(np.searchsorted(own, first[mine]), np.searchsorted(own, second[mine]))
     return OutOfFold(Scores(mean, deviation, tuple(reasons)), first, second, probability, z_scores(arms, first, second))
 
 
@@ -173,20 +181,28 @@ def z_scores(arms: Arms, first: Ints, second: Ints) -> Floats:
     return np.divide(k[first] / n[first] - k[second] / n[second], spread, out=np.zeros(len(first)), where=spread > 0)
 
 
-def _fit(raw: Raw, at: Ints, trials: Trials, rows: Ints, encoder: str | None, rng: np.random.Generator) -> tuple[Space, Posterior]:
-    space = fit_space(raw.take(np.unique(at[rows])), encoder)
+def _fit(raw: Raw, at: Ints, trials: Trials, rows: Ints, encoder: str | None, rng: np.random.Generator,
+         before: ResponseModel | None) -> tuple[Space, Posterior]:
+    space = fit_space(raw.take(np.unique(at[rows])), encoder, like=before.space if before else None)
     features, own = transform(raw.take(at[rows]), space), trials.take(rows)
-    return space, fit_posterior(features, own, fit_variances(features, own, rng), rng)
+    variances = fit_variances(features, own, rng, near=_left_open(before) if before else None)
+    return space, fit_posterior(features, own, variances, rng)
 
 
-def _probability(posterior: Posterior, held: Features, first: Ints, second: Ints) -> Floats:
-    return win_probability(posterior, held, first, second) if len(first) else np.zeros(0)
+def _left_open(before: ResponseModel) -> Variances:
+    """The part of the prior variance that an earlier scorer does not claim for texts of another shop."""
+    assert before.posterior is not None, "it knows something"
+    share = 1 - before.card.carries[0]**2
+    wording, statistics, style = before.posterior.variances.kinds
+    return Variances((share * wording, share * statistics, share * style), before.posterior.variances.residue)
 
 
-def _distinct(arms: Arms, encoder: Encoder | None) -> tuple[Raw, Ints]:
+def _distinct(arms: Arms, encoder: Encoder | None, before: ResponseModel | None) -> tuple[Raw, Ints]:
     texts = sorted(set(arms.text))
     place = {text: number for number, text in enumerate(texts)}
-    return read_texts(texts, encoder), np.array([place[text] for text in arms.text], dtype=np.intp)
+    told = before.told_before(texts) if before and texts else None
+    return (read_texts(texts, encoder, told if told is not None and told.doubt.any() else None),
+            np.array([place[text] for text in arms.text], dtype=np.intp))
 
 
 def _card(tests: pa.Table, arms: Arms, posterior: Posterior | None, encoder: Encoder | None, accuracy: Accuracy | None, seed: int,

@@ -9,18 +9,20 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scipy import sparse
-from scipy.stats import norm
 
-from brandloom.content.response.encoder import Encoder, MiniLM, pull_encoder
-from brandloom.content.response.features import Features, Floats, Space, read_texts, script_of, transform
-from brandloom.content.response.process import Posterior, Variances
+from brandloom.content.response import store
+from brandloom.content.response.belief import Belief, before, believe
+from brandloom.content.response.domain import Domain, is_english
+from brandloom.content.response.encoder import Encoder
+from brandloom.content.response.features import Before, Floats, Space, read_texts, script_of, transform
+from brandloom.content.response.process import Posterior
 from brandloom.errors import DataError, NotFittedError
 from brandloom.i18n import _
 
-FORMAT = 1
+FORMAT = 2
+OWN = "own"  # the name of a scorer learned from a shop's own tests
 CARD, ARRAYS = "response.json", "response.npz"
-_LEAST_TOLD = 0.05  # share of the prior variance that the tests must have explained near a text
+DEFAULT_SPREAD = 0.29  # deviation of log-odds between rivals of one test, over the development half of upworthy_headlines
 REASONS = {  # why a score says nothing; English templates, shown with `say`
     "too_few_tests": _("There are too few tests of the shop's own to learn from."),
     "no_signal": _("On tests it had not seen, the scorer did no better than chance."),
@@ -57,6 +59,10 @@ class ResponseCard:
     accuracy: Accuracy | None
     seed: int
     reason: str | None  # key of REASONS when the scorer knows nothing
+    name: str = OWN
+    before: str | None = None  # name of the scorer it began from
+    carries: tuple[float, float] = (1.0, 0.0)
+    """Factor by which what the tests showed is taken to hold elsewhere, and its deviation; (1, 0) in the shop whose tests they were."""
 
 
 @dataclass(frozen=True)
@@ -84,10 +90,14 @@ class ResponseModel:
     space: Space | None
     posterior: Posterior | None
     encoder: Encoder | None
+    domain: Domain | None = None
+    """Texts it may speak of; None for the tests of a shop, which are about its own texts."""
+    before: ResponseModel | None = None
+    """What it began from."""
 
     def __repr__(self) -> str:
         accuracy = f"{self.card.accuracy.value:.3f}" if self.card.accuracy else "unknown"
-        return f"ResponseModel({self.card.tests} tests, accuracy {accuracy}, encoder={self.card.encoder})"
+        return f"ResponseModel({self.card.name}, {self.card.tests} tests, accuracy {accuracy}, encoder={self.card.encoder})"
 
     def score(self, texts: Sequence[str], *, language: str | None = None) -> Scores:
         """Rank copy before it is sent; the highest mean is the best guess.
@@ -95,130 +105,94 @@ class ResponseModel:
         Args:
             language: tag of the texts as in the tests; without it only the script is checked.
         """
-        features = self._features(texts)
-        if features is None or self.posterior is None:
+        if self.card.reason or self.space is None or self.posterior is None or not texts:
             return self._nothing(len(texts))
-        return scores_of(self.posterior, features, [self._unknown(text, language) for text in texts])
+        belief, reasons = self._believe(texts, language)
+        nothing = np.array([reason is not None for reason in reasons])
+        return Scores(np.where(nothing, 0.0, belief.mean), np.where(nothing, self._unknown_deviation(), belief.deviation), reasons)
 
     def compare(self, a: str, b: str, *, language: str | None = None) -> Comparison:
         """Probability that `a` wins over `b`, with what both share taken into account."""
-        features = self._features([a, b])
-        if features is None or self.posterior is None:
+        if self.card.reason or self.space is None or self.posterior is None:
             return Comparison(0.5, self.card.reason)
-        scores = scores_of(self.posterior, features, [self._unknown(text, language) for text in (a, b)])
-        reason = scores.reason[0] or scores.reason[1]
+        belief, reasons = self._believe([a, b], language)
+        reason = reasons[0] or reasons[1]
         if reason or a == b:
             return Comparison(0.5, reason)
-        first, second = np.array([0]), np.array([1])
-        return Comparison(float(win_probability(self.posterior, features, first, second)[0]), None)
+        return Comparison(float(belief.wins(np.array([0]), np.array([1]))[0]), None)
+
+    def told_before(self, texts: Sequence[str], *, language: str | None = None) -> Before:
+        """What this scorer knows of texts before tests of them; nothing of texts it says nothing about."""
+        belief, reasons = self._believe(texts, language)
+        known = np.array([reason is None for reason in reasons])
+        found = before(belief)
+        return Before(np.where(known, found.mean, 0.0), np.where(known[:, None], found.doubt, 0.0))
 
     def save(self, folder: Path) -> None:
         """Write `response.json` (card, n-grams) and `response.npz` (plain arrays); nothing in them is ever executed."""
         folder.mkdir(parents=True, exist_ok=True)
-        arrays: dict[str, Any] = {}
-        body: dict[str, Any] = {"format": FORMAT, "card": asdict(self.card), "grams": None}
-        if self.space and self.posterior:
-            body["grams"] = sorted(self.space.grams, key=self.space.grams.__getitem__)
-            arrays = _pack(self.space, self.posterior)
+        grams = None if self.space is None or self.posterior is None else sorted(self.space.grams, key=self.space.grams.__getitem__)
+        arrays = {} if self.space is None or self.posterior is None else store.pack(self.space, self.posterior, self.domain)
+        body = {"format": FORMAT, "card": asdict(self.card), "grams": grams}
         (folder / CARD).write_text(json.dumps(body, ensure_ascii=False), encoding="utf-8")
         np.savez_compressed(folder / ARRAYS, **arrays)
 
     @staticmethod
-    def load(folder: Path, encoder: Encoder | None = None) -> ResponseModel:
+    def load(folder: Path, encoder: Encoder | None = None, before: ResponseModel | None = None) -> ResponseModel:
         """Read what `save` wrote.
 
         Raises:
-            NotFittedError: no scorer in the folder, or it was fitted with an encoder that is not given.
+            NotFittedError: no scorer in the folder, or the encoder or scorer it was fitted with is not given.
             DataError: it was written by another version or is damaged.
         """
-        card, body = _read(folder)
+        card, body = read_card(folder)
         try:
             if card.reason is None and card.encoder != (encoder.name if encoder and card.encoder else None):
                 raise NotFittedError(_("The scorer in {path} needs the encoder '{encoder}'. Fetch it with `pull_encoder` and pass it."),
                                      path=folder, encoder=card.encoder)
+            if card.before and card.before != (before.card.name if before else None):
+                raise NotFittedError(_("The scorer in {path} began from '{before}', which is not there. Fit it again."), path=folder,
+                                     before=card.before)
+            began = before if card.before else None
             if body["grams"] is None:
-                return ResponseModel(card, None, None, encoder)
+                return ResponseModel(card, None, None, encoder, None, began)
             with np.load(folder / ARRAYS, allow_pickle=False) as arrays:
-                return ResponseModel(card, *_unpack(arrays, body["grams"], card), encoder)
-        except (KeyError, TypeError, ValueError, OSError) as error:
+                space, posterior, domain = store.unpack(arrays, body["grams"], encoder=card.encoder, residue=card.residue)
+            return ResponseModel(card, space, posterior, encoder, domain, began)
+        except (KeyError, TypeError, ValueError, OSError, np.linalg.LinAlgError) as error:
             raise DataError(_("The scorer in {path} is damaged ({reason}). Fit it again."), path=folder, reason=error) from error
 
-    @staticmethod
-    def open(folder: Path, cache: Path) -> ResponseModel:
-        """`load` with the encoder it was fitted with, fetched into the cache folder where it is missing.
-
-        Raises:
-            NotFittedError, DataError: as `load` does.
-            ProviderError: the encoder could not be fetched.
-        """
-        card, _body = _read(folder)
-        wanted = card.encoder is not None and card.reason is None
-        return ResponseModel.load(folder, MiniLM.load(pull_encoder(cache)) if wanted else None)
-
-    def _features(self, texts: Sequence[str]) -> Features | None:
-        if self.card.reason or self.space is None:
-            return None
-        return transform(read_texts(texts, self.encoder if self.card.encoder else None), self.space)
+    def _believe(self, texts: Sequence[str], language: str | None) -> tuple[Belief, tuple[str | None, ...]]:
+        """Beliefs, and why they say nothing where they do."""
+        assert self.space is not None and self.posterior is not None, "callers have looked"
+        earlier = self.before.told_before(texts, language=language) if self.before else None
+        features = transform(read_texts(texts, self.encoder if self.card.encoder else None, earlier), self.space)
+        weight = np.ones(len(texts)) if self.domain is None else self.domain.weight(features)
+        belief = believe(self.posterior, features, weight=weight, carries=self.card.carries)
+        known = (features.before.doubt**2).sum(axis=1) > 0
+        reasons = [None if had else self._unknown(text, language) or (None if told and near > 0 else "far_from_tests")
+                   for text, had, told, near in zip(texts, known, belief.told, weight, strict=True)]
+        return belief, tuple(reasons)
 
     def _unknown(self, text: str, language: str | None) -> str | None:
         named = language and self.card.languages and language not in self.card.languages
-        return "unknown_language" if named or script_of(text) not in self.card.scripts else None
+        foreign = self.domain is not None and not is_english(text)
+        return "unknown_language" if named or foreign or script_of(text) not in self.card.scripts else None
+
+    def _unknown_deviation(self) -> float:
+        known = sum(self.posterior.variances.kinds) + self.card.residue if self.posterior else 0.0
+        return float(max(known, DEFAULT_SPREAD**2)**0.5) if self.card.before or not known else float(known**0.5)
 
     def _nothing(self, count: int) -> Scores:
-        spread = sum(self.posterior.variances.kinds) + self.card.residue if self.posterior else DEFAULT_SPREAD**2
-        return Scores(np.zeros(count), np.full(count, spread**0.5), (self.card.reason,) * count)
+        return Scores(np.zeros(count), np.full(count, self._unknown_deviation()), (self.card.reason,) * count)
 
 
-DEFAULT_SPREAD = 0.29  # deviation of log-odds between rivals of one test, over the development half of upworthy_headlines
+def read_card(folder: Path) -> tuple[ResponseCard, dict[str, Any]]:
+    """The card of a scorer and the rest of its file.
 
-
-def scores_of(posterior: Posterior, features: Features, reasons: Sequence[str | None]) -> Scores:
-    """Means and deviations; a text far from all tests says so and counts as unknown."""
-    projected = posterior.project(features)
-    mean, white = posterior.predict(projected)
-    variance = (white * white).sum(axis=1) + posterior.beyond(projected)
-    prior = sum(posterior.variances.kinds)
-    told = [reason or ("far_from_tests" if left > (1 - _LEAST_TOLD) * prior else None)
-            for reason, left in zip(reasons, variance, strict=True)]
-    nothing = np.array([reason is not None for reason in told], dtype=bool)
-    return Scores(np.where(nothing, 0.0, mean), np.sqrt(np.where(nothing, prior, variance) + posterior.variances.residue), tuple(told))
-
-
-def win_probability(posterior: Posterior, features: Features, first: Any, second: Any) -> Floats:
-    """(n,) probability that the text at row `first` beats the one at row `second`."""
-    projected = posterior.project(features)
-    mean, white = posterior.predict(projected)
-    apart, lost = white[first] - white[second], posterior.beyond(projected)
-    variance = (apart * apart).sum(axis=1) + lost[first] + lost[second] + 2 * posterior.variances.residue
-    return np.asarray(norm.cdf((mean[first] - mean[second]) / np.sqrt(variance)))
-
-
-def _pack(space: Space, posterior: Posterior) -> dict[str, Any]:
-    marks = posterior.landmarks
-    size = len(posterior.mean)
-    lower = np.tril_indices(size)
-    return {"idf": space.idf.astype(np.float32), "center": space.center, "scale": space.scale, "hidden_center": space.hidden_center,
-            "hidden_scale": space.hidden_scale, "mark_statistics": marks.statistics.astype(np.float32),
-            "mark_hidden": marks.hidden.astype(np.float32), "mark_data": marks.grams.data.astype(np.float32),
-            "mark_indices": marks.grams.indices.astype(np.int32), "mark_indptr": marks.grams.indptr.astype(np.int32),
-            "kinds": np.array(posterior.variances.kinds), "root": posterior.root[lower], "mean": posterior.mean,
-            "precision": posterior.precision[lower].astype(np.float32), "centre_of_scores": np.array(posterior.center)}
-
-
-def _unpack(arrays: Any, grams: list[str], card: ResponseCard) -> tuple[Space, Posterior]:
-    wide = {name: np.asarray(arrays[name], dtype=np.float64) for name in arrays if name not in ("mark_indices", "mark_indptr")}
-    space = Space({gram: at for at, gram in enumerate(grams)}, wide["idf"], wide["center"], wide["scale"], card.encoder,
-                  wide["hidden_center"], wide["hidden_scale"])
-    size = len(wide["mean"])
-    sparse_marks = sparse.csr_matrix((wide["mark_data"], arrays["mark_indices"], arrays["mark_indptr"]), shape=(size, len(grams)))
-    kinds = wide["kinds"].tolist()
-    posterior = Posterior(Features(wide["mark_statistics"], wide["mark_hidden"], sparse_marks),
-                          Variances((kinds[0], kinds[1], kinds[2]), card.residue), _lower(wide["root"], size), wide["mean"],
-                          _lower(wide["precision"], size), float(wide["centre_of_scores"]))
-    return space, posterior
-
-
-def _read(folder: Path) -> tuple[ResponseCard, dict[str, Any]]:
+    Raises:
+        NotFittedError, DataError: see `ResponseModel.load`.
+    """
     if not (folder / CARD).is_file():
         raise NotFittedError(_("No response scorer in {path}. Make one with `brandloom copy-tests learn`."), path=folder)
     try:
@@ -230,12 +204,7 @@ def _read(folder: Path) -> tuple[ResponseCard, dict[str, Any]]:
         raise DataError(_("The scorer in {path} is damaged ({reason}). Fit it again."), path=folder, reason=error) from error
 
 
-def _lower(packed: Floats, size: int) -> Floats:
-    full = np.zeros((size, size))
-    full[np.tril_indices(size)] = packed
-    return full
-
-
 def _card(packed: dict[str, Any]) -> ResponseCard:
     accuracy = Accuracy(**packed["accuracy"]) if packed["accuracy"] else None
-    return ResponseCard(**{**packed, "accuracy": accuracy, "languages": tuple(packed["languages"]), "scripts": tuple(packed["scripts"])})
+    lists = {name: tuple(packed[name]) for name in ("languages", "scripts", "carries")}
+    return ResponseCard(**{**packed, "accuracy": accuracy, **lists})

@@ -3,19 +3,20 @@
 Model: log-odds of a click = level of the test + f(text) + text's own residue + binomial noise, f a sum of independent kinds of evidence.
 Levels have a flat prior, so only contrasts within a test teach anything; a test shown to an easy audience teaches nothing about words.
 The size of each kind is found by restricted likelihood on the data at hand (Patterson and Thompson 1971), so a kind that does not help
-gets no weight. Landmarks (Nystrom; Williams and Seeger 2001) keep the cost at n m^2.
+gets no weight. Landmarks (Nystrom; Williams and Seeger 2001) keep the cost at n m^2. What an earlier scorer knew enters as the mean and
+the covariance that f has before the first test, which is updating its posterior and no second model beside it.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 from scipy.linalg import cho_solve, cholesky, solve_triangular
 from scipy.optimize import minimize
 
-from brandloom.content.response.features import Features
+from brandloom.content.response.features import Before, Features
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.intp]
@@ -25,6 +26,8 @@ LANDMARKS = 1000
 _EVIDENCE_ARMS, _EVIDENCE_LANDMARKS, _EVIDENCE_STEPS = 2500, 250, 60
 _START = (0.01, 0.01, 0.04, 0.05)  # variances in squared log-odds: the kinds, then the residue
 _LEAST_RESIDUE = 0.03  # words never tell all; below it the development half of the benchmark got worse
+_MOST = 0.5  # of any one variance: texts that may stand for one another seldom differ by a factor of two in clicks
+_LEAST = 1e-4
 _JITTER = 1e-6
 
 
@@ -49,16 +52,20 @@ class Variances:
     residue: float
 
 
+_NONE = Variances((0.0, 0.0, 0.0), 0.0)
+
+
 @dataclass(frozen=True, repr=False)
 class Posterior:
     """What is known of f: m landmarks, the mean of their coefficients and the Cholesky factor of the precision."""
 
     landmarks: Features
     variances: Variances
-    root: Floats  # (m, m) lower, of the landmarks' kernel
+    root: Floats  # (m, m) lower, of the landmarks' kernel; follows from the two above
     mean: Floats  # (m,)
     precision: Floats  # (m, m) lower
     center: float  # mean of f over the texts trained on, so that 0 is an average text
+    """f is what the texts of the shop add to what was known before, see `Before`."""
 
     def project(self, features: Features) -> Floats:
         """(n, m) coordinates of texts in the space the landmarks span."""
@@ -71,9 +78,9 @@ class Posterior:
         white: Floats = solve_triangular(self.precision, projected.T, lower=True).T
         return projected @ self.mean - self.center, white
 
-    def beyond(self, projected: Floats) -> Floats:
+    def beyond(self, features: Features, projected: Floats) -> Floats:
         """(n,) variance of f outside the landmarks' span."""
-        return _beyond(projected, self.variances)
+        return _beyond(projected, spread(features, self.variances))
 
 
 def kernel(a: Features, b: Features, variances: Variances) -> Floats:
@@ -83,35 +90,59 @@ def kernel(a: Features, b: Features, variances: Variances) -> Floats:
     total += statistics * np.exp(-_squared(a.statistics, b.statistics) / 2)
     if a.hidden.shape[1]:
         total += style * np.exp(-_squared(a.hidden, b.hidden))
+    total += a.before.doubt @ b.before.doubt.T
     return total
 
 
-def fit_variances(features: Features, trials: Trials, rng: np.random.Generator) -> Variances:
-    """Find the variances by restricted likelihood, on whole tests drawn at random when there are many."""
+def spread(features: Features, variances: Variances) -> Floats:
+    """(n,) prior variance of f."""
+    doubt = features.before.doubt
+    found: Floats = sum(variances.kinds) + (doubt * doubt).sum(axis=1)
+    return found
+
+
+def root_of(landmarks: Features, variances: Variances) -> Floats:
+    """(m, m) lower Cholesky factor of the landmarks' kernel."""
+    root: Floats = cholesky(kernel(landmarks, landmarks, variances) + _JITTER * np.eye(len(landmarks)), lower=True)
+    return root
+
+
+def fit_variances(features: Features, trials: Trials, rng: np.random.Generator, *, near: Variances | None = None) -> Variances:
+    """Find the variances by restricted likelihood, on whole tests drawn at random when there are many.
+
+    Args:
+        near: what they are likely to be, within a factor of e or so; a few tests cannot tell.
+    """
     rows = _some_tests(trials, rng)
-    part, trials = features.take(rows), trials.take(rows)
+    part, trials = features.take(rows), _unexpected(features, trials).take(rows)
     marks = part.take(np.sort(rng.permutation(len(part))[:_EVIDENCE_LANDMARKS]))
     has_style = part.hidden.shape[1] > 0
-    blocks = [_blocks(marks, marks), _blocks(marks, part)]
+    known, blocks = [kernel(marks, other, _NONE) for other in (marks, part)], [_blocks(marks, marks), _blocks(marks, part)]
 
     def loss(logs: Floats) -> float:
         variances = _variances(logs, has_style)
-        square, cross = (sum((v * block for v, block in zip(variances.kinds, kinds, strict=True)), np.zeros(kinds[0].shape))
-                         for kinds in blocks)
-        return -_evidence(square, cross, trials, variances)
+        square, cross = (sum((v * block for v, block in zip(variances.kinds, kinds, strict=True)), start=fixed)
+                         for kinds, fixed in zip(blocks, known, strict=True))
+        unlikely = 0.0 if near is None else 0.5 * float(((logs - start)**2).sum())
+        return unlikely - _evidence(square, cross, trials, spread(part, variances), variances.residue)
 
     start = np.log(_START if has_style else (0.03, 0.02, _START[3]))
-    found = minimize(loss, start, method="Nelder-Mead", bounds=[*[(-12.0, 2.0)] * (len(start) - 1), (np.log(_LEAST_RESIDUE), 2.0)],
+    if near is not None:
+        start = np.log(np.maximum((*near.kinds[:2 + has_style], near.residue), _LEAST))
+    most = np.log(_MOST)
+    found = minimize(loss, start, method="Nelder-Mead", bounds=[*[(-12.0, most)] * (len(start) - 1), (np.log(_LEAST_RESIDUE), most)],
                      options={"maxfev": _EVIDENCE_STEPS, "xatol": 0.1, "fatol": 0.2, "initial_simplex": _simplex(start)})
     return _variances(found.x, has_style)
 
 
-def fit_posterior(features: Features, trials: Trials, variances: Variances, rng: np.random.Generator) -> Posterior:
-    """The posterior given the variances; `LANDMARKS` texts or all, whichever is less."""
-    landmarks = features.take(np.sort(rng.permutation(len(features))[:LANDMARKS]))
-    root = cholesky(kernel(landmarks, landmarks, variances) + _JITTER * np.eye(len(landmarks)), lower=True)
+def fit_posterior(features: Features, trials: Trials, variances: Variances, rng: np.random.Generator, *,
+                  most: int = LANDMARKS) -> Posterior:
+    """The posterior given the variances; `most` landmarks or all texts, whichever is less."""
+    trials = _unexpected(features, trials)
+    landmarks = _as_kept(features.take(np.sort(rng.permutation(len(features))[:most])))
+    root = root_of(landmarks, variances)
     projected = solve_triangular(root, kernel(landmarks, features, variances), lower=True).T
-    weight = 1 / (trials.noise + variances.residue + _beyond(projected, variances))
+    weight = 1 / (trials.noise + variances.residue + _beyond(projected, spread(features, variances)))
     x, y = within(projected, weight, trials.test), within(trials.log_odds[:, None], weight, trials.test)[:, 0]
     precision = cholesky(np.eye(len(landmarks)) + x.T @ (weight[:, None] * x), lower=True)
     mean = cho_solve((precision, True), x.T @ (weight * y))
@@ -127,11 +158,23 @@ def within(values: Floats, weight: Floats, test: Ints) -> Floats:
     return centred
 
 
-def _evidence(square: Floats, cross: Floats, trials: Trials, variances: Variances) -> float:
+def _unexpected(features: Features, trials: Trials) -> Trials:
+    """Outcomes against what was expected before."""
+    return replace(trials, log_odds=trials.log_odds - features.before.mean)
+
+
+def _as_kept(features: Features) -> Features:
+    """Rounded as the file has them, so that a loaded posterior is the fitted one."""
+    rounded = [values.astype(np.float32).astype(np.float64) for values in
+               (features.statistics, features.hidden, features.grams, features.before.doubt)]
+    return Features(rounded[0], rounded[1], rounded[2], Before(features.before.mean, rounded[3]))
+
+
+def _evidence(square: Floats, cross: Floats, trials: Trials, prior: Floats, residue: float) -> float:
     """Restricted log likelihood up to a constant; what the landmarks miss of the prior counts as noise (Snelson 2006)."""
     root = cholesky(square + _JITTER * np.eye(len(square)), lower=True)
     projected = solve_triangular(root, cross, lower=True).T
-    noise = trials.noise + variances.residue + _beyond(projected, variances)
+    noise = trials.noise + residue + _beyond(projected, prior)
     weight = 1 / noise
     x, y = within(projected, weight, trials.test), within(trials.log_odds[:, None], weight, trials.test)[:, 0]
     factor = cholesky(np.eye(len(square)) + x.T @ (weight[:, None] * x), lower=True)
@@ -140,15 +183,16 @@ def _evidence(square: Floats, cross: Floats, trials: Trials, variances: Variance
     return float(-0.5 * (np.log(noise).sum() + levels + 2 * np.log(np.diag(factor)).sum() + (weight * y * y).sum() - pull @ pull))
 
 
-def _beyond(projected: Floats, variances: Variances) -> Floats:
-    lost: Floats = np.maximum(sum(variances.kinds) - (projected * projected).sum(axis=1), 0.0)
+def _beyond(projected: Floats, prior: Floats) -> Floats:
+    lost: Floats = np.maximum(prior - (projected * projected).sum(axis=1), 0.0)
     return lost
 
 
 def _blocks(a: Features, b: Features) -> list[Floats]:
     """The kernel of each kind at variance 1; without an encoder there is no style."""
     units = [(1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0)] if a.hidden.shape[1] else [(1.0, 0.0, 0.0), (0.0, 1.0, 0.0)]
-    found = [kernel(a, b, Variances(unit, 0.0)) for unit in units]
+    known = kernel(a, b, _NONE)
+    found = [kernel(a, b, Variances(unit, 0.0)) - known for unit in units]
     return [*found, np.zeros_like(found[0])] if len(found) == 2 else found
 
 

@@ -85,6 +85,8 @@ class Written:
     """Mean similarity of the variants to each other, 0 to 1."""
     unscored: str | None = None
     """Why the scorer says nothing of these variants: a key of `content.response.REASONS`."""
+    scorer: str | None = None
+    """The scorer asked: 'own' for one learned from the shop's tests, or the name of the one that comes with Brandloom."""
     judge: Judge | None = None
     """Who judged the copy besides the rules, if anybody."""
     interrupted: bool = False
@@ -93,7 +95,7 @@ class Written:
     def to_dict(self) -> dict[str, Any]:
         drafts = [draft.to_dict(self.form, self.asked.lang) for draft in self.drafts]
         return {"lang": self.asked.lang, "format": self.form.name, "model": self.model, "variants": drafts, "similarity": self.similarity,
-                "unscored": self.unscored, "brief": self.asked.model_dump(mode="json"),
+                "scorer": self.scorer, "unscored": self.unscored, "brief": self.asked.model_dump(mode="json"),
                 "calls": sum(draft.calls for draft in self.drafts), "prompt_tokens": sum(draft.prompt_tokens for draft in self.drafts),
                 "completion_tokens": sum(draft.completion_tokens for draft in self.drafts),
                 "seconds": round(sum(draft.seconds for draft in self.drafts), 2), "stopped": self.stopped,
@@ -108,7 +110,7 @@ def write_copy(model: TextModel | None, asked: Asked, *, variants: int = 3, most
         model: any text model; None puts the facts in order without one.
         variants: how many, each from another angle.
         most_calls: stop asking the model after so many calls; the plain copy stands in for the rest.
-        scorer: learned from the shop's own tests; variants are then ranked by their predicted response.
+        scorer: the shop's own or the shipped one; where it knows all variants they are ranked by their predicted response.
         judge: asked about each sentence that has passed the rules, besides `most_calls`; see `chosen_judge`. None asks nobody.
         progress: called with (done, all) after each variant.
     Raises:
@@ -144,7 +146,8 @@ def write_copy(model: TextModel | None, asked: Asked, *, variants: int = 3, most
     ranked, unscored = _ranked(drafts, asked, scorer)
     answered = next((attempt.model for attempt in lost if attempt.model), None) or next((draft.model for draft in drafts if draft.model), None)
     return Written(asked, gate.form, tuple(ranked), answered or (model.name if model else None), stopped,
-                   mean_similarity([draft.copy for draft in ranked if draft.source != "plain"], ignore=asked.names), unscored, judge=judge, interrupted=interrupted)
+                   mean_similarity([draft.copy for draft in ranked if draft.source != "plain"], ignore=asked.names), unscored,
+                   scorer.card.name if scorer else None, judge=judge, interrupted=interrupted)
 
 
 def most_asked(asked: Asked, *, variants: int = 3, most_calls: int | None = None, judge: Judge | None = None) -> list[Ask]:
