@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from brandloom.content import Brief, Layout, Product, Rendered, Variant, bundled_layout, render, verify
+from brandloom.content import Brief, Layout, Press, Product, Rendered, Variant, bundled_layout, verify
 from brandloom.content.render import safe_url, usable_name, without_name
 from brandloom.errors import ConfigError
 from brandloom.govern import is_genuine, label_in_html
@@ -43,8 +43,9 @@ def variant(language: str, source: str = "model", **parts: str) -> Variant:
 
 def make(language: str = "en", *, name: str | None = "Anna", products: list[Product] | None = None, shop: ShopConfig = SHOP,
          source: str = "model", preview: bool = False, layout: Layout | None = None, **parts: str) -> Rendered:
-    return render(variant(language, source, **parts), {"first_name": name}, PRODUCTS if products is None else products, BRIEF, shop,
-                  unsubscribe_url="https://shop.example.com/u/abc?x=1&y=2", produce_id="plan-7", label_key=b"k", preview=preview, layout=layout)
+    press = Press(BRIEF, shop, label_key=b"k", preview=preview, layout=layout)
+    return press.message(variant(language, source, **parts), {"first_name": name}, PRODUCTS if products is None else products,
+                         unsubscribe_url="https://shop.example.com/u/abc?x=1&y=2", produce_id="plan-7")
 
 
 class Acts(HTMLParser):
@@ -144,14 +145,14 @@ def test_a_message_without_address_product_or_safe_link_is_not_made() -> None:
 
 def test_a_message_without_products_and_offer_leaves_their_boxes_out() -> None:
     plain = {"preheader": "Have a look", "body": "Come in."}
-    message = render(variant("en", **plain), {}, [], Brief(name="x"), SHOP, unsubscribe_url="https://s.example/u", produce_id="1")
+    message = Press(Brief(name="x"), SHOP).message(variant("en", **plain), {}, [], unsubscribe_url="https://s.example/u", produce_id="1")
     assert "XMAS10" not in message.html
     assert 'class="items"' not in message.html
 
 
 def test_the_brief_can_name_another_sender() -> None:
     brief = BRIEF.model_copy(update={"sender": Brief(name="x", sender={"name": "Anna of Harbour"}).sender})
-    message = render(variant("en"), {}, PRODUCTS, brief, SHOP, unsubscribe_url="https://s.example/u", produce_id="1")
+    message = Press(brief, SHOP).message(variant("en"), {}, PRODUCTS, unsubscribe_url="https://s.example/u", produce_id="1")
     assert "Anna of Harbour, 12 Quay Street" in message.text
 
 

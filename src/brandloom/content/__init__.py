@@ -1,7 +1,7 @@
 """Copy: from a brief to checked variants to the message one person reads.
 
 A model drafts with slots and facts (`write_variants`), every draft is checked (`check`, `check_text`), and a variant becomes a
-message when a person's own values are put in at send time (`render`).
+message when a person's own values are put in at send time (`Press`).
 """
 
 from brandloom.content.brief import Audience, Brief, Fact, Offer, ProductChoice, SenderOverride, read_brief
@@ -19,7 +19,7 @@ from brandloom.content.facts import (
     text_key,
 )
 from brandloom.content.layout import Layout, bundled_layout
-from brandloom.content.render import Press, Rendered, render
+from brandloom.content.render import Press, Rendered
 from brandloom.content.verify import verify
 from brandloom.content.writer import Variant, variant_asks, write_variants
 
@@ -27,5 +27,5 @@ __all__ = [
     "Audience", "Brief", "Fact", "Facts", "Finding", "Layout", "Offer", "Persona", "PersonaLike", "Press", "Product",
     "ProductChoice", "ProductGroup", "Rendered", "Request", "Review", "SenderOverride", "Variant", "build_facts",
     "bundled_layout", "check", "check_brief", "check_copy", "check_text", "check_words", "humanise", "read_brief",
-    "render", "review", "text_key", "variant_asks", "verify", "write_variants",
+    "review", "text_key", "variant_asks", "verify", "write_variants",
 ]

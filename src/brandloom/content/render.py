@@ -140,14 +140,6 @@ class Press:
                      label, label.meta_tag() if label else "")
 
 
-def render(variant: Variant, person_slots: Mapping[str, str | None], products: Sequence[Product], brief: Brief,
-           shop: ShopConfig, *, unsubscribe_url: str, produce_id: str, label_key: bytes = b"", preview: bool = False,
-           layout: Layout | None = None) -> Rendered:
-    """Make one person's message; for many of them keep a `Press`."""
-    press = Press(brief, shop, label_key=label_key, layout=layout, preview=preview)
-    return press.message(variant, person_slots, products, unsubscribe_url=unsubscribe_url, produce_id=produce_id)
-
-
 def _plain(text: str) -> str:
     """Plain text of the shop's own that cannot be taken for a mark."""
     return without_holes(plain_text(text))
