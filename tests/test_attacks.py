@@ -9,7 +9,8 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from benchmarks.attack import injection, markup
+from benchmarks.attack import edges, injection, leading, markup, pairs, templates
+from benchmarks.attack import pages as others
 from benchmarks.attack.browser import Harmless, Page, judge, parse_judge
 from benchmarks.attack.canaries import FILES, many_requests
 from benchmarks.attack.detector import FORMS, Canaries, planted
@@ -17,10 +18,18 @@ from benchmarks.attack.report_sample import sample_report
 from benchmarks.attack.server import Recorder, recording, well_behaved
 from benchmarks.attack.shop import write_shop
 from benchmarks.attack.texts import attacks
+from hypothesis import given
+from hypothesis import strategies as st
 
 from brandloom.campaigns import create
+from brandloom.content import Layout
 from brandloom.content.checks.form import check_codes, check_forbidden
+from brandloom.content.facts import plain_text
+from brandloom.errors import BrandloomError, ConfigError
 from brandloom.govern import scrub
+from brandloom.llm import EndpointModel, Message, fetch
+from brandloom.llm.addresses import is_public
+from brandloom.sources.cells import plain_cell, safe_cell
 from brandloom.sources.people import tell_people_apart
 from conftest import require
 
@@ -99,10 +108,17 @@ def test_markup_is_dead_on_every_path_to_html(tmp_path: Path) -> None:
     paths = markup.Paths()
     markup.mails(paths, PAYLOADS)
     markup.reports(paths, PAYLOADS, sample_report(), rotations=1)
-    markup.unsubscribe_pages(paths, PAYLOADS, tmp_path)
-    assert len(paths.pages) > len(PAYLOADS) and paths.forged == []
-    assert parse_judge(paths.pages, paths.kinds) == {}
+    others.looks(paths, PAYLOADS, tmp_path, every=3)
+    assert others.articles(paths, PAYLOADS, rotations=1) == 0, "structured data says something else than what was put in"
+    others.exports(paths, PAYLOADS)
+    others.marks(paths, PAYLOADS)
+    others.logos(paths, PAYLOADS)
+    others.link_pages(paths, PAYLOADS, tmp_path)
+    assert paths.forged == [] and parse_judge(paths.pages, paths.kinds) == {}
+    assert {"mail", "plain text", "report", "brand", "article faq", "markdown faq", "export html", "export md", "mark", "logo", "link server"} <= set(
+        others.kinds_of(paths.pages))
     assert paths.uses["product 1 name"] == len(PAYLOADS) and paths.refused["website"] == len(PAYLOADS)
+    assert paths.refused["brand: colours.primary"] == len(PAYLOADS) // 3
 
 
 def test_the_parser_sees_what_lives() -> None:
@@ -122,3 +138,91 @@ def test_a_browser_agrees() -> None:
     seen = judge([*markup.together(paths.pages, {"mail": 8}), *raw], kinds)
     assert seen.alive == {page.id for page in raw}, (seen.reports, seen.objections, seen.left)
     assert seen.judged == 6 and not seen.requests
+
+
+@pytest.mark.browser
+def test_verdicts_are_kept_and_a_second_run_takes_them_over(tmp_path: Path) -> None:
+    require(shutil.which("chromium") or shutil.which("google-chrome"), "no browser; install one with: apt-get install -y chromium")
+    kinds = {"raw": Harmless.of(["<!doctype html><html><head></head><body><p>x</p></body></html>"], ())}
+    pages = [Page(f"p{n}", "raw", f"<!doctype html><html><body><p>{n}{payload}</p></body></html>") for n, payload in enumerate(("", PAYLOADS[0]))]
+    first = judge(pages, kinds, keep=tmp_path / "verdicts.jsonl")
+    again = judge(pages, kinds, keep=tmp_path / "verdicts.jsonl")
+    assert (first.kept, again.kept, again.judged) == (0, 2, 2)
+    assert first.alive == again.alive == {"p1"} and not first.unloaded
+
+
+def test_customers_who_differ_in_personal_data_alone_lead_to_the_same_prompts(tmp_path: Path) -> None:
+    found = pairs.run(tmp_path, pairs=16, groups=1)
+    assert found["prompts"] > 0
+    assert (found["different"], found["decisions_different"], found["canaries_in_prompts"]) == (0, 0, 0)
+
+
+def test_no_link_leads_elsewhere_and_no_answer_has_another_header(tmp_path: Path) -> None:
+    found = leading.redirects(leading.OWN_REDIRECTS[::3], tmp_path)
+    assert found["redirects"] > 0 and found["targets refused"] > 0
+    assert found["away"] == 0, found["examples"]
+
+
+def test_no_text_ends_a_header_of_a_mail() -> None:
+    found = leading.mail_headers(leading.BREAKS[::2])
+    assert found["mails"] > found["refused"] and found["forged"] == 0, found["examples"]
+
+
+def test_texts_that_want_to_be_templates_stay_texts(tmp_path: Path) -> None:
+    found = templates.literal(templates.TEXTS[::6], tmp_path)
+    assert found["changed"] == 0, found["examples"]
+
+
+@pytest.mark.parametrize("name", [name for name in templates.LAYOUTS if name.startswith(("a range", "texts that", "lists that", "filters", "loops", "many", "deep"))])
+def test_a_layout_that_wants_to_run_for_ever_is_refused(name: str) -> None:
+    mjml, text = templates.bundled()
+    with pytest.raises(ConfigError, match="Layout 'x'"):
+        templates.message(Layout("x", mjml, text + templates.LAYOUTS[name]))
+
+
+@pytest.mark.parametrize("name", ["deep elements", "deep raw elements", "many elements", "a long attribute", "an include", "a script"])
+def test_a_layout_that_would_end_the_compiler_is_refused(name: str) -> None:
+    mjml, text = templates.bundled()
+    with pytest.raises(ConfigError, match="Layout 'x'"):
+        templates.message(Layout("x", mjml.replace("</mj-body>", f"{templates.PAGES[name]}</mj-body>"), text))
+
+
+@pytest.mark.parametrize("host", [*edges.LOOPBACK[:10], *edges.INSIDE])
+def test_an_inner_address_is_none_of_the_public_net_however_it_is_spelled(host: str) -> None:
+    assert not edges.resolves(host.strip("[]")) or not is_public(host.strip("[]"), 80)
+    assert is_public("93.184.216.34", 443)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "%31%32%37.0.0.1", "[::127.0.0.1]", "user@127.0.0.1", "169.254.169.254"])
+def test_no_server_leads_to_an_address_inside(host: str, tmp_path: Path) -> None:
+    with edges.listening() as (port, taken), edges.leading_to(lambda: f"http://{host}:{port}/v1", 307) as (first, asked):
+        url = f"http://127.0.0.1:{first}/v1"
+        with pytest.raises(BrandloomError):
+            fetch(f"{url}/model.gguf", tmp_path)
+        with pytest.raises(ConfigError, match="leads on to another address"):
+            EndpointModel(url, key="k", model="m", retries=0).complete([Message("user", "x")], max_tokens=9)
+        assert len(asked) == 2 and taken == []
+
+
+def test_no_cell_of_a_table_is_a_formula_and_each_reads_back(tmp_path: Path) -> None:
+    found = edges.cells(tmp_path)
+    assert found["cells"] > 1000
+    assert (found["live"], found["changed"]) == (0, 0), found["examples"]
+
+
+@given(st.text(st.sampled_from("'=+-@|%\t\r\n\x00 \u3000\u200b＝\"a1"), max_size=8))
+def test_a_safe_cell_reads_back_whatever_it_held(value: str) -> None:
+    assert plain_cell(safe_cell(value)) == value
+    assert not edges.alive(safe_cell(value)) or edges.PLAIN_NUMBER.fullmatch(value)
+
+
+def test_hidden_characters_go_and_nothing_else_does() -> None:
+    found = edges.hidden(400)
+    assert (found["left"], found["lost"]) == (0, 0), found["examples"]
+    assert [plain_text(one) for one in edges.EMOJI] == list(edges.EMOJI)
+
+
+def test_a_budget_stops_and_a_question_is_paid_once(tmp_path: Path) -> None:
+    found = edges.spending(tmp_path, repeats=50, asked=400, budget=4_000)
+    assert 0 < found["calls"] < 400 and found["over"] == 0
+    assert found["repeat_calls"] == 1 and found["same_answer"]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import re
 import socket
 import threading
@@ -51,7 +50,7 @@ PREFIXES = ("=", "+", "-", "@", "\t=", "\r=", "\n=", "\x00=", " =", "  +", "\u00
             "\x7f=", "=\t")
 _SHEET = re.compile("[\\s\x00-\x1f\x7f-\x9f\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3000\ufe00-\ufe0f\ufeff\"]*"
                     "[=+@|%＝＋－＠−﹦﹢-]|[\t\r\n\x00]")
-_PLAIN_NUMBER = re.compile(r"[+-]?[0-9][0-9.,]*")
+PLAIN_NUMBER = re.compile(r"[+-]?[0-9][0-9.,]*")
 EMOJI = ("😀", "❤️", "👍🏽", "👨‍👩‍👧‍👦", "👩🏽‍🚀", "🏳️‍🌈", "1️⃣", "#️⃣", "©️", "™️", "🇨🇳", "☕", "✈️", "👁️‍🗨️", "🧑‍🤝‍🧑", "‼️", "ℹ️", "㊗️",
          "🐻‍❄️", "❤️‍🔥", "🙋‍♀️")
 WORDS = ("candle", "Evening", "£12.50", "don't", "50%", "café", "naïve", "蜡烛", "今晚", "保温杯", "１２９元",
@@ -60,7 +59,7 @@ HIDDEN = (*(chr(code) for code in range(0xE0000, 0xE0080)), *(chr(code) for code
 
 
 @contextmanager
-def _leading_to(where: Callable[[], str], status: int) -> Iterator[tuple[int, list[str]]]:
+def leading_to(where: Callable[[], str], status: int) -> Iterator[tuple[int, list[str]]]:
     """A server on loopback that answers every request with a redirect; gives its port and what it was asked."""
     log: list[str] = []
 
@@ -93,7 +92,7 @@ def _leading_to(where: Callable[[], str], status: int) -> Iterator[tuple[int, li
 
 
 @contextmanager
-def _listening() -> Iterator[tuple[int, list[str]]]:
+def listening() -> Iterator[tuple[int, list[str]]]:
     """A port that counts connections on every address of this machine, IPv4 and IPv6."""
     taken: list[str] = []
     plug = socket.create_server(("", 0), family=socket.AF_INET6, dualstack_ipv6=True) if socket.has_dualstack_ipv6() else socket.create_server(("",
@@ -123,11 +122,11 @@ def _listening() -> Iterator[tuple[int, list[str]]]:
 def addresses(folder: Path) -> dict[str, Any]:
     """Every spelling as the place where an endpoint or a server of weights leads, and inside a logo; connections that were made."""
     where, errors = [""], list[str]()
-    with _listening() as (port, taken):
+    with listening() as (port, taken):
         spelled = [*(f"http://{host}:{port}/v1" for host in LOOPBACK), *(f"http://{host}/v1" for host in INSIDE), f"file:///etc/passwd?{port}",
                    f"ftp://127.0.0.1:{port}/x", f"gopher://127.0.0.1:{port}/x", f"//127.0.0.1:{port}/x"]
         for status in (301, 302, 303, 307, 308):
-            with _leading_to(lambda: where[0], status) as (first, asked):
+            with leading_to(lambda: where[0], status) as (first, asked):
                 for where[0] in spelled:
                     asked.clear()
                     for call in (lambda url: EndpointModel(url, key="secret", model="m", retries=0).complete([Message("user", "x")], max_tokens=9),
@@ -150,7 +149,7 @@ def addresses(folder: Path) -> dict[str, Any]:
                 if "127" in made or "passwd" in made or "http:" in made.replace("http://www.w3.org/", ""):
                     errors.append(f"logo: {made[:80]}")
         connections = list(taken)
-    public = [host for host in (*LOOPBACK[:28], *INSIDE) if is_public(host.strip("[]"), 80) and _resolves(host.strip("[]"))]
+    public = [host for host in (*LOOPBACK[:28], *INSIDE) if is_public(host.strip("[]"), 80) and resolves(host.strip("[]"))]
     return {"spellings": len(spelled), "statuses": 5, "places": ["model endpoint, asked to write", "model endpoint, asked for its models",
         "models use URL",
                                                                   "logo"],
@@ -158,7 +157,8 @@ def addresses(folder: Path) -> dict[str, Any]:
             "wrong": len(errors)}
 
 
-def _resolves(host: str) -> bool:
+def resolves(host: str) -> bool:
+    """Whether this machine knows an address for the name."""
     try:
         return bool(socket.getaddrinfo(host, 80))
     except (OSError, UnicodeError):
@@ -178,7 +178,7 @@ def cells(folder: Path) -> dict[str, Any]:
             text = export(made, "csv", maker=Maker(value))
             rows = list(csv.reader(io.StringIO(text.removeprefix("\ufeff"), newline="")))
             count += sum(map(len, rows))
-            live += [f"copy {value!r}: {cell[:40]!r}" for row in rows for cell in row if _alive(cell)]
+            live += [f"copy {value!r}: {cell[:40]!r}" for row in rows for cell in row if alive(cell)]
             if read_export(text, "csv") != pieces(made, Maker(value)):
                 changed.append(f"copy {value!r}")
             changed += [f"cell {value!r}"] if value not in (plain_cell(cell) for cell in rows[1]) else []
@@ -209,13 +209,13 @@ def _refused_rows(folder: Path) -> tuple[int, list[str], list[str]]:
     assert report.rows_refused > len(values), "rows with such values are no orders"
     rows = [row for path in rejects for row in csv.reader(io.StringIO(path.read_text("utf-8-sig"), newline=""))]
     known = {scrub(clean(value))[:200] for value in values}
-    return (sum(map(len, rows)), [f"rejects: {cell!r}" for row in rows for cell in row if _alive(cell)],
-            [f"rejects: {row[2]!r}" for row in rows[1:] if row[2] and plain_cell(row[2]) not in known and not _PLAIN_NUMBER.fullmatch(row[2])])
+    return (sum(map(len, rows)), [f"rejects: {cell!r}" for row in rows for cell in row if alive(cell)],
+            [f"rejects: {row[2]!r}" for row in rows[1:] if row[2] and plain_cell(row[2]) not in known and not PLAIN_NUMBER.fullmatch(row[2])])
 
 
-def _alive(cell: str) -> bool:
+def alive(cell: str) -> bool:
     """Whether a spreadsheet might run it: a plain number is none, whatever its sign."""
-    return bool(_SHEET.match(cell)) and not _PLAIN_NUMBER.fullmatch(cell)
+    return bool(_SHEET.match(cell)) and not PLAIN_NUMBER.fullmatch(cell)
 
 
 def hidden(count: int, seed: int = 3) -> dict[str, Any]:
@@ -258,10 +258,10 @@ def _left(text: str, visible: str) -> bool:
     return any(text.count(sign) > visible.count(sign) for sign in HIDDEN)
 
 
-def spending(folder: Path, *, repeats: int, threads: int = 8) -> dict[str, Any]:
+def spending(folder: Path, *, repeats: int, asked: int = 3_000, budget: int = 20_000, threads: int = 8) -> dict[str, Any]:
     """A day's budget asked by many threads until it is spent, and one request many times over."""
     with recording(well_behaved) as recorder:
-        settings = Settings(cache=folder / "budget", model_url=recorder.url, model_name="m", model_budget_tokens=20_000)
+        settings = Settings(cache=folder / "budget", model_url=recorder.url, model_name="m", model_budget_tokens=budget, model_cache_mb=10)
         with open_model(settings) as model:
             def ask(number: int) -> bool:
                 try:
@@ -270,19 +270,20 @@ def spending(folder: Path, *, repeats: int, threads: int = 8) -> dict[str, Any]:
                     return False
                 return True
             with ThreadPoolExecutor(threads) as pool:
-                answered = sum(pool.map(ask, range(3_000)))
+                answered = sum(pool.map(ask, range(asked)))
             calls = len(recorder.bodies)
             book = spent_by(model)
             spent = book.tokens if book is not None else 0
-    with recording(well_behaved) as recorder, open_model(Settings(cache=folder / "cache", model_url=recorder.url, model_name="m")) as model:
+    with recording(well_behaved) as recorder, open_model(Settings(
+            cache=folder / "cache", model_url=recorder.url, model_name="m", model_cache_mb=10)) as model:
         started = time.monotonic()
         texts = {model.complete([Message("user", "Write about the red candle")], max_tokens=400).text for _turn in range(repeats)}
-        asked = len(recorder.bodies)
-    return {"budget_tokens": 20_000, "asked": 3_000, "calls": calls, "answered": answered, "spent_tokens": spent, "over": max(0, spent - 20_000),
-            "repeats": repeats, "repeat_calls": asked, "same_answer": len(texts) == 1, "seconds": round(time.monotonic() - started, 1)}
+        paid = len(recorder.bodies)
+    return {"budget_tokens": budget, "asked": asked, "calls": calls, "answered": answered, "spent_tokens": spent, "over": max(0, spent - budget),
+            "repeats": repeats, "repeat_calls": paid, "same_answer": len(texts) == 1, "seconds": round(time.monotonic() - started, 1)}
 
 
 def run(folder: Path, *, strings: int, repeats: int) -> dict[str, Any]:
     """All four; figures for the results file."""
     found = {"addresses": addresses(folder), "cells": cells(folder), "hidden": hidden(strings), "spending": spending(folder, repeats=repeats)}
-    return json.loads(json.dumps(found, ensure_ascii=False))
+    return found

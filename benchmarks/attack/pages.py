@@ -8,7 +8,7 @@ import socket
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 from urllib.parse import urlsplit
 
 from markdown_it import MarkdownIt
@@ -22,8 +22,7 @@ from brandloom.content.articles.links import own_url
 from brandloom.content.brand import brand_sender, look
 from brandloom.content.brand.kit import BrandKit
 from brandloom.content.brand.logo import clean_svg
-from brandloom.content.studio import Maker, Written, export, read_asked, write_copy
-from brandloom.content.studio.export import Kind
+from brandloom.content.studio import KINDS, Maker, Written, export, read_asked, write_copy
 from brandloom.deliver import LinkServer
 from brandloom.errors import BrandloomError
 from brandloom.govern import ai_label
@@ -184,8 +183,8 @@ def exports(paths: Paths, payloads: Sequence[str], per_file: int = 40) -> None:
         drafts = tuple(dataclasses.replace(written.drafts[0], copy={"text": payload}, angle=part[at - 1], model=part[at - 2])
                        for at, payload in enumerate(part))
         made, maker = dataclasses.replace(written, drafts=drafts), Maker(part[0])
-        for kind in ("html", "md", "json", "csv", "txt"):
-            text = export(made, cast(Kind, kind), maker=maker)
+        for kind in KINDS:
+            text = export(made, kind, maker=maker)
             paths.uses[f"export {kind}"] += len(part)
             if kind == "md":
                 text = _read_markdown(reader, text)

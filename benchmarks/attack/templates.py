@@ -5,7 +5,7 @@ from __future__ import annotations
 import resource
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -85,26 +85,27 @@ class _Said(HTMLParser):
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)
         self.parts: list[str] = []
+        self.values: list[str] = []
 
     def handle_data(self, data: str) -> None:
         self.parts.append(data)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.parts += [value or "" for _name, value in attrs]
+        self.values += [value or "" for _name, value in attrs]
 
 
 def _said(page: str) -> str:
     reader = _Said()
     reader.feed(page)
     reader.close()
-    return "".join("".join(reader.parts).split())
+    return "".join("".join([*reader.parts, *reader.values]).split())
 
 
 def literal(payloads: Sequence[str], folder: Path) -> dict[str, Any]:
     """Each text in each place of mail, brand kit and article: is it said as it stands, or refused?"""
     seen: Counter[str] = Counter()
     changed: list[str] = []
-    places = {**dict.fromkeys(SLOTS, _kept), "subject": plain_text, "first name": usable_name, "product 1 name": humanise,
+    places: dict[str, Callable[[str], str]] = {**dict.fromkeys(SLOTS, _kept), "subject": plain_text, "first name": usable_name, "product 1 name": humanise,
         "product 2 name": humanise, "offer text": plain_text,
               "sender name": plain_text, "postal address": plain_text, "shop name": plain_text, "legal": _kept, "logo alt": _kept}
     for payload in payloads:
@@ -138,15 +139,17 @@ def _kept(text: str) -> str:
 def _kit_page(place: str, payload: str, folder: Path) -> str:
     kit = BrandKit.model_validate({"name": "house", "logo": {"url": f"{SITE}/l.png", "alt": payload if place == "logo alt" else "House"},
                                    "legal": [{"language": "en", "text": payload if place == "legal" else "House Ltd."}]})
-    return _message(Layout("card", *_bundled()), {"en": look(kit, folder, language="en").values})
+    return message(Layout("card", *bundled()), {"en": look(kit, folder, language="en").values})
 
 
-def _bundled() -> tuple[str, str]:
+def bundled() -> tuple[str, str]:
+    """MJML and text of the layout that comes with the package."""
     layout = bundled_layout()
     return layout.mjml, layout.text
 
 
-def _message(layout: Layout, looks: dict[str, Any] | None = None, slots: dict[str, str] | None = None) -> str:
+def message(layout: Layout, looks: dict[str, Any] | None = None, slots: dict[str, str] | None = None) -> str:
+    """One mail in this layout, its HTML and its text."""
     shop = ShopConfig(name="Lantern Hall", sender=SenderConfig(name="Lantern Hall", email="news@shop.example.com", postal_address="1 Quay",
         website=SITE))
     words = {"subject": "A thought", "preheader": "For you", "headline": "For the evenings", "body": "We have put it aside.", "cta": "Look",
@@ -159,7 +162,7 @@ def _message(layout: Layout, looks: dict[str, Any] | None = None, slots: dict[st
 
 def hostile() -> dict[str, Any]:
     """Layouts and texts that want to be large or slow: milliseconds and bytes of each, or its error."""
-    mjml, text = _bundled()
+    mjml, text = bundled()
     tried = {f"{name}, {where}": Layout(f"x{number}", mjml.replace("{{ body }}", source, 1) if where == "page" else mjml,
         text if where == "page" else source)
              for number, (name, source) in enumerate(LAYOUTS.items()) for where in ("page", "text")}
@@ -167,11 +170,11 @@ def hostile() -> dict[str, Any]:
               for number, (name, source) in enumerate(PAGES.items())}
     rows: dict[str, Any] = {}
     for name, layout in tried.items():
-        rows[name] = _timed(lambda layout=layout: _message(layout))  # type: ignore[misc]
-    bundled = Layout("card", mjml, text)
+        rows[name] = _timed(lambda layout=layout: message(layout))
+    usual = Layout("card", mjml, text)
     for name, body in (("braces", "{{" * 50_000), ("slots", "{{ shop.name }}" * 3_000), ("tags", "{% for x in y %}" * 8_000), ("marks",
         "\ue000" * 90_000)):
-        rows[f"{name}, body"] = _timed(lambda body=body: _message(bundled, slots={"body": body}))  # type: ignore[misc]
+        rows[f"{name}, body"] = _timed(lambda body=body: message(usual, slots={"body": body}))
     over = [name for name, row in rows.items() if row["error"] is None and (row["ms"] > MOST_MS or row["bytes"] > MOST_BYTES)]
     slow = [name for name, row in rows.items() if row["error"] is not None and row["ms"] > 1000]
     return {"layouts": len(rows), "refused": sum(row["error"] is not None for row in rows.values()), "over": len(over), "slow_errors": len(slow),
