@@ -28,10 +28,11 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
+from brandloom.content.checks.judge import Judge
 from brandloom.content.studio import Asked, Gate, coverage, mean_similarity, read_asked, write_copy
 from brandloom.content.studio.prompts import angles, conversation
 from brandloom.content.studio.reply import read_reply
-from brandloom.llm import Message, TextModel, open_model
+from brandloom.llm import TextModel, open_model
 from brandloom.measure import wilson
 from brandloom.settings import read_settings
 
@@ -102,14 +103,9 @@ def sampled(model: TextModel, asked: Asked, variants: int) -> tuple[int, list[di
 
 
 def supported(model: TextModel, asked: Asked, text: str) -> str:
-    """Yes or no: does the record support every statement? Asked of the model, in its own words."""
-    schema = {"type": "object", "properties": {"supported": {"type": "string", "enum": ["yes", "no"]}}, "required": ["supported"],
-              "additionalProperties": False}
-    question = (f"Facts:\n{chr(10).join(asked.fact_lines())}\n\nText:\n{text}\n\nDoes the text state anything as fact that the facts do not "
-                "support? Greetings, questions, invitations and scenes are no statements. "
-                "Answer {\"supported\": \"yes\"} if all statements are supported.")
-    reply = model.complete([Message("user", question)], schema=schema, max_tokens=12)
-    return "yes" if '"yes"' in reply.text else "no"
+    """Yes or no: does the record support every sentence? By the first token of the same model, which is the judge's way."""
+    found = Judge(model, asked.records, asked.lang).opinions(text)
+    return "yes" if found and all(one.log_odds > 0 if one.probability is None else one.probability >= 0.5 for one in found) else "no"
 
 
 def digits_known(asked: Asked, text: str) -> bool:

@@ -35,7 +35,7 @@ from brandloom.content.checks import check_against
 ROOT = Path(__file__).resolve().parent.parent
 CASES = Path(__file__).resolve().parent / "facts_cases"
 LANGUAGES = ("en", "zh")
-ROUNDS = ("round1", "round2", "round3", "round4")
+ROUNDS = ("round1", "round2", "round3", "round4", "round5")
 WRITTEN = date(2026, 11, 22)
 """The day on which the rounds were written."""
 PER_KIND, TRUE_SENTENCES = 100, 1000
@@ -188,6 +188,12 @@ def hand_cases(name: str) -> Iterator[tuple[str, str, str, dict[str, Any], str]]
             yield row["lang"], row["verdict"], row["kind"], records[row["record"]], row["sentence"]
 
 
+def first_runs() -> dict[str, dict[str, int]]:
+    """What each round gave when the gate first met it."""
+    with (CASES / "first_runs.tsv").open(encoding="utf-8", newline="") as file:
+        return {row.pop("set"): {name: int(value) for name, value in row.items()} for row in csv.DictReader(file, delimiter="\t")}
+
+
 def references(shared: Path) -> dict[str, Any]:
     """Human-written copy of advertisegen against its attributes: how much the gate would stop, and why."""
     reasons: Counter[str] = Counter()
@@ -231,7 +237,7 @@ def main() -> None:
                           "python": platform.python_version()},
               "judging": judge(cases(options.shared, "judging")), "development": judge(cases(options.shared, "development")),
               "hand": judge(hand_cases("hand")),
-              "late": judge(hand_cases("late")), "rounds": {name: judge(hand_cases(name)) for name in ROUNDS},
+              "late": judge(hand_cases("late")), "rounds": {name: judge(hand_cases(name)) for name in ROUNDS}, "first_runs": first_runs(),
               "references": references(options.shared), "speed": speed(options.shared)}
     (ROOT / "benchmarks" / "results" / "facts.json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     print(json.dumps({name: result[name] for name in ("judging", "hand", "late", "references", "speed")}, indent=1, ensure_ascii=False))

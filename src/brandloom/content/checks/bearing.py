@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from decimal import Decimal
+from functools import lru_cache
 
 from brandloom.content.checks.figures import Figure
 from brandloom.content.checks.ground import Ground, Stated
@@ -165,6 +166,7 @@ _ALSO = {"warranty": re.compile(r"\bcovered|\bbacked|\bprotected|保障", re.IGN
 _ALSO["delivery"] = _ALSO["dispatch"] = re.compile(r"\btakes?\b|\bwait|\bready\b|就?到|需要?|等", re.IGNORECASE)
 
 
+@lru_cache(maxsize=512)
 def _speaks_of(roles: frozenset[str], text: str) -> bool:
     """True when the whole text has a word for one of the roles."""
     return bool(roles & roles_of_key(text)) or any(_ALSO[role].search(text) for role in roles if role in _ALSO)

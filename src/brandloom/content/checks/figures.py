@@ -62,11 +62,11 @@ _MEASURES: tuple[tuple[str, str, dict[str, str]], ...] = (
 )
 UNITS = {name.replace("-", " "): (kind, base, Decimal(size.split("/")[0]) / Decimal(size.split("/")[1] if "/" in size else 1))
          for kind, base, sizes in _MEASURES for size, names in sizes.items() for name in names.split()}
-_NUMBER = r"\d+(?:,\d{3})*(?:\.\d+)?(?:\s?[½¼¾])?|\.\d+|[½¼¾]"
+_NUMBER = r"\d{1,15}(?:,\d{3}){0,5}(?:\.\d{1,15})?(?:\s?[½¼¾])?|\.\d{1,15}|[½¼¾]"
 _WORD = "(?:" + "|".join(_WORDS) + ")"
 _SAID = rf"{_WORD}(?:(?:[- ]|\sand\s){_WORD})*(?:\sand\sa\shalf)?"
 _HAN = "[零〇一二两三四五六七八九十百千万亿]"
-_HAN_NUMBER = rf"\d+(?:,\d{{3}})*(?:\.\d+)?\s?[万亿千百]|{_HAN}{{1,16}}(?:点{_HAN}{{1,9}})?|半"
+_HAN_NUMBER = rf"\d{{1,15}}(?:,\d{{3}}){{0,5}}(?:\.\d{{1,15}})?\s?[万亿千百]|{_HAN}{{1,16}}(?:点{_HAN}{{1,9}})?|半"
 _ANY = (rf"(?:{_HAN_NUMBER}|{_NUMBER}|\b{_SAID}\b|\b(?:one|a|an)\sand\sa\shalf\b|\bhalf(?:\san?)?\b|"
         r"\b(?:a (?:full|whole|generous|hefty)|an?|one)\b)")
 _JOIN = r"\s*(?:-|–|—|~|～|\bto\b|\band\b|\bor\b|至|到|或|x|×|\*|\bby\b|乘以?)\s*"
@@ -340,7 +340,7 @@ _READERS: tuple[tuple[str, re.Pattern[str], Callable[[re.Match[str]], Iterator[F
     (_MONTH_AT, re.compile(r"\b(?P<m>January|February|March(?!ing)|April|June|July|August|September|October|November|December"
                 r"|(?<=\b[Ii]n )May|(?<=\b[Ss]ince )May|May(?= \d{4}))\b(?:\s+(?P<y>\d{4}))?"), _day),
     (r"%|cent|pct", _compile(rf"{_PAIR}\s*(?:%|percent\b|per cent\b|pct\b)"), _percent),
-    (r"百分", _compile(rf"百分之(?P<n>{_NUMBER}|{_HAN}+)"), _percent),
+    (r"百分", _compile(rf"百分之(?P<n>{_NUMBER}|{_HAN}{{1,16}})"), _percent),
     (r"折", _compile(r"(?P<n>半|\d{1,2}(?:\.\d+)?|[一二三四五六七八九](?:点?[一二三四五六七八九])?)\s*折(?![叠扣射返痕腰磨])"), _zhe),
     (r"half|半", _compile(r"\bhalf(?:[- ]price|[- ]off| the (?:usual |normal |regular )?price)\b|半价|一半的价格|便宜一半|便宜了一半"),
      lambda match: _figure(match, "percent", Decimal(50))),
@@ -354,7 +354,7 @@ _READERS: tuple[tuple[str, re.Pattern[str], Callable[[re.Match[str]], Iterator[F
     (_HAN_MONEY,
      _compile(rf"{_PAIR}\s*(?P<sign>{_HAN_MONEY})(?:(?<!钱)(?<!币)(?P<rest>[\d一二三四五六七八九]"
               r"(?![\d十百千万双件个只盒套支包袋瓶条片张块台本份斤])))?"), _money),
-    (r"\dp\b", _compile(rf"(?<![\w.])(?P<n>\d+)(?P<sign>p)\b|(?P<x>\b{_SAID}\b)\s(?:pence)\b"),
+    (r"\dp\b", _compile(rf"(?<![\w.])(?P<n>\d{{1,9}})(?P<sign>p)\b|(?P<x>\b{_SAID}\b)\s(?:pence)\b"),
      lambda match: _minor(match) if match["n"] else iter(())),
     (r"pence|cent|毛|分钱", _compile(rf"(?P<n>{_ANY})\s*(?P<sign>pence|cents?|分钱|毛钱|毛)(?![a-z])"), _minor),
     (r"个半", _compile(rf"(?P<n>{_ANY})\s*个半\s*(?P<unit>小时|月|星期|礼拜|钟头)"),
@@ -367,9 +367,9 @@ _READERS: tuple[tuple[str, re.Pattern[str], Callable[[re.Match[str]], Iterator[F
      _measure),
     (r"[\u4e00-\u9fff]", _compile(rf"{_TRIPLE}\s*(?P<unit>{_ZH_UNITS})(?P<half>半)?"
                                   rf"(?P<more>零?[一二三四五六七八九]{{1,2}}(?![十百千万个罐盒袋瓶包条件只支片块份箱套桶串张本颗枚]))?"), _measure),
-    (r"\d", _compile(rf"(?P<n>\d+(?:\.\d+)?\s?[万亿]|{_NUMBER})(?:k\b)?"), _count),
+    (r"\d", _compile(rf"(?P<n>\d{{1,15}}(?:\.\d{{1,15}})?\s?[万亿]|{_NUMBER})(?:k\b)?"), _count),
     (_WORD, _compile(rf"\b(?P<n>{_SAID})\b"), _count),
-    (_HAN, _compile(rf"(?P<n>{_HAN}+)(?={_MEASURE_WORD})"), _count),
+    (_HAN, _compile(rf"(?P<n>{_HAN}{{1,16}})(?={_MEASURE_WORD})"), _count),
     (r"[十百千万]", _compile(rf"(?P<n>{_HAN}*[十百千万])(?=出头(?!的[你人女男年])|左右|上下|开外|往上)"), _count),
     (_HAN, _compile(rf"(?:不到|不足|不过|只花|花|低于|只要|仅需|只需|售价|只卖|价格|现价|定价|就要|才卖|才)"
                     rf"(?P<n>{_HAN}{{2,}})(?=[，。！？,!?；;\s]|就|起|便|能|可|$)"), _count),

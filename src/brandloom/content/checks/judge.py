@@ -99,7 +99,7 @@ class Judge:
         """
         found = []
         for start, end in islice(sentences(text), MOST_SENTENCES):
-            odds = self._log_odds(text[start:end])
+            odds = self.ask(text[start:end])
             if odds is None:
                 return []
             chance = None if self.calibration is None else self.calibration.probability(odds, self._language)
@@ -127,7 +127,8 @@ class Judge:
         """The question, its facts first so that a server reads them once for all sentences."""
         return [Message("system", _SYSTEM), Message("user", _ASK.format(facts=self._facts, text=sentence))]
 
-    def _log_odds(self, sentence: str) -> float | None:
+    def ask(self, sentence: str) -> float | None:
+        """Log-odds of Yes for one sentence; None where the model tells no probabilities."""
         if self.silent:
             return None
         if sentence not in self._known:
@@ -175,7 +176,7 @@ def fact_lines(records: object, key: str = "") -> Iterator[str]:
             yield from fact_lines(value, key)
     elif isinstance(records, (list, tuple)):
         yield f"{key}: {', '.join(map(str, records))}"
-    elif records is not None and records != "":
+    elif records is not None:
         yield f"{key}: {({True: 'yes', False: 'no'}[records] if isinstance(records, bool) else records)}"
 
 

@@ -163,9 +163,11 @@ def _claim(hit: _Hit, text: str, folded: Folded) -> Claim:
 
 
 def _distinct(found: Iterable[_Hit]) -> list[_Hit]:
-    kept: list[_Hit] = []
-    for hit in sorted(found, key=lambda item: (item.scope == "copy", item.severity == "caution", item.start - item.end)):
-        if hit.end > hit.start and not any(hit.start < other.end and other.start < hit.end for other in kept):
+    kept, hits = list[_Hit](), list(found)
+    taken = bytearray(max((hit.end for hit in hits), default=0))
+    for hit in sorted(hits, key=lambda item: (item.scope == "copy", item.severity == "caution", item.start - item.end)):
+        if hit.end > hit.start and taken.find(1, hit.start, hit.end) < 0:
+            taken[hit.start:hit.end] = b"\1" * (hit.end - hit.start)
             kept.append(hit)
     return sorted(kept, key=lambda item: item.start)
 
