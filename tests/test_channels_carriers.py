@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import multiprocessing
+import random
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,8 +25,6 @@ from sqlalchemy import select
 
 from brandloom.deliver import (
     ChuanglanSms,
-    Claimed,
-    Item,
     LoopbackGateway,
     Message,
     ReplyDesk,
@@ -32,7 +32,6 @@ from brandloom.deliver import (
     TwilioSms,
     Visit,
     dialable,
-    enqueue,
     follow_short,
     keep_link,
     open_sms,
@@ -46,8 +45,10 @@ from brandloom.deliver.link_server import LinkServer
 from brandloom.errors import ConfigError, ProviderError
 from brandloom.govern import Consent, Person, granted, record, suppressed
 from brandloom.ledger import Ledger
+from brandloom.ledger.database import open_ledger_at
 from brandloom.ledger.schema import clicks, outbox
 from deliver_world import FREE, NOON, World, make_world
+from text_world import numbers, queued, run_gateway, run_text_sender, text_of
 
 TO = "+447700900001"
 AnySms = TypeVar("AnySms", TwilioSms, ChuanglanSms, TwilioSms | ChuanglanSms)
@@ -63,15 +64,6 @@ def world(tmp_path: Path, ledger: Ledger) -> World:
     return make_world(tmp_path / "shop", ledger)
 
 
-def numbers(world: World, count: int) -> dict[str, str]:
-    """Customer -> number, all of whom agreed to text messages."""
-    made = world.vault.pseudonyms([f"p{n}" for n in range(count)])
-    known = {customer: f"+447700900{n:03}" for n, customer in enumerate(made)}
-    world.vault.seal((Person(customer, phone=phone) for customer, phone in known.items()), now=NOON)
-    record(world.ledger, [Consent(c, "sms", "marketing", True, "Yes, text me", "shop export", NOON) for c in made], now=NOON)
-    return known
-
-
 @contextmanager
 def opened(channel: AnySms) -> Iterator[AnySms]:
     try:
@@ -79,16 +71,6 @@ def opened(channel: AnySms) -> Iterator[AnySms]:
         yield channel
     finally:
         channel.close()
-
-
-def queued(world: World, plan: str, people: dict[str, str]) -> str:
-    items = [Item(who, world.vault.digest("phone", phone), "a/b/sms/en", "en", ("P1",), "sms") for who, phone in people.items()]
-    enqueue(world.ledger, world.plan(plan), items, NOON, domain="lantern.example")
-    return plan
-
-
-def text_of(item: Claimed, person: Person) -> Message:
-    return Message(item.message_id, "", str(person.phone), f"Lantern Hall: hello {item.id}".encode())
 
 
 def sent(world: World, plan: str, channel: TwilioSms | ChuanglanSms, **options: object) -> None:
@@ -310,3 +292,40 @@ def test_the_link_server_leads_on_from_a_text_message(served: tuple[World, LinkS
         build_opener(_Stay).open(url, timeout=10)
     assert (answer.value.code, answer.value.headers["Location"]) == (302, "https://lantern.example/lamp")
     answer.value.close()
+
+
+CONTEXT = multiprocessing.get_context("forkserver")
+CONTEXT.set_forkserver_preload(["brandloom.deliver", "brandloom.ledger.database", "pytest"])
+
+
+@pytest.mark.parametrize("idempotent", [False, True])
+def test_senders_killed_in_the_middle_text_nobody_twice_and_lose_nobody(tmp_path: Path, idempotent: bool) -> None:
+    url = f"sqlite:///{tmp_path / 'ledger.sqlite'}"
+    ledger = open_ledger_at(url)
+    world = make_world(tmp_path, ledger)
+    plan, rng = queued(world, "p1", numbers(world, 300)), random.Random(11)
+    ticks = sorted(rng.sample(range(1, 280), 6))
+    pipe, far = CONTEXT.Pipe()
+    gateway = CONTEXT.Process(target=run_gateway, args=(far, ticks, idempotent))
+    gateway.start()
+    arguments = (str(world.workspace.path), url, pipe.recv(), plan)
+    for tick in [*ticks, None]:
+        sender = CONTEXT.Process(target=run_text_sender, args=arguments)
+        sender.start()
+        if tick is not None:
+            pipe.recv()
+            pipe.poll(rng.choice([0, 0.0005, 0.002]))
+            sender.kill()
+        sender.join()
+        assert (sender.exitcode == 0) == (tick is None)
+        sender.close()
+    pipe.send("stop")
+    arrivals: dict[str, int] = pipe.recv()
+    gateway.join()
+    states = world.states(plan)
+    assert set(arrivals) <= set(states) and max(arrivals.values()) == 1
+    assert not [name for name, state in states.items() if state != "uncertain" and name not in arrivals]
+    uncertain = sum(state == "uncertain" for state in states.values())
+    assert uncertain == 0 if idempotent else uncertain <= len(ticks)
+    assert status(ledger, plan).finished
+    ledger.close()

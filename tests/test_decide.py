@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from brandloom import i18n
 from brandloom.decide import Audience, DecisionSummary, Economics, Products, Variant, decide, incremental_value
+from brandloom.decide.policy import Permission, best_channel
 from brandloom.decide.variants import Reader, choose_variants, fit
 from brandloom.engine import DuckEngine, Engine, ensure_tables
 from brandloom.errors import ConfigError, NotFittedError
@@ -283,7 +284,8 @@ def test_no_limit_is_ever_broken_and_order_changes_nothing(people: list[dict[str
         assert 0 < float(str(row["propensity"])) <= 1
         options_of = json.loads(str(row["candidates"]))
         assert sum(o["probability"] for o in options_of) == pytest.approx(1)
-        assert next(o["probability"] for o in options_of if o["action"] == row["action"]) == row["propensity"]
+        assert next(o["probability"] for o in options_of if o["action"] == row["action"]
+                    and o.get("channel", row["channel"]) == row["channel"]) == row["propensity"]
         if row["action"] == "send":
             assert (row["customer"], row["channel"]) in allowed
             assert row["variant"] in summary.variants
@@ -309,3 +311,38 @@ def test_texts_stay_within_the_limit_and_serve_everyone(readers: dict[Reader, fl
         assert all(fit(reader, selection.best_for(reader)) == 1 for reader in readers)
     counts = [count for count, _share in selection.shares]
     assert counts == list(range(counts[0], counts[0] + len(counts))) and selection.shares[-1][1] <= 1 + 1e-6
+
+
+def test_each_person_is_written_to_on_the_channel_that_brings_most() -> None:
+    dear = replace(MONEY, cost_per_message={"email": 0.01, "sms": 1.0}, lift_by_channel={"sms": 0.5})
+    people = [person(1, spend=50.0, sms=""), person(2, spend=2.0, sms=""), person(3, spend=50.0, email="no_address", sms=""), person(4)]
+    summary, rows = run(people, channels=["email", "sms"], economics=dear)
+    assert [row["channel"] for row in rows] == ["sms", "email", "sms", "email"]
+    options = json.loads(str(rows[0]["candidates"]))
+    assert [(one["action"], one.get("channel"), one["probability"]) for one in options] == [
+        ("send", "email", 0), ("send", "sms", 1), ("holdout", None, 0), ("skip", None, 0)]
+    assert summary.cost == pytest.approx(2.02)
+
+
+def test_where_money_is_short_the_dear_channel_is_for_those_it_adds_most_to() -> None:
+    dear = replace(MONEY, cost_per_message={"email": 0.1, "sms": 1.0}, lift_by_channel={"sms": 0.6})
+    people = [person(n, spend=20.0 + 10 * n, sms="") for n in range(10)]
+    summary, rows = run(people, channels=["email", "sms"], economics=dear, budget=4.0)
+    chosen = [row["channel"] for row in rows if row["action"] == "send"]
+    assert len(chosen) == 10 and chosen == sorted(chosen) and 0 < chosen.count("sms") < 10
+    assert summary.cost <= 4.0
+    cheap, _ = run(people, channels=["email"], economics=dear, budget=4.0)
+    assert summary.expected_value - summary.cost > cheap.expected_value - cheap.cost
+
+
+@given(st.lists(st.tuples(st.floats(0, 9), st.floats(0, 9), st.booleans(), st.booleans()), min_size=1, max_size=5), st.floats(0, 12))
+def test_choosing_channels_breaks_no_permission_and_is_best_without_a_budget(rows: list[tuple[float, float, bool, bool]], budget: float) -> None:
+    mail, text, may_mail, may_text = (np.array(column) for column in zip(*rows, strict=True))
+    allowed = [Permission(may_mail, np.array([])), Permission(may_text, np.array([]))]
+    free = best_channel(allowed, [mail, text], [0.5, 2.0], budget=None)
+    tight = best_channel(allowed, [mail, text], [0.5, 2.0], budget=budget)
+    for n, (value_mail, value_text, mails, texts) in enumerate(rows):
+        gains = {0: value_mail - 0.5 if mails else -np.inf, 1: value_text - 2.0 if texts else -np.inf}
+        assert free[n] == (-1 if not (mails or texts) else max(gains, key=lambda one: gains[one]))
+        assert tight[n] == -1 or (mails, texts)[tight[n]]
+        assert (tight[n] == -1) == (free[n] == -1) and tight[n] <= free[n]  # shortage only ever moves people to the cheaper channel
