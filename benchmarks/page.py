@@ -17,7 +17,7 @@ TITLES = {
     "load": "Loading orders, beside plain DuckDB COPY", "loop": "The loop by number of customers",
     "purchase": "Purchase and spend predictions", "recommend": "Recommendations", "demo": "The demo",
     "compliance": "Advertising law",
-    "attacks": "Attacks: canaries, injection, markup, secrets",
+    "attacks": "Attacks: personal data, instructions, markup, links, templates, tables, keys",
     "facts": "The fact gate",
     "assemble": "Messages of one campaign for a million people",
     "content": "Copy by the embedded model",
@@ -394,6 +394,10 @@ def brand(result: dict[str, Any]) -> list[str]:
                   [("AUC, mean of the judged pairs", *(number(one["auc"], 3) for one in result["by_size"]))]),
             table(["cautions per text", "own other half", "texts of others"],
                   [(one["brand"], number(one["own"], 2), number(one["others"], 2)) for one in result["cautions"]]),
+    if found := result.get("pairs"):
+        parts += [f"**Prompt pairs.** {found['pairs']:,} customers whose names, addresses, numbers and notes were exchanged for other people's, in "
+                  f"{found['groups']} groups: {found['prompts']} prompts of a whole `plan` ({found['bytes'] / 1e3:,.0f} kB) compared byte for byte, "
+                  f"{found['different']} groups with a difference; {found['decisions_different']} with other decisions."]
             f"{people['people']} invented people put into {people['texts']:,} texts with names, addresses, numbers and mail "
             f"({people['marks']:,} marks): {len(people['in_kit'])} in the kit. "
             f"Learning from {result['learn_texts']:,} texts takes {result['learn_cpu_seconds']} s of CPU."]

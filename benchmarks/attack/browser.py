@@ -305,8 +305,12 @@ class _Court:
             server.server_close()
 
     def wait(self, silence_s: float, progress: Progress | None) -> None:
-        self.last = told = time.monotonic()
+        self.last = told = before = time.monotonic()
         while not self.over.wait(0.2):
+            now = time.monotonic()
+            if now - before > 5:  # this process was paused, and the browser with it
+                self.last = now
+            before = now
             if progress is not None and time.monotonic() - told > 15:
                 told = time.monotonic()
                 progress(self.seen.judged, len(self.pages))
@@ -371,7 +375,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._send("text/plain", b"")
         elif place.path.startswith("/page/") and (page := court.pages.get(place.path[6:])) is not None:
             policy = {"Content-Security-Policy-Report-Only": _POLICY.format(id=page.id)} if page.watched else {}
-            self._send(page.media, page.html.encode("utf-8", "replace"), **policy)
+            self._send(page.media, page.html.encode("utf-8", "replace"), headers=policy)
         else:
             if place.path != "/favicon.ico":
                 court.asked_elsewhere(place.path)
@@ -402,10 +406,10 @@ class _Handler(BaseHTTPRequestHandler):
         self.close_connection = True
         self._send("text/plain", b"", status=403)
 
-    def _send(self, kind: str, data: bytes, *, status: int = 200, **headers: str) -> None:
+    def _send(self, kind: str, data: bytes, *, status: int = 200, headers: Mapping[str, str] | None = None) -> None:
         self.send_response(status)
         usual = {"Content-Type": f"{kind}; charset=utf-8", "Content-Length": str(len(data)), "Cache-Control": "no-store"}
-        for name, value in {**usual, **headers}.items():
+        for name, value in {**usual, **(headers or {})}.items():
             self.send_header(name, value)
         self.end_headers()
         with contextlib.suppress(OSError):
@@ -414,6 +418,8 @@ class _Handler(BaseHTTPRequestHandler):
     def handle_one_request(self) -> None:
         with contextlib.suppress(ConnectionError):  # a browser that is done hangs up
             super().handle_one_request()
+            return
+        self.close_connection = True
 
     def log_message(self, format: str, *args: object) -> None:
         pass

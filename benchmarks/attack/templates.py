@@ -105,7 +105,8 @@ def literal(payloads: Sequence[str], folder: Path) -> dict[str, Any]:
     """Each text in each place of mail, brand kit and article: is it said as it stands, or refused?"""
     seen: Counter[str] = Counter()
     changed: list[str] = []
-    places: dict[str, Callable[[str], str]] = {**dict.fromkeys(SLOTS, _kept), "subject": plain_text, "first name": usable_name, "product 1 name": humanise,
+    places: dict[str, Callable[[str], str]] = {
+        **dict.fromkeys(SLOTS, _kept), "subject": plain_text, "first name": usable_name, "product 1 name": humanise,
         "product 2 name": humanise, "offer text": plain_text,
               "sender name": plain_text, "postal address": plain_text, "shop name": plain_text, "legal": _kept, "logo alt": _kept}
     for payload in payloads:

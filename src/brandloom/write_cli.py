@@ -57,6 +57,9 @@ def write(file: Annotated[Path, typer.Argument(metavar="BRIEF", allow_dash=True,
           scorer: Annotated[Path | None, typer.Option(metavar="FOLDER", show_default=False, help=say(
               "Rank the variants by the clicks expected, as `brandloom copy-tests learn` has learned them; the workspace's scorer, or the one that "
               "comes with Brandloom, when absent."))] = None,
+          judge: Annotated[bool | None, typer.Option("--judge/--no-judge", show_default=False, help=say(
+              "Let the model also judge each sentence by its first token, beside --max-calls; when absent, only where that was seen to "
+              "help."))] = None,
           workspace: Annotated[Path | None, typer.Option(metavar="DIR", show_default=False, help=say(
               "Workspace whose brand kits and desk fill in the brief's voice, and whose audit chain records each generated text."))] = None,
           by: Annotated[str | None, typer.Option(metavar="NAME", show_default=False, help=say(
@@ -67,6 +70,7 @@ def write(file: Annotated[Path, typer.Argument(metavar="BRIEF", allow_dash=True,
               "Write the result to this file instead of standard output."))] = None) -> None:
     from brandloom import llm
     from brandloom.content import studio
+    from brandloom.content.checks.judge import chosen_judge
     from brandloom.content.response import open_scorer
     from brandloom.settings import read_settings
     from brandloom.workspace import open_workspace
@@ -81,10 +85,11 @@ def write(file: Annotated[Path, typer.Argument(metavar="BRIEF", allow_dash=True,
         chosen = None if model == "none" else llm.open_model(
             settings.model_copy(update={"model_name": model}) if model else settings, on_text=on_text)
         with chosen or nullcontext():
-            asks = studio.most_asked(asked, variants=variants, most_calls=most_calls)
+            judging = chosen_judge(chosen, asked.records, asked.lang, wanted=judge)
+            asks = studio.most_asked(asked, variants=variants, most_calls=most_calls, judge=judging)
             most = llm.most_cost(chosen, asks)
             _say_most(most, sum(ask.calls for ask in asks))
-            written = studio.write_copy(chosen, asked, variants=variants, most_calls=most_calls, scorer=ranker, progress=progress)
+            written = studio.write_copy(chosen, asked, variants=variants, most_calls=most_calls, scorer=ranker, judge=judging, progress=progress)
             spent = llm.spent_by(chosen)
     _hand_on(written, job, settings, most, spent)
 
@@ -101,7 +106,7 @@ def _hand_on(written: studio.Written, job: _Job, settings: Settings, most: Estim
     from brandloom.content.response import OWN, REASONS
     maker = studio.NOBODY
     if job.workspace is not None:
-        maker = studio.Maker(job.workspace.config.name, job.workspace.derive_key("label"))
+        maker = studio.Maker.of(job.workspace)
         _record(written, job, maker, settings)
     cost = {"most": None if most is None else most.to_dict(), "spent": None if spent is None else spent.to_dict()}
     _put(studio.export(written, job.kind, maker=maker, also={"cost": cost}), job.target)
@@ -110,6 +115,10 @@ def _hand_on(written: studio.Written, job: _Job, settings: Settings, most: Estim
     if written.unscored and written.scorer == OWN:
         err.print(say(_("The scorer knows nothing of these texts, so it did not rank them: {reason}"), reason=say(REASONS[written.unscored])),
                   highlight=False, soft_wrap=True)
+    if written.judge is not None and (written.judge.silent or written.judge.calibration is None):
+        err.print(say(_("Model '{model}' tells no probabilities of its words, so it judged nothing.") if written.judge.silent else
+                      _("Nobody has measured what judgements of model '{model}' are worth, so they only rank the variants."),
+                      model=written.judge.model), highlight=False, soft_wrap=True)
     if written.interrupted:
         raise KeyboardInterrupt
     if written.stopped:
