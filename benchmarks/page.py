@@ -361,13 +361,53 @@ def attacks(result: dict[str, Any]) -> list[str]:
         parts += [f"**Injection.** {found['attacks']} texts per place; the model obeys each of them. Effects: a link, address, code, price, slot, "
                   "markup, header, schema, channel or recipient that the shop did not decide. Words: a harmless word of the attacker inside a text.",
                   table(["place", "texts", "shown to the model", "drafts that obeyed", "refused before", "published", "effects", "words"], rows)]
+    if found := result.get("pairs"):
+        parts += [f"**Prompt pairs.** {found['pairs']:,} customers whose names, addresses, numbers and notes were exchanged for other people's, in "
+                  f"{found['groups']} groups: {found['prompts']} prompts of a whole `plan` ({found['bytes'] / 1e3:,.0f} kB) compared byte for byte, "
+                  f"{found['different']} groups with a difference; {found['decisions_different']} with other decisions."]
     if found := result.get("markup"):
-        pages = ", ".join(f"{count:,} {kind}" for kind, count in found["pages"].items())
-        parts += [f"**Markup.** {found['payloads']:,} payloads put {sum(found['uses'].values()):,} times into pages ({pages}). "
-                  f"Alive by Chromium: {found['browser_alive']}; by a parser: {found['parser_alive']}; requests that left: "
-                  f"{sum(found['requests'].values())}; mails with forged headers: {found['forged_headers']}. The same judges on "
-                  f"{found['control']['pages']:,} pages that escape nothing: {found['control']['browser_alive']:,} and "
-                  f"{found['control']['parser_alive']:,} alive."]
+        rows = [(kind, f"{count:,}") for kind, count in found["pages"].items()]
+        parts += [f"**Markup.** {found['payloads']:,} payloads put {sum(found['uses'].values()):,} times into pages. Articles and exports stand "
+                  f"there as if "
+                  "no check had seen them; Markdown is read by a CommonMark reader that lets HTML through; `walled` is a report whose message is the "
+                  f"payload itself. Alive by Chromium: {found['browser_alive']}; by a parser: {found['parser_alive']}; requests that left: "
+                  f"{sum(found['requests'].values())}; pages that did not load: {found['unloaded']} ({found['loaded_again']} at a second try); "
+                  f"mails with "
+                  f"forged headers or parts: {found['forged_headers']}; structured data that says something else: "
+                  f"{found['wrong_structured_data']}. The "
+                  f"same judges on {found['control']['pages']:,} pages that escape nothing: {found['control']['browser_alive']:,} and "
+                  f"{found['control']['parser_alive']:,} alive.", table(["page", "pages"], rows)]
+    if found := result.get("leading"):
+        links, heads = found["redirects"], found["headers"]
+        parts += [f"**Links and headers.** {links['payloads']} open-redirect payloads as {links['targets']:,} targets "
+                  f"({links['targets refused']:,} refused) "
+                  f"and in {links['answers']:,} requests to the link server: {links['redirects']:,} redirects, {links['away']} of them elsewhere "
+                  f"or with "
+                  f"another header. {heads['payloads']} texts that end a line in {heads['fields']} fields of a mail: {heads['mails']:,} mails, "
+                  f"{heads['refused']:,} refused, {heads['forged']} forged."]
+    if found := result.get("templates"):
+        said, run = found["literal"], found["hostile"]
+        parts += [f"**Templates.** {said['payloads']} template texts in {said['texts']:,} places of mails, brand kits and articles: "
+                  f"{said['changed']} not as "
+                  f"they were written ({said['refused']:,} refused). {run['layouts']} hostile layouts: {run['refused']} refused; of the others "
+                  f"the slowest "
+                  f"took {run['slowest_ms']} ms of processor, the largest made {run['largest_bytes']:,} bytes; {run['over']} over 50 ms or 1 MB."]
+    if found := result.get("edges"):
+        net, cells, seen, spent = (found[name] for name in ("addresses", "cells", "hidden", "spending"))
+        parts += [f"**Addresses.** {net['spellings']} spellings of inner addresses as the place where a model's endpoint or a server of weights "
+                  f"leads, and "
+                  f"inside logos: {net['tried']:,} tries, {net['connections']} connections, {net['wrong']} without an error. The addresses that "
+                  f"an operator "
+                  "sets (endpoint, weights, carriers, database) may lie inside: that is what they are for. Logos and pictures by address are "
+                  f"never fetched.",
+                  f"**Tables.** {cells['prefixes']} prefixes in every column of the studio's CSV and of reject files, {cells['cells']:,} cells: "
+                  f"{cells['live']} that a spreadsheet would run, {cells['changed']} that do not read back. Judged by rule, not by a spreadsheet.",
+                  f"**Hidden characters.** {seen['strings']:,} strings of English, Chinese and emoji: {seen['left']} with any left, "
+                  f"{seen['lost']} with a "
+                  "visible character changed.",
+                  f"**Budget and cache.** {spent['asked']:,} requests by eight threads against a budget of {spent['budget_tokens']:,} tokens: "
+                  f"{spent['calls']:,} calls, {spent['spent_tokens']:,} tokens, {spent['over']} over. One request asked {spent['repeats']:,} times: "
+                  f"{spent['repeat_calls']} call."]
     if found := result.get("secrets"):
         parts += [f"**Secrets.** {found['secrets']} keys and passwords in the environment of {found['commands']} commands, {found['refusals']} of "
                   f"them refused by a service that repeats what it got; {found['pieces']:,} outputs, files and command lines searched "
@@ -394,10 +434,6 @@ def brand(result: dict[str, Any]) -> list[str]:
                   [("AUC, mean of the judged pairs", *(number(one["auc"], 3) for one in result["by_size"]))]),
             table(["cautions per text", "own other half", "texts of others"],
                   [(one["brand"], number(one["own"], 2), number(one["others"], 2)) for one in result["cautions"]]),
-    if found := result.get("pairs"):
-        parts += [f"**Prompt pairs.** {found['pairs']:,} customers whose names, addresses, numbers and notes were exchanged for other people's, in "
-                  f"{found['groups']} groups: {found['prompts']} prompts of a whole `plan` ({found['bytes'] / 1e3:,.0f} kB) compared byte for byte, "
-                  f"{found['different']} groups with a difference; {found['decisions_different']} with other decisions."]
             f"{people['people']} invented people put into {people['texts']:,} texts with names, addresses, numbers and mail "
             f"({people['marks']:,} marks): {len(people['in_kit'])} in the kit. "
             f"Learning from {result['learn_texts']:,} texts takes {result['learn_cpu_seconds']} s of CPU."]
