@@ -3,8 +3,12 @@ PYTHON ?= python3
 RUN := .venv
 TEST := .venv-test
 PIP_FLAGS := --quiet --disable-pip-version-check --no-input
+# The build of torch without CUDA (Linux, x86-64, Python 3.11) has the version of the other one and a hash of its own.
+TORCH_CPU := 6746dbcbeb526eb61330b76b41ff1b4eb848951103a892eeb080dfa2b264667b
+CUDA := setuptools triton cuda-bindings cuda-pathfinder cuda-toolkit $(addprefix nvidia-,cublas cuda-cccl cuda-cupti cuda-nvrtc cuda-runtime cudnn-cu13 \
+  cufft cufile curand cusolver cusparse cusparselt-cu13 nccl-cu13 nvjitlink nvshmem-cu13 nvtx)
 
-.PHONY: demo test check lint types imports lock bench clean help
+.PHONY: demo test train check lint types imports lock bench clean help
 
 help:  ## what can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -14,6 +18,9 @@ demo: $(RUN)/.ready  ## a real shop's data to a sent and measured campaign, in d
 
 test: $(TEST)/.ready  ## every test that this machine can run
 	$(TEST)/bin/python -m brandloom.openmp pytest
+
+train: $(TEST)/.ready requirements/train.lock  ## add what training an adapter needs, so that its tests run too
+	$(TEST)/bin/python -m pip install $(PIP_FLAGS) --require-hashes --no-build-isolation -r requirements/train.lock
 
 check: lint types imports test  ## what CI checks
 
@@ -35,6 +42,9 @@ lock:  ## renew the locked files from pyproject.toml (needs uv)
 	  pyproject.toml requirements/build.in -o requirements/test.lock
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url -c requirements/test.lock \
 	  pyproject.toml requirements/build.in -o requirements/run.lock
+	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url -c requirements/test.lock \
+	  $(foreach name,$(CUDA),--no-emit-package $(name)) requirements/train.in -o requirements/train.lock
+	sed -i 's/^torch==.*/&\n    --hash=sha256:$(TORCH_CPU) \\/' requirements/train.lock
 
 clean:  ## remove environments and the demo
 	rm -rf $(RUN) $(TEST) demo

@@ -8,7 +8,7 @@ writing, both models say how likely they find the person's copy and the base mod
 the person's is the likelier per token. Nothing is chosen on the judging half. The four stages keep what they made in the work folder and go
 on from there. Usage:
 
-    python -m benchmarks.adapter --work FOLDER [--data FOLDER] [--model qwen2.5-coder-0.5b] [--limit 1080] [--products 32] [--stage NAME]
+    python -m benchmarks.adapter [--work FOLDER] [--data FOLDER] [--model qwen2.5-coder-0.5b] [--limit 1080] [--products 32] [--stage NAME]
 """
 
 from __future__ import annotations
@@ -148,10 +148,10 @@ def _printed(stage: str) -> Callable[[float], None]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data")
-    parser.add_argument("--work", type=Path, required=True, help="keeps checkpoint, adapter and replies")
+    parser.add_argument("--work", type=Path, default=read_settings().cache / "benchmark-adapter", help="keeps checkpoint, adapter and replies")
     parser.add_argument("--model", default="qwen2.5-coder-0.5b")
     parser.add_argument("--limit", type=float, default=1080.0, help="seconds of training")
-    parser.add_argument("--products", type=int, default=32, help="judged")
+    parser.add_argument("--products", type=int, default=28, help="judged")
     parser.add_argument("--stage", choices=("learn", *HOWS, "compare", "result"), help="this one alone")
     options = parser.parse_args()
     weights = find_weights(options.model, read_settings().cache)

@@ -24,7 +24,7 @@ def write_tiny_model(path: Path, *, family: str = "qwen2", seed: int = 0, width:
     writer, draws = gguf.GGUFWriter(path, family), np.random.default_rng(seed)
     tokens = [*byte_names(), "ab", *SPECIAL]
     writer.add_name("tiny")
-    writer.add_context_length(2048)
+    writer.add_context_length(8192)
     writer.add_embedding_length(width)
     writer.add_block_count(blocks)
     writer.add_feed_forward_length(inner)

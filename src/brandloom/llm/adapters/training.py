@@ -36,7 +36,7 @@ class Training:
     epochs: int = 3
     preference: float = 0.1
     """Weight of the odds between preferred and rejected answers, beside the likelihood of the preferred ones."""
-    longest: int = 2048
+    longest: int = 4096
     """Tokens of a request with one answer; longer ones are left out."""
     limit_s: float = 3600.0
     seed: int = 0

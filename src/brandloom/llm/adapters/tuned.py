@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
 
 from brandloom.errors import ConfigError
 from brandloom.i18n import _
@@ -48,7 +48,7 @@ class Tuned:
         where = {"pretrained_model_name_or_path": str(path.parent), "gguf_file": path.name, "local_files_only": True}
         try:
             with redirect_stderr(StringIO()):  # its own progress bars
-                self.model: Any = AutoModelForCausalLM.from_pretrained(**where, dtype=_precision()).eval()
+                self.model: Any = AutoModelForCausalLM.from_pretrained(**where, dtype=_precision(), quantization_config=GgufConfig(dequantize=True)).eval()
                 self.tokenizer: Any = AutoTokenizer.from_pretrained(**where)
         except (ValueError, KeyError) as error:
             raise ConfigError(_("{path} cannot be read for training: {reason}. Adapters are trained on models of the families {known}."), path=path,
