@@ -20,7 +20,9 @@ from brandloom.deliver import (
     LoopbackSmtp,
     Mailer,
     Message,
+    OutboxChannel,
     Parts,
+    Receipt,
     SendReport,
     SmtpChannel,
     Subscription,
@@ -97,6 +99,31 @@ class World:
     def set_rows(self, plan: str, **values: object) -> None:
         with self.ledger.begin() as connection:
             connection.execute(update(outbox).where(outbox.c.plan == plan).values(**values))
+
+
+class Answering:
+    """A carrier that answers from a list, then accepts; shipped OutboxChannel keeps what was accepted."""
+
+    name, accepts_idempotency_key = "email", False
+
+    def __init__(self, *answers: Receipt | BaseException) -> None:
+        self.answers, self.kept, self.open_, self.tried = list(answers), OutboxChannel(), 0, 0
+
+    def open(self) -> None:
+        self.open_ += 1
+
+    def send(self, message: Message) -> Receipt:
+        self.tried += 1
+        answer = self.answers.pop(0) if self.answers else Receipt("accepted")
+        if isinstance(answer, BaseException):
+            raise answer
+        return self.kept.send(message) if answer.outcome == "accepted" else answer
+
+    def lookup(self, message_id: str) -> bool | None:
+        return None
+
+    def close(self) -> None:
+        self.open_ -= 1
 
 
 def address(number: int) -> str:

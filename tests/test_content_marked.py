@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from article_world import TODAY, brief, chinese, order, teller
 from brandloom import cli
 from brandloom.campaigns import Shop
 from brandloom.content import articles, studio
@@ -15,7 +16,6 @@ from brandloom.content.studio import Maker, pieces, read_asked, write_copy
 from brandloom.llm import ScriptedTextModel
 from brandloom.workspace import Workspace
 from shop_world import NOW
-from test_content_articles import TODAY, brief, chinese, order, teller
 
 KETTLE = {"name": "Aurora Kettle", "capacity": "1.2 l", "material": "steel", "colour": "matte black", "price": "49 GBP"}
 COPY = "Fill it, put it on, and sit down for a minute. The Aurora Kettle in matte black holds 1.2 l. It is made of steel. 49 GBP."

@@ -2,30 +2,22 @@
 
 from __future__ import annotations
 
-import contextlib
-import shutil
 import signal
-import tempfile
 import threading
 from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from sqlalchemy import delete
 
 from brandloom.deliver import Caps, Message, OutboxChannel, Receipt, Subscription, enqueue, resolve_uncertain, status, unsubscribe
-from brandloom.deliver.rules import cap_end, is_quiet, quiet_end, window_start
 from brandloom.deliver.send import MOST_ATTEMPTS
 from brandloom.errors import DataError, ProviderError, StateError
 from brandloom.govern import Consent, Person, record, refusals, suppress, withdraw
 from brandloom.ledger import Ledger
-from brandloom.ledger.database import open_ledger_at
 from brandloom.ledger.schema import consents, people
-from deliver_world import NOON, World, address, make_world
+from deliver_world import NOON, Answering, World, address, make_world
 
 DAY = timedelta(days=1)
 
@@ -33,31 +25,6 @@ DAY = timedelta(days=1)
 @pytest.fixture
 def world(ledger: Ledger, tmp_path: Path) -> World:
     return make_world(tmp_path, ledger)
-
-
-class Answering:
-    """A carrier that answers from a list, then accepts; shipped OutboxChannel keeps what was accepted."""
-
-    name, accepts_idempotency_key = "email", False
-
-    def __init__(self, *answers: Receipt | BaseException) -> None:
-        self.answers, self.kept, self.open_, self.tried = list(answers), OutboxChannel(), 0, 0
-
-    def open(self) -> None:
-        self.open_ += 1
-
-    def send(self, message: Message) -> Receipt:
-        self.tried += 1
-        answer = self.answers.pop(0) if self.answers else Receipt("accepted")
-        if isinstance(answer, BaseException):
-            raise answer
-        return self.kept.send(message) if answer.outcome == "accepted" else answer
-
-    def lookup(self, message_id: str) -> bool | None:
-        return None
-
-    def close(self) -> None:
-        self.open_ -= 1
 
 
 def test_everybody_gets_one_message_and_sending_again_sends_nothing(world: World) -> None:
@@ -307,157 +274,3 @@ def test_the_pace_is_kept(world: World) -> None:
 
     report = world.send(Stopping(), plan, limit_per_s=0.001, stop=stop)  # a wait of 1,000 s ends at once
     assert (report.sent, report.stopped) == (1, True)
-
-
-# --- rules, over zones and moments -----------------------------------------------------------------------------------------
-
-ZONES = st.sampled_from(["UTC", "Europe/London", "Asia/Shanghai", "America/New_York", "Australia/Lord_Howe", "Asia/Kathmandu",
-                         "America/St_Johns", "Pacific/Apia", "Africa/Casablanca", "Pacific/Chatham", "America/Sao_Paulo"]).map(ZoneInfo)
-NEAR_CHANGES = st.sampled_from([datetime(2024, 3, 31, 1), datetime(2024, 10, 27, 1), datetime(2024, 3, 10, 7), datetime(2024, 11, 3, 6),
-                                datetime(2011, 12, 30, 10), datetime(2024, 4, 6, 15), datetime(2024, 10, 5, 15)])
-MOMENTS = st.one_of(
-    st.datetimes(datetime(2010, 1, 1), datetime(2030, 1, 1)),
-    st.builds(lambda base, minutes: base + timedelta(minutes=minutes), NEAR_CHANGES, st.integers(-2_000, 2_000)),
-).map(lambda moment: moment.replace(tzinfo=UTC))
-CLOCK = st.builds(time, st.integers(0, 23), st.sampled_from([0, 15, 30, 59]))
-
-
-@settings(max_examples=700, deadline=None)
-@given(MOMENTS, ZONES, CLOCK, CLOCK)
-def test_quiet_hours_end_when_the_wall_clock_says_so(moment: datetime, zone: ZoneInfo, begin: time, end: time) -> None:
-    caps = Caps(quiet_from=begin, quiet_until=end)
-    until = quiet_end(moment, zone, caps)
-    wall = moment.astimezone(zone).time()
-    inside = begin <= wall < end if begin <= end else not end <= wall < begin
-    assert (until is not None) == inside == is_quiet(moment, zone, caps)
-    if until is not None:
-        assert moment < until <= moment + timedelta(hours=49)
-        assert not is_quiet(until, zone, caps)
-
-
-@settings(max_examples=700, deadline=None)
-@given(MOMENTS, ZONES, st.lists(st.integers(0, 12 * 24 * 60), max_size=12), st.integers(1, 3), st.integers(1, 5))
-def test_no_calendar_day_and_no_24_hours_hold_more_than_the_cap(
-        start: datetime, zone: ZoneInfo, minutes: list[int], per_day: int, per_week: int) -> None:
-    caps, sent = Caps(per_day=per_day, per_week=per_week), []
-    for wanted in sorted(start + timedelta(minutes=m) for m in minutes):
-        free = cap_end(sent, wanted, zone, caps)
-        if free is None:
-            sent.append(wanted)
-        else:
-            assert free > wanted
-            assert cap_end(sent, free, zone, caps) is None  # the moment promised is one at which it may go
-    for at in sent:
-        assert sum(at - DAY < other <= at for other in sent) <= per_day
-        assert sum(at - 7 * DAY < other <= at for other in sent) <= per_week
-        assert sum(other.astimezone(zone).date() == at.astimezone(zone).date() for other in sent) <= per_day
-
-
-def test_a_day_of_25_hours_is_one_day() -> None:
-    london = ZoneInfo("Europe/London")
-    just_after_midnight = datetime(2024, 10, 26, 23, 10, tzinfo=UTC)  # 00:10 on the 27th, clocks go back at 02:00
-    late = datetime(2024, 10, 27, 23, 30, tzinfo=UTC)  # 23:30 the same day, 24 h 20 min later
-    assert cap_end([just_after_midnight], late, london, Caps()) is not None
-    assert window_start(late, london, 1) < just_after_midnight
-
-
-# --- anything in any order -------------------------------------------------------------------------------------------------
-
-class AnyOrder(RuleBasedStateMachine):
-    """Plans queued, carriers failing, senders dying, people leaving and coming back, clocks moving: four truths hold."""
-
-    @initialize()
-    def begin(self) -> None:
-        self.folder = Path(tempfile.mkdtemp())
-        self.ledger = open_ledger_at(f"sqlite:///{self.folder / 'ledger.sqlite'}")
-        self.world = make_world(self.folder, self.ledger)
-        self.people = self.world.people(4)
-        self.now = NOON
-        self.caps = Caps(per_day=2, per_week=4, quiet_from=time(21), quiet_until=time(8))
-        self.accepted: list[tuple[datetime, str, str]] = []  # when, to whom, Message-ID
-        self.left: set[str] = set()
-        self.plans: dict[str, int] = {}
-
-    @rule(who=st.sets(st.integers(0, 3), min_size=1))
-    def queue(self, who: set[int]) -> None:
-        name = f"plan{len(self.plans)}"
-        self.plans[self.world.queue(name, [self.people[n] for n in sorted(who)], now=self.now)] = len(who)
-
-    @rule(outcomes=st.lists(st.sampled_from(["accepted", "later", "refused", "unknown", "lost", "dies", "dies_arrived"]), max_size=4),
-          pick=st.integers(0, 50))
-    def send(self, outcomes: list[str], pick: int) -> None:
-        if self.plans:
-            plan = sorted(self.plans)[pick % len(self.plans)]
-            with contextlib.suppress(ProviderError, _Died):
-                self.world.send(_Scripted(self, outcomes), plan, now=self.now, caps=self.caps)
-
-    @rule(hours=st.integers(1, 40))
-    def wait(self, hours: int) -> None:
-        self.now += timedelta(hours=hours)
-
-    @rule(who=st.integers(0, 3))
-    def leave(self, who: int) -> None:
-        withdraw(self.ledger, self.people[who], "email", "marketing", source="console", now=self.now)
-        self.left.add(address(who))
-
-    @rule(who=st.integers(0, 3))
-    def come_back(self, who: int) -> None:
-        record(self.ledger, [Consent(self.people[who], "email", "marketing", True, f"again {self.now}", "form", self.now)], now=self.now)
-        self.left.discard(address(who))
-
-    @invariant()
-    def nobody_twice(self) -> None:
-        ids = [message_id for _, _, message_id in self.accepted]
-        assert len(ids) == len(set(ids))
-
-    @invariant()
-    def nothing_lost(self) -> None:
-        arrived = {message_id for _, _, message_id in self.accepted}
-        for plan, audience in self.plans.items():
-            states = self.world.states(plan)
-            assert len(states) == audience == status(self.ledger, plan).audience
-            for message_id, state in states.items():
-                assert state in ("queued", "suppressed", "failed", "sent", "uncertain", "sending")
-                if state == "sent":
-                    assert message_id in arrived
-                if message_id in arrived:
-                    assert state in ("sent", "uncertain", "sending")
-
-    @invariant()
-    def caps_and_quiet_hours_kept(self) -> None:
-        for at, to, _ in self.accepted:
-            assert not is_quiet(at, UTC, self.caps)
-            mine = [other for other, whom, _ in self.accepted if whom == to]
-            assert sum(at - DAY < other <= at for other in mine) <= 2
-            assert sum(at - 7 * DAY < other <= at for other in mine) <= 4
-
-    def teardown(self) -> None:
-        if hasattr(self, "ledger"):
-            self.ledger.close()
-            shutil.rmtree(self.folder)
-
-
-class _Died(BaseException):
-    """Stands for the end of the process: nothing more is written by that sender."""
-
-
-class _Scripted(Answering):
-    def __init__(self, machine: AnyOrder, outcomes: list[str]) -> None:
-        super().__init__()
-        self.machine, self.outcomes = machine, list(outcomes)
-
-    def send(self, message: Message) -> Receipt:
-        outcome = self.outcomes.pop(0) if self.outcomes else "accepted"
-        assert message.recipient not in self.machine.left
-        if outcome in ("accepted", "dies_arrived"):
-            self.machine.accepted.append((self.machine.now, message.recipient, message.message_id))
-        if outcome == "lost":
-            raise ProviderError("gone")
-        if outcome.startswith("dies"):
-            raise _Died
-        return Receipt(outcome, outcome)  # type: ignore[arg-type]
-
-
-AnyOrder.TestCase.settings = settings(max_examples=12, stateful_step_count=20, deadline=None,
-                                      suppress_health_check=list(HealthCheck))
-TestAnyOrder = AnyOrder.TestCase
