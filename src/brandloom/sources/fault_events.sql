@@ -7,5 +7,5 @@ CASE
     WHEN quantity IS NULL AND quantity_raw IS NOT NULL THEN 'bad_quantity'
     WHEN money IS NULL AND money_raw IS NOT NULL THEN 'bad_price'
     WHEN abs(coalesce(money, 0)) >= 1e13 OR abs(coalesce(quantity, 0)) >= 1e12 THEN 'too_large'
-    WHEN amount < 0 AND kind = 'purchase' THEN 'negative_price'
+    WHEN {amount} < 0 AND kind = 'purchase' THEN 'negative_price'
 END

@@ -5,7 +5,6 @@ from __future__ import annotations
 import codecs
 import csv
 import gzip
-import hashlib
 import io
 import zipfile
 from collections import Counter
@@ -41,8 +40,6 @@ class Source:
     name: str
     format: str
     encoding: str
-    fingerprint: str
-    """SHA-256 of the file as it was handed over."""
     columns: tuple[str, ...]
     """Headings as found; column i of the relation is called c{i}."""
     types: tuple[str, ...]
@@ -107,20 +104,18 @@ def literal(text: str) -> str:
 
 def _open_text(connection: DuckDBPyConnection, path: Path, kind: str, packed: bool, scratch: Path) -> Source:
     with _reading(path, packed) as stream:
-        encoding, fingerprint = find_encoding(stream, path.name)
-    if packed:
-        fingerprint = _fingerprint(path)
+        encoding = find_encoding(stream, path.name)
     readable = path
     if encoding not in {"utf-8", "utf-8-sig"}:
         readable = scratch / "transcoded.csv"
         with _reading(path, packed) as stream:
             transcode(stream, encoding, readable)
     if kind == "jsonl":
-        return _json_lines(connection, path.name, encoding.removesuffix("-sig"), fingerprint, readable)
+        return _json_lines(connection, path.name, encoding.removesuffix("-sig"), readable)
     with _reading(readable, packed and readable == path) as stream:
         delimiter, columns = _read_heading(stream, path.name, kind)
     gz = ", compression='gzip'" if packed and readable == path else ""
-    return Source(path.name, kind, encoding.removesuffix("-sig"), fingerprint, columns, ("text",) * len(columns),
+    return Source(path.name, kind, encoding.removesuffix("-sig"), columns, ("text",) * len(columns),
                   _csv_relation(readable, delimiter, len(columns)) + f"{gz})")
 
 
@@ -170,12 +165,7 @@ def _reading(path: Path, packed: bool) -> io.BufferedIOBase:
     return gzip.open(path, "rb") if packed else path.open("rb")
 
 
-def _fingerprint(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _json_lines(connection: DuckDBPyConnection, name: str, encoding: str, fingerprint: str, path: Path) -> Source:
+def _json_lines(connection: DuckDBPyConnection, name: str, encoding: str, path: Path) -> Source:
     lines = (f"read_csv({literal(str(path))}, columns={{'line': 'VARCHAR'}}, header=false, auto_detect=false, delim='\x01', "
              f"quote='', escape='', max_line_size={MAX_LINE_BYTES})")
     good = "json_valid(line) AND json_type(line) = 'OBJECT'"
@@ -190,7 +180,7 @@ def _json_lines(connection: DuckDBPyConnection, name: str, encoding: str, finger
     cells = ", ".join(f"cells[{i + 1}] AS c{i}" for i in range(len(keys)))
     relation = (f"(SELECT {cells}, cells IS NULL AS not_an_object FROM (SELECT CASE WHEN {good} THEN "
                 f"json_extract_string(line, [{paths}]) END AS cells FROM {lines}))")
-    return Source(name, "jsonl", encoding, fingerprint, columns, ("text",) * len(columns), relation, "not_an_object", 1)
+    return Source(name, "jsonl", encoding, columns, ("text",) * len(columns), relation, "not_an_object", 1)
 
 
 def _open_parquet(path: Path) -> Source:
@@ -203,7 +193,7 @@ def _open_parquet(path: Path) -> Source:
     cells = ", ".join(f"{quoted(name)} AS c{i}" if kind != "text" else f"CAST({quoted(name)} AS VARCHAR) AS c{i}"
                       for i, (name, kind) in enumerate(zip(schema.names, types, strict=True)))
     relation = f"(SELECT {cells} FROM read_parquet({literal(str(path))}))"
-    return Source(path.name, "parquet", "binary", _fingerprint(path), columns, types, relation, first_line=1)
+    return Source(path.name, "parquet", "binary", columns, types, relation, first_line=1)
 
 
 def _parquet_type(name: str) -> str:
@@ -231,7 +221,7 @@ def _open_xlsx(path: Path, scratch: Path) -> Source:
             first = (sheet.start[0] if sheet.start else 0) + 2
     except (CalamineError, zipfile.BadZipFile) as error:
         raise DataError(_("{file} is not an Excel workbook, or a damaged one. Save it again as .xlsx."), file=path.name) from error
-    return Source(path.name, "xlsx", "binary", _fingerprint(path), columns, ("text",) * len(columns),
+    return Source(path.name, "xlsx", "binary", columns, ("text",) * len(columns),
                   _csv_relation(target, ",", len(columns)) + ")", first_line=first)
 
 

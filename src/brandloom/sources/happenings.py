@@ -22,22 +22,29 @@ LOAD_SIZE = 10**12
 def load_happenings(job: Job, source: Source, rejects: Path) -> Outcome:
     """Load one file of kind orders or events inside the caller's transaction."""
     layout = lay_out(job, source)
-    staged = read_rows(job, layout)
+    staged = read_rows(job, layout, made={"plain_sale": orders.plain_sale(job, layout)})
     orders.prepare_lines(job, staged, properties=properties_of(layout))
     orders.judge(job)
-    orders.make_pseudonyms(job.staging, job.vault, layout.keyed_by, "SELECT DISTINCT customer AS source_customer FROM parsed")
-    orders.accept(job.staging, job.kind)
+    if layout.personal:
+        orders.make_pseudonyms(job.staging, job.vault, layout.keyed_by, "SELECT DISTINCT customer AS source_customer FROM parsed")
+    people = seal_later(job, layout)
+    reasons = orders.count_reasons(job.staging, staged)
+    if reasons:
+        write_rejects(job.staging, staged, rejects)
+    orders.drop_refused(job.staging, staged)
+    orders.find_places(job.staging, job.kind)
+    if not layout.personal:
+        orders.make_pseudonyms(job.staging, job.vault, layout.keyed_by, "SELECT DISTINCT source_customer FROM places")
+    orders.accept(job.staging)
+    notes = orders.count_notes(job.staging, job.kind)
     job.tell("write", 0.6)
     new, known = _append_fresh(job, layout)
-    reasons = orders.count_reasons(job.staging, staged)
-    report = layout.report(staged, rows_new=new, rows_known=known, rows_refused=sum(reasons.values()), reasons=reasons,
-                           notes=orders.count_notes(job.staging))
+    report = layout.report(staged, rows_new=new, rows_known=known, rows_refused=sum(reasons.values()), reasons=reasons, notes=notes)
     if job.kind == "orders":
         merge_products(job.engine, job.staging)
     merge_customers(job.engine, job.staging, read_sql("sources", "buyers"))
-    if report.rows_refused:
-        write_rejects(job.staging, staged, rejects)
-    return Outcome(report, persons=seal_later(job, layout))
+    job.sql("DROP TABLE staged")  # else the transaction's end would copy it, for it has lost rows
+    return Outcome(report, persons=people)
 
 
 def _append_fresh(job: Job, layout: Layout) -> tuple[int, int]:
@@ -45,7 +52,6 @@ def _append_fresh(job: Job, layout: Layout) -> tuple[int, int]:
     accepted = job.count("SELECT coalesce(sum(rows), 0) FROM places")
     latest = scalar(job.engine, "SELECT max(event) AS latest FROM events")
     loads = int(str(latest)) // LOAD_SIZE if latest is not None else 0
-    job.sql("CREATE OR REPLACE TEMP VIEW not_fresh AS SELECT line FROM refused")
     select, new = "accepted", accepted
     if loads and accepted:
         select = f"fresh_{job.number}"
@@ -53,7 +59,7 @@ def _append_fresh(job: Job, layout: Layout) -> tuple[int, int]:
         known = known_rows(job.engine, job.staging, "events", SAME, first, last)
         same = " AND ".join(f"k.{name} IS NOT DISTINCT FROM a.{name}" for name in SAME)
         job.sql(f"CREATE OR REPLACE TEMP TABLE {select} AS SELECT a.* FROM accepted a ANTI JOIN {known} k ON {same}")
-        job.sql(f"CREATE OR REPLACE TEMP VIEW not_fresh AS SELECT l.line FROM plain_lines l ANTI JOIN {select} f ON f.line = l.line")
+        orders.take_off(job.staging, f"plain_lines ANTI JOIN {select} USING (line)")
         new = job.count(f"SELECT count(*) FROM {select}")
     columns = ["customer", "occurred_at", "kind", "product", "quantity", "amount"]
     columns += [name for name in ("order_id", "session", "channel", "campaign", "row_id") if name in layout.positions]

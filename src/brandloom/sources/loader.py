@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import shutil
 import time
 from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -47,6 +49,7 @@ class _Done:
     rejects: Path | None
     id: str
     fingerprint: str
+    """SHA-256 of the file as it was handed over."""
 
 
 def load(engine: Engine, ledger: Ledger, vault: Vault, workspace: Workspace, files: Iterable[Path | str], *, kind: Kind,
@@ -105,10 +108,17 @@ def _load_one(job: Job, path: Path, scratch: Path) -> _Done:
     source = open_source(job.staging.connection, path, scratch)
     plain_name = re.sub(r"[^\w.-]+", "_", path.name)
     rejects = scratch / f"{job.load_id[:8]}-{plain_name}.rejects.csv"
-    outcome = (load_happenings if job.kind in {"orders", "events"} else load_list)(job, source, rejects)
+    with ThreadPoolExecutor(1) as beside:  # neither hashing nor DuckDB holds Python's lock
+        fingerprint = beside.submit(_fingerprint, path)
+        outcome = (load_happenings if job.kind in {"orders", "events"} else load_list)(job, source, rejects)
     job.tell("done", 1.0)
     written = rejects if outcome.report.rows_refused else None
-    return _Done(outcome.report, outcome, written, job.load_id, source.fingerprint)
+    return _Done(outcome.report, outcome, written, job.load_id, fingerprint.result())
+
+
+def _fingerprint(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _write_ledger(connection: Connection, vault: Vault, one: _Done, kind: str, now: datetime) -> None:

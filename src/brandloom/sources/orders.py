@@ -13,7 +13,7 @@ from brandloom.sources.adjustments import is_adjustment
 from brandloom.sources.formats import literal
 from brandloom.sources.people import mask_free_text
 from brandloom.sources.staging import BATCH, Staged, insert_rows
-from brandloom.sources.work import Job
+from brandloom.sources.work import Job, Layout
 
 UNDONE = ("cancelled", "canceled", "refunded", "voided", "void", "returned", "return", "refund", "已取消", "已退款", "退款成功", "交易关闭",
           "已关闭", "已退货", "取消", "退款", "退货", "退款完成", "订单关闭")
@@ -25,6 +25,23 @@ KIND_WORDS = {"pv": "view", "pageview": "view", "page_view": "view", "view_item"
               "fav": "favourite", "favorite": "favourite", "wishlist": "favourite", "收藏": "favourite", "add_to_cart": "cart",
               "addtocart": "cart", "加购": "cart", "加入购物车": "cart", "buy": "purchase", "order": "purchase", "transaction": "purchase",
               "购买": "purchase", "下单": "purchase", "搜索": "search", "refund": "return", "退货": "return"}
+
+
+def plain_sale(job: Job, layout: Layout) -> str:
+    """SQL over the columns of `staged` for order lines that are certainly a sale without a fault; nearly all are."""
+    have = layout.positions
+    if job.kind != "orders" or "product" not in have:
+        return "FALSE"
+    money = "amount" if "amount" in have else "unit_price * quantity" if "quantity" in have else "unit_price"
+    sure = ["product IS NOT NULL", f"occurred_at <= TIMESTAMP '{job.now}'", f"{money} >= 0.0001", f"{money} < 1e13"]
+    sure += ["quantity > 0", "quantity < 1e12"] if "quantity" in have else []
+    sure += [f"NOT {_undone('status')}"] if "status" in have else []
+    sure += ["NOT malformed"] if layout.source.malformed != "FALSE" else []
+    return f"coalesce({' AND '.join(sure)}, FALSE)"
+
+
+def _undone(status: str) -> str:
+    return f"coalesce(lower({status}) IN ({', '.join(literal(word) for word in UNDONE)}), FALSE)"
 
 
 def prepare_lines(job: Job, staged: Staged, *, properties: str) -> None:
@@ -43,7 +60,7 @@ def prepare_lines(job: Job, staged: Staged, *, properties: str) -> None:
     price = "p.unit_price" if "unit_price" in have else "CAST(NULL AS DOUBLE)"
     money = ", ".join([*(["p.amount"] if "amount" in have else []), f"{price} * {quantity}"])
     raws = ", ".join([*(f"p.{name}_raw" for name in ("amount", "unit_price") if name in have), "CAST(NULL AS VARCHAR)"])
-    status = f"coalesce(lower(p.status) IN ({', '.join(literal(word) for word in UNDONE)}), FALSE)" if "status" in have else "FALSE"
+    status = _undone("p.status") if "status" in have else "FALSE"
     invoice = f"CASE WHEN {quantity} < 0 THEN coalesce(p.order_id[1] IN ('C', 'c'), FALSE) ELSE FALSE END" if "order_id" in have else "FALSE"
     words = " ".join(f"WHEN {literal(theirs)} THEN {literal(ours)}" for theirs, ours in KIND_WORDS.items())
     kind = f"CASE lower(p.kind) {words} ELSE lower(p.kind) END" if "kind" in have else "CAST(NULL AS VARCHAR)"
@@ -51,12 +68,13 @@ def prepare_lines(job: Job, staged: Staged, *, properties: str) -> None:
         CREATE OR REPLACE TEMP VIEW plain_lines AS
         SELECT p.line, p.malformed, p.customer AS source_customer, {product} AS product, {texts}, {kind} AS kind, p.occurred_at, p.occurred_at_raw,
                {quantity} AS quantity, {quantity_raw} AS quantity_raw, {price} AS unit_price, coalesce({money}) AS money,
-               coalesce({raws}) AS money_raw, {status} AS undone, {status} OR {invoice} AS cancelled, {properties} AS properties, p.same
+               coalesce({raws}) AS money_raw, {status} AS undone, {status} OR {invoice} AS cancelled, {properties} AS properties, p.same, p.plain_sale
         FROM parsed p""")
-    fault = read_sql("sources", f"fault_{job.kind}").format(now=f"TIMESTAMP '{job.now}'")
+    amount = "TRY_CAST(money AS DECIMAL(18, 4))"
+    fault = read_sql("sources", f"fault_{job.kind}").format(now=f"TIMESTAMP '{job.now}'", amount=amount)
     duck.connection.execute(f"""
         CREATE OR REPLACE TEMP VIEW lines AS
-        SELECT *, {fault} AS fault FROM (SELECT *, TRY_CAST(money AS DECIMAL(18, 4)) AS amount FROM plain_lines)""")
+        SELECT *, {amount} AS amount, {fault} AS fault FROM plain_lines""")
 
 
 def judge(job: Job) -> None:
@@ -88,9 +106,9 @@ def make_pseudonyms(duck: DuckEngine, vault: Vault, keyed_by: str, select: str) 
     duck.connection.execute("CREATE OR REPLACE TEMP TABLE pseudonyms (source_customer VARCHAR, customer VARCHAR)")
     found = duck.connection.sql(select).to_arrow_table()
     for batch in found.to_batches(max_chunksize=BATCH):
-        ids = [text for text in batch.column("source_customer").to_pylist() if text and key_of(text, keyed_by)]
-        rows = pa.table({"source_customer": pa.array(ids, pa.string()),
-                         "customer": pa.array(vault.pseudonyms([key_of(text, keyed_by) for text in ids]), pa.string())})
+        keys = {text: key for text in batch.column("source_customer").to_pylist() if text and (key := key_of(text, keyed_by))}
+        rows = pa.table({"source_customer": pa.array(keys, pa.string()),
+                         "customer": pa.array(vault.pseudonyms(list(keys.values())), pa.string())})
         insert_rows(duck.connection, "pseudonyms", rows)
 
 
@@ -103,23 +121,38 @@ def key_of(text: str, keyed_by: str) -> str:
     return normal.source_id(text)
 
 
-def accept(duck: DuckEngine, kind: str) -> None:
-    """Make the view `accepted`, rows as `events` wants them, and the table `places`: who bought from where, when and what kind."""
+def drop_refused(duck: DuckEngine, staged: Staged) -> None:
+    """Take the refused lines out of `staged`, so that nothing after this looks at them; what they call products is kept in `gone`."""
+    duck.connection.execute("CREATE OR REPLACE TEMP TABLE gone (product VARCHAR, name VARCHAR, lines BIGINT)")
+    take_off(duck, "refused")
+    duck.connection.execute(f"DELETE FROM staged WHERE rowid IN (SELECT line + {staged.first_row} FROM refused)")
+
+
+def take_off(duck: DuckEngine, lines: str) -> None:
+    """Add to `gone` what these lines, a FROM item, call products: they do not count in `named`."""
+    duck.connection.execute(f"INSERT INTO gone SELECT product, name, count(*) FROM {lines} GROUP BY product, name")
+
+
+def find_places(duck: DuckEngine, kind: str) -> None:
+    """Make the view `judged`, accepted rows with the customer's own id, and the table `places`: who bought from where and when."""
     duck.connection.execute(read_sql("sources", f"accepted_{kind}"))
-    duck.connection.execute("CREATE OR REPLACE TEMP VIEW accepted AS SELECT c.customer, j.* FROM judged j "
-                            "LEFT JOIN pseudonyms c ON c.source_customer = j.source_customer")
     duck.connection.execute("CREATE OR REPLACE TEMP TABLE places AS SELECT * REPLACE (nullif(trim(country), '') AS country) FROM ("
-                            "SELECT source_customer, country, kind, count(*) AS rows, min(occurred_at) AS first_at, max(occurred_at) AS last_at "
-                            "FROM judged GROUP BY source_customer, country, kind)")
+                            "SELECT source_customer, country, count(*) AS rows, min(occurred_at) AS first_at, max(occurred_at) AS last_at "
+                            "FROM plain_lines GROUP BY source_customer, country)")
     mask_free_text(duck, "places", ["country"])
 
 
-def count_notes(duck: DuckEngine) -> dict[str, int]:
+def accept(duck: DuckEngine) -> None:
+    """Make the view `accepted`: rows as `events` wants them."""
+    duck.connection.execute("CREATE OR REPLACE TEMP VIEW accepted AS SELECT c.customer, j.* FROM judged j "
+                            "LEFT JOIN pseudonyms c ON c.source_customer = j.source_customer")
+
+
+def count_notes(duck: DuckEngine, kind: str) -> dict[str, int]:
     """Accepted rows worth knowing about: per kind, and those without a customer."""
-    counted = duck.connection.execute(
-        "SELECT kind, sum(rows), coalesce(sum(rows) FILTER (source_customer IS NULL), 0) FROM places GROUP BY kind ORDER BY kind").fetchall()
-    notes = {f"{kind}s": int(rows) for kind, rows, _ in counted}
-    return notes | {"rows_without_customer": sum(int(rows) for _, _, rows in counted)}
+    counted = duck.connection.execute(read_sql("sources", f"kinds_{kind}")).fetchall()
+    nobodys = duck.connection.execute("SELECT coalesce(sum(rows), 0) FROM places WHERE source_customer IS NULL").fetchall()[0][0]
+    return {f"{kind}s": int(rows) for kind, rows in counted} | {"rows_without_customer": int(nobodys)}
 
 
 def count_reasons(duck: DuckEngine, staged: Staged) -> dict[str, int]:

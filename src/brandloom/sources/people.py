@@ -6,10 +6,13 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+import duckdb
 import pyarrow as pa
 
 from brandloom.engine import DuckEngine
+from brandloom.errors import DataError
 from brandloom.govern import PERSONAL_FIELDS, Person, find_personal_columns, scrub
+from brandloom.i18n import _
 from brandloom.sources.formats import Source
 from brandloom.sources.staging import BATCH, insert_rows
 from brandloom.sources.texts import clean
@@ -27,7 +30,10 @@ _MEASURE = re.compile(r"[-+]?[0-9]{1,6}(?:[.,][0-9]+)?|[0-9]{1,4}[-/.年][0-9]{1
 def sample_values(duck: DuckEngine, source: Source) -> list[list[str]]:
     """Per column the values of the first rows as text, empty ones left out."""
     cells = ", ".join(f"CAST(c{i} AS VARCHAR) AS c{i}" for i in range(len(source.columns)))
-    sample = duck.connection.sql(f"SELECT {cells} FROM {source.head} LIMIT {SAMPLE_ROWS}").to_arrow_table()
+    try:
+        sample = duck.connection.sql(f"SELECT {cells} FROM {source.head} LIMIT {SAMPLE_ROWS}").to_arrow_table()
+    except (duckdb.InvalidInputException, duckdb.IOException) as error:
+        raise DataError(_("{file} cannot be read: {reason}."), file=source.name, reason=str(error).splitlines()[0]) from error
     return [[value for value in column.to_pylist() if value] for column in sample.columns]
 
 

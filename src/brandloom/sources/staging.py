@@ -40,7 +40,9 @@ class Staged:
     """What came of staging one file."""
 
     records: int
-    """Rows in `staged`."""
+    """Rows that were staged."""
+    first_row: int
+    """The number of the first row of `staged`: an open transaction numbers its rows from far up."""
     broken: dict[int, str]
     """Line -> what is wrong with it, for lines DuckDB could not split into fields."""
     source: Source
@@ -61,10 +63,11 @@ def plain_columns(source: Source, positions: dict[str, int], columns: Mapping[st
 
 
 def stage(duck: DuckEngine, source: Source, positions: dict[str, int], columns: Mapping[str, Column], others: Iterable[int],
-          zone: ZoneInfo, *, plain: Set[str] = frozenset(), careful: Set[str] = frozenset()) -> Staged:
+          zone: ZoneInfo, *, plain: Set[str] = frozenset(), careful: Set[str] = frozenset(), also: Mapping[str, str] | None = None) -> Staged:
     """Scan the file once into `staged`; columns at `others` come along as text named by their position, c7.
 
-    Every row gets `same`, a hash of those of `SAME_LINE` that the file has: rows that say the same have the same hash.
+    Every row gets `same`, a hash of those of `SAME_LINE` that the file has: rows that say the same have the same hash. `also` adds
+    columns, name -> SQL over the ones staged.
 
     Columns in `plain` are converted by the CSV reader, which is fast; if one value of them does not fit, all is scanned again
     the careful way, so that the result is the same.
@@ -73,30 +76,31 @@ def stage(duck: DuckEngine, source: Source, positions: dict[str, int], columns: 
     inner, outer = ([f"{source.malformed} AS malformed"], ["malformed"]) if source.malformed != "FALSE" else ([], [])
     for name, at in positions.items():
         kind = "plain" if name in plain else source.types[at]
-        read, made = _cells(name, columns[name].reads, at, kind, _zone_of(columns[name], zone), name in careful)
-        inner, outer = inner + read, outer + made
+        read, shown = _cells(name, columns[name].reads, at, kind, _zone_of(columns[name], zone), name in careful)
+        inner, outer = inner + read, outer + shown
     relation = source.typed({positions[name]: PLAIN[columns[name].reads][0] for name in plain})
     inner += [f"{_text(at, source.types[at])} AS c{at}" for at in others]
     outer += [f"c{at}" for at in others]
     said = [name for name in SAME_LINE if name in positions]
     said += [f"{name}_raw" for name in said if columns[name].reads in READ_LATER and name not in plain]
-    same = f"hash({', '.join(said)})" if said else "CAST(0 AS UBIGINT)"
+    made = {"same": f"hash({', '.join(said)})" if said else "CAST(0 AS UBIGINT)", **(also or {})}
+    extra = ", ".join(f"{sql} AS {name}" for name, sql in made.items())
     connection = duck.connection
     for table in ("staged", "reject_errors", "reject_scans"):
         connection.execute(f"DROP TABLE IF EXISTS {table}")
     with _in_file_order(connection):
         try:
-            connection.execute(f"CREATE TEMP TABLE staged AS SELECT *, {same} AS same FROM (SELECT {', '.join(outer)} "
+            connection.execute(f"CREATE TEMP TABLE staged AS SELECT *, {extra} FROM (SELECT {', '.join(outer)} "
                                f"FROM (SELECT {', '.join(inner)} FROM {relation}))")
         except (duckdb.InvalidInputException, duckdb.IOException) as error:
             raise DataError(_("{file} cannot be read: {reason}."), file=source.name, reason=_first_line(error)) from error
     if plain and not _fits(connection, plain, columns):
-        return stage(duck, source, positions, columns, others, zone, careful=careful)
+        return stage(duck, source, positions, columns, others, zone, careful=careful, also=also)
     records = int(_one(connection, "SELECT count(*) FROM staged"))
     broken = _broken_lines(connection)
     if records + len(broken) == 0:
         raise DataError(_("{file} has a heading and no rows. Export it again."), file=source.name)
-    return Staged(records, broken, source, positions, columns, frozenset(plain))
+    return Staged(records, int(_one(connection, "SELECT coalesce(min(rowid), 0) FROM staged")), broken, source, positions, columns, frozenset(plain))
 
 
 def parse(duck: DuckEngine, staged: Staged, date_order: str | None, zone: ZoneInfo) -> None:
@@ -123,9 +127,8 @@ def parse(duck: DuckEngine, staged: Staged, date_order: str | None, zone: ZoneIn
     dropped = ", ".join(sorted(read | {f"{name}_raw" for name in read - staged.plain}))
     if staged.source.malformed == "FALSE":
         values.append("FALSE AS malformed")
-    first = _one(connection, "SELECT coalesce(min(rowid), 0) FROM staged")  # rows of an open transaction are numbered from far up
     plain = f"s.* EXCLUDE ({dropped})" if read else "s.*"
-    connection.execute(f"CREATE OR REPLACE TEMP VIEW parsed AS SELECT s.rowid - {first} AS line, {', '.join([plain, *values])} "
+    connection.execute(f"CREATE OR REPLACE TEMP VIEW parsed AS SELECT s.rowid - {staged.first_row} AS line, {', '.join([plain, *values])} "
                        f"FROM staged s {' '.join(joins)}")
 
 
@@ -135,7 +138,7 @@ def _cells(name: str, reads: str, at: int, kind: str, zone: ZoneInfo, careful: b
     if reads == "label":
         return [f"{text if kind != 'text' else f'c{at}'} AS {name}"], [name]
     if reads not in READ_LATER:
-        return [f"{text} AS {name}"], [name]
+        return [f"{_trimmed(at) if kind == 'text' else text} AS {name}"], [name]
     if kind == "plain":
         ready = _in_utc(f"c{at}", zone) if reads == "time" else f"c{at}"
         return [f"c{at}"], [f"{ready} AS {name}"]
@@ -165,6 +168,11 @@ def _text(at: int, kind: str) -> str:
     if kind == "number":  # 17850.0 is the id 17850
         return f"CASE WHEN c{at} = trunc(c{at}) THEN CAST(CAST(c{at} AS HUGEINT) AS VARCHAR) ELSE CAST(c{at} AS VARCHAR) END"
     return f"nullif(trim(c{at}), '')" if kind == "text" else f"CAST(c{at} AS VARCHAR)"
+
+
+def _trimmed(at: int) -> str:
+    """`_text` of a column of text, where `trim` runs only for values that can have outer blanks: it is slow."""
+    return f"CASE WHEN c{at} < '!' OR ends_with(c{at}, ' ') OR strlen(c{at}) <> length(c{at}) THEN {_text(at, 'text')} ELSE c{at} END"
 
 
 def _number(at: int, kind: str, text: str, careful: bool) -> str:

@@ -113,15 +113,20 @@ def lay_out(job: Job, source: Source) -> Layout:
     return Layout(source, positions, hidden, others, plain, keyed_by if keyed_by in {"email", "phone"} else "id", doubtful)
 
 
-def read_rows(job: Job, layout: Layout, also: Iterable[int] = ()) -> Staged:
-    """Stage and parse a file; afterwards the view `parsed` is there and its free text is masked."""
+def read_rows(job: Job, layout: Layout, also: Iterable[int] = (), made: Mapping[str, str] | None = None) -> Staged:
+    """Stage and parse a file; afterwards the view `parsed` is there and its free text is masked.
+
+    Args:
+        also: positions of further columns.
+        made: further columns as SQL over the canonical ones.
+    """
     source = layout.source
     wanted = [*layout.others, *layout.personal, *also]
     columns = _columns(job, layout)
-    staged = stage(job.staging, source, layout.positions, columns, wanted, job.zone, plain=layout.plain)
+    staged = stage(job.staging, source, layout.positions, columns, wanted, job.zone, plain=layout.plain, also=made)
     commas = written_with_commas(job.staging, staged)
     if commas:
-        staged = stage(job.staging, source, layout.positions, columns, wanted, job.zone, careful=commas)
+        staged = stage(job.staging, source, layout.positions, columns, wanted, job.zone, careful=commas, also=made)
     texts = [name for name in (*FREE_TEXT, *layout.doubtful) if name in layout.positions and columns[name].reads != "label"]
     texts += [f"c{at}" for at in layout.others if source.types[at] == "text"]
     mask_own_names(job.staging, "staged", texts, [f"c{at}" for at, kind in layout.personal.items() if kind in NAMES])
