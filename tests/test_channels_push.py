@@ -47,7 +47,7 @@ def test_the_example_of_rfc_8291_comes_out_byte_by_byte() -> None:
 def test_a_browser_opens_what_was_sent_and_nobody_else_can() -> None:
     with LoopbackPush() as service:
         one, other = service.subscribe(), service.subscribe()
-        channel = WebPush(KEY, contact="hi@candle.example")
+        channel = WebPush(KEY, contact="hi@candle.example", near=True)
         content = b'{"title": "' + b"x" * (MOST_BYTES - 13) + b'"}'
         assert channel.send(Message("<1@x>", "", one.subscription, content)).outcome == "accepted"
         channel.close()
@@ -62,23 +62,27 @@ def test_a_browser_opens_what_was_sent_and_nobody_else_can() -> None:
 def test_what_a_push_service_says_is_told_apart(fault: int, outcome: str, suppress: str | None) -> None:
     with LoopbackPush() as service:
         browser = service.subscribe(faults=[fault])
-        channel = WebPush(KEY, contact="hi@candle.example")
+        channel = WebPush(KEY, contact="hi@candle.example", near=True)
         receipt = channel.send(Message("<1@x>", "", browser.subscription, b"{}"))
         channel.close()
         assert (receipt.outcome, receipt.suppress) == (outcome, suppress)
         assert not browser.shown
 
 
-@pytest.mark.parametrize("endpoint", ["http://push.example/1", "https://10.0.0.1/1", "https://169.254.169.254/latest", "https://[::ffff:10.0.0.1]/", "file:///etc/passwd"])
+@pytest.mark.parametrize("endpoint", ["http://push.example/1", "https://10.0.0.1/1", "https://169.254.169.254/latest", "https://[::ffff:10.0.0.1]/", "file:///etc/passwd", ""])
 def test_a_subscription_that_leads_inside_is_not_followed(endpoint: str) -> None:
     with LoopbackPush() as service:
-        text = service.subscribe().subscription.replace(service.origin + "/push/0", endpoint)
+        browser = service.subscribe()
+        text = browser.subscription.replace(service.origin + "/push/0", endpoint) if endpoint else browser.subscription
         channel = WebPush(KEY, contact="hi@candle.example")
         assert channel.send(Message("<1@x>", "", text, b"{}")).reason == "bad_subscription"
         channel.close()
+        assert not browser.shown
 
 
-@pytest.mark.parametrize("text", ["", "{}", "[]", '{"endpoint": "https://x", "keys": {"p256dh": "AA", "auth": "AA"}}', "[" * 100_000])
+@pytest.mark.parametrize("text", ["", "{}", "[]", '{"endpoint": "https://x", "keys": {"p256dh": "AA", "auth": "AA"}}', "[" * 100_000,
+                                  json.dumps({"endpoint": "https://push.example:x/", "keys": {"p256dh": application_server_key(KEY), "auth": "A" * 22}}),
+                                  json.dumps({"endpoint": "data:x", "keys": {"p256dh": application_server_key(KEY), "auth": "A" * 22}})])
 def test_what_is_no_subscription_is_refused(text: str) -> None:
     with pytest.raises(DataError, match="cannot be read"):
         PushSubscription.read(text)
@@ -109,7 +113,7 @@ def test_a_campaign_reaches_browsers_and_forgets_those_that_are_gone(files: Path
         plan = shop.plan(Brief(name="Evening lights", channels=("push",), holdout=0.2), as_of=AS_OF)
         seen = shop.preview(plan)
         shop.approve(plan, by="Ana")
-        done = shop.launch(plan)
+        done = shop.launch(plan, channel=WebPush(shop.workspace.derive_key("push"), contact="hi@candle.example", near=True))
         chosen = set(shop.engine.query("SELECT customer FROM decisions WHERE plan = $plan AND action = 'send'", plan=plan.id)["customer"].to_pylist())
         number = {who: n for n, who in enumerate(shop.vault.pseudonyms([f"K{n}" for n in range(PEOPLE)]))}
         reached = {n for n, browser in enumerate(browsers) if browser.shown}

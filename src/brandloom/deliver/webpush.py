@@ -55,9 +55,11 @@ class PushSubscription:
             found = json.loads(text)
             made = cls(str(found["endpoint"]), _unbase64(found["keys"]["p256dh"]), _unbase64(found["keys"]["auth"]))
             ec.EllipticCurvePublicKey.from_encoded_point(_CURVE, made.public)
+            parts = urlsplit(made.endpoint)
+            good = parts.scheme in ("http", "https") and parts.port != 0 and len(made.auth) == 16
         except (ValueError, KeyError, TypeError, binascii.Error, RecursionError):
             raise DataError(_("A push subscription cannot be read; the message was left out.")) from None
-        if len(made.auth) != 16 or urlsplit(made.endpoint).scheme not in ("http", "https"):
+        if not good:
             raise DataError(_("A push subscription cannot be read; the message was left out."))
         return made
 
@@ -107,13 +109,14 @@ class WebPush:
     Args:
         key: `workspace.derive_key("push")`.
         contact: mail address of the shop, for the services' operators.
+        near: let subscriptions lead to this machine, as those of `LoopbackPush` do. Else they are somebody's way to its other services.
     """
 
     name = "push"
     accepts_idempotency_key = False
 
-    def __init__(self, key: bytes, *, contact: str, timeout_s: float = 30.0, clock: Callable[[], datetime] = utc_now) -> None:
-        self._key, self._contact, self._clock = vapid_key(key), contact, clock
+    def __init__(self, key: bytes, *, contact: str, near: bool = False, timeout_s: float = 30.0, clock: Callable[[], datetime] = utc_now) -> None:
+        self._key, self._contact, self._near, self._clock = vapid_key(key), contact, near, clock
         self._wire = Wire(timeout_s=timeout_s)
         self._shown: dict[str, tuple[datetime, str]] = {}
 
@@ -129,8 +132,7 @@ class WebPush:
         except DataError:
             return Receipt("refused", "bad_subscription")
         parts = urlsplit(to.endpoint)
-        host = parts.hostname or ""
-        if not is_loopback(host) and (parts.scheme != "https" or not is_public(host, parts.port or 443)):
+        if not self._may_ask(parts.scheme, parts.hostname or "", parts.port or 443):
             return Receipt("refused", "bad_subscription", suppress="bounced")
         topic = _base64(hashlib.sha256(message.message_id.encode()).digest()[:24])
         headers = {"Content-Encoding": "aes128gcm", "Content-Type": "application/octet-stream", "TTL": str(int(_TTL.total_seconds())),
@@ -156,6 +158,9 @@ class WebPush:
 
     def close(self) -> None:
         self._wire.close()
+
+    def _may_ask(self, scheme: str, host: str, port: int) -> bool:
+        return (self._near and is_loopback(host)) or (scheme == "https" and is_public(host, port))
 
     def _authorization(self, origin: str) -> str:
         """A token for one service, good for half a day and used again until it nears its end."""
