@@ -9,6 +9,9 @@ exploratory set is not here and was never used. `--save` keeps the scorer fitted
 
 The simulation replays tests of 2 to 6 headlines with the observed click rate as truth. The bandit's two settings are chosen on one half of the
 groups and judged on the other, and the reverse. `--cache` holds the fetched encoder and the hidden layers.
+
+`ours_shipped_recipe` is how the scorer in the package is made, teacher and student anew in each fold; the package's own file is judged nowhere,
+since all tests went into it. `command`: what `brandloom copy-tests learn` prints when it is given this file, out of fold, with `--alone`.
 """
 
 from __future__ import annotations
@@ -18,6 +21,8 @@ import json
 import platform
 import resource
 import subprocess
+import sys
+import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -38,6 +43,7 @@ from brandloom.content.response import Arms, MiniLM, OutOfFold, fit_response, ou
 from brandloom.content.response.features import text_statistics
 from brandloom.content.response.fit import linked, pairs_of, z_scores
 from brandloom.content.response.process import within
+from brandloom.content.response.words import make_table
 from brandloom.decide.bandit import Belief, believe, deal
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
@@ -147,8 +153,9 @@ def judge_scores(arms: Arms, scores: dict[str, Floats], halves: Floats) -> dict[
         judged["methods"][name] = {part: {"accuracy": over_groups(right[name][rows], np.ones(len(won))[rows], group[rows]),
                                           "auc": round(float(roc_auc_score(np.r_[won[rows], ~won[rows]], np.r_[gap[rows], -gap[rows]])), 4)}
                                    for part, rows in parts.items()}
-    for name in ("blend", "ours_without_encoder"):  # paired
-        judged[f"ours_minus_{name}"] = over_groups(right["ours"] - right[name], np.ones(len(won)), group)
+    for mine, name in (("ours", "blend"), ("ours", "ours_without_encoder"), ("ours_shipped_recipe", "blend")):  # paired
+        if mine in right and name in right:
+            judged[f"{mine}_minus_{name}"] = over_groups(right[mine] - right[name], np.ones(len(won)), group)
     return judged
 
 
@@ -318,6 +325,7 @@ def judge_bandits(world: World, blended: World) -> dict[str, Any]:
 
 
 def main() -> None:
+    from benchmarks.make_scorer import out_of_fold as recipe_out_of_fold  # it takes the data from here
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=DATA)
     parser.add_argument("--cache", type=Path, default=Path.home() / ".cache" / "brandloom", help="folder for the encoder and its vectors")
@@ -338,7 +346,13 @@ def main() -> None:
     seconds = time.process_time() - started
     plain = out_of_fold(arms, seed=SEED, folds=FOLDS)
     usual = peers(arms, last.encode(arms.text))
-    scores = judge_scores(arms, {**usual, "ours_without_encoder": plain.scores.mean, "ours": found.scores.mean}, halves)
+    words = make_table(encoder, sorted(set(arms.text)), "words", seed=SEED)
+    student = recipe_out_of_fold(arms, words, hidden)
+    scores = judge_scores(arms, {**usual, "ours_without_encoder": plain.scores.mean,
+                                 "ours_word_vectors": out_of_fold(arms, encoder=words, seed=SEED, folds=FOLDS).scores.mean,
+                                 "ours_shipped_recipe": student.scores.mean, "ours": found.scores.mean}, halves)
+    scores["command"] = learned_by_command(tests)
+    print(scores["command"], flush=True)
     print({name: (value["all"]["accuracy"]["value"], value["all"]["auc"]) for name, value in scores["methods"].items()}, flush=True)
     apart = replace(arms, group=stories(arms, tests))
     strict = out_of_fold(apart, encoder=hidden, seed=SEED, folds=FOLDS)
@@ -355,6 +369,17 @@ def main() -> None:
               "peak_memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024, "scores": scores, "bandits": bandits}
     options.out.parent.mkdir(parents=True, exist_ok=True)
     options.out.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+
+
+def learned_by_command(tests: pa.Table) -> dict[str, Any]:
+    """What `brandloom copy-tests learn` says of itself when it is given the file."""
+    with tempfile.TemporaryDirectory() as folder:
+        pq.write_table(tests.select(["test", "picture", "text", "impressions", "clicks", "period"]), Path(folder) / "tests.parquet")
+        words = ["copy-tests", "learn", "tests.parquet", "--out", "scorer", "--alone", "--json"]
+        done = subprocess.run([Path(sys.executable).with_name("brandloom"), *words], cwd=folder, capture_output=True, text=True, check=True)
+    card = json.loads(done.stdout)
+    held = {name: round(card["accuracy"][name], 4) for name in ("value", "low", "high", "pairs")}
+    return {"tests": card["tests"], "encoder": card["encoder"], **held}
 
 
 def stories(arms: Arms, tests: pa.Table) -> Any:

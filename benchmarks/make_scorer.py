@@ -107,7 +107,7 @@ def make(tests: pa.Table, encoder: MiniLM, hidden: Encoder, name: str, *, judged
     found = out_of_fold(arms, words, hidden) if judged else None
     space, posterior, features = teach(arms, np.arange(len(arms.text)), words, hidden, SEED)
     kinds = posterior.variances.kinds
-    weeks = pc.min_max(tests["period"]).as_py()
+    weeks = pc.min_max(tests["period"].cast(pa.string())).as_py()
     card = ResponseCard(
         tests=int(arms.test.max()) + 1, texts=len(set(arms.text)), impressions=int(arms.impressions.sum()), clicks=int(arms.clicks.sum()),
         data_from=weeks["min"], data_to=weeks["max"], languages=("en",), scripts=("latin",), encoder=words.name,

@@ -96,9 +96,9 @@ def own_tests(tests: pa.Table, scorer: ResponseModel) -> list[dict[str, Any]]:
     arms = read_arms(tests)
     weeks = dict(zip(tests["test"].to_pylist(), tests["period"].to_pylist(), strict=True))
     names = arms.table["test"].to_pylist()
-    last: dict[int, str] = {}
+    last: dict[int, int] = {}
     for name, group in zip(names, arms.group.tolist(), strict=True):
-        last[group] = max(last.get(group, ""), weeks[name])
+        last[group] = max(last.get(group, 0), weeks[name])
     order = sorted(last, key=lambda group: (last[group], group))
     late = set(order[int(len(order) * (1 - LATER)):])
     judged_names = {name for name, group in zip(names, arms.group.tolist(), strict=True) if group in late}

@@ -3,7 +3,7 @@
     python -m benchmarks.waves [--data PATH] [--out PATH]
 
 Real headline tests (upworthy_headlines, CC BY 4.0): each test of 2 to 6 headlines under one picture is a cell with as many texts.
-Campaigns of 500 to 20,000 people are sent in four waves by the product's own `share_out`; clicks are drawn from two sets of true rates: the
+Campaigns of 500 to 20,000 people are sent in four waves by the product's own rule; clicks are drawn from two sets of true rates: the
 click rates as observed, and the same drawn together to what sampling noise leaves of their differences (gamma prior within a test,
 spread of the development half), which is the cautious figure. Scores come from the twin of the shipped scorer, made of the
 development half alone, with the caution it has for other shops; the floor was chosen there too (`development`); everything else is judged on
@@ -38,11 +38,12 @@ from benchmarks.headlines import DATA, Cached, halves_of, read_tests
 from benchmarks.make_scorer import CARRIES, half_of, out_of_fold, twin
 from brandloom.content.response import Arms, MiniLM, pull_encoder, read_arms
 from brandloom.decide import FLOOR, Arm, share_out
+from brandloom.decide.bandit import believe, deal
 from brandloom.measure import Estimate, always, bootstrap, policy_value, wilson
 
 Floats = npt.NDArray[np.float64]
 PEOPLE = (500, 2000, 5000, 20000)
-WAVES, REPEATS, SEED, MOST_ARMS = 4, 4, 7, 6
+WAVES, REPEATS, SEED, MOST_ARMS = 4, 20, 7, 6
 FLOORS = (0.0, 0.02, 0.05, 0.1, 0.2)
 SPREAD = 0.29  # deviation of log rates between rivals of one test over the development half, see `content.response`
 PARTS = ("headlines", "pooling", "bandit", "coverage")
@@ -80,30 +81,66 @@ def shrunk(arms: Arms) -> Floats:
     return rates
 
 
-def campaign(test: Test, people: int, rng: np.random.Generator, *, floor: float, scored: bool) -> tuple[float, float]:
-    """(expected clicks, clicks drawn) of one campaign in waves."""
-    count = len(test.rates)
-    shown, clicks = np.zeros(count, dtype=np.int64), np.zeros(count, dtype=np.int64)
-    for wave in range(WAVES):
-        size = people * (wave + 1) // WAVES - people * wave // WAVES
-        arms = [Arm(str(k), int(shown[k]), int(clicks[k]), score=float(test.scores[k]) if scored else 0.0,
-                    deviation=float(test.deviation[k]) if scored else 0.3) for k in range(count)]
-        share = share_out(arms, wave=size, remaining=people - people * wave // WAVES, level=LEVEL, floor=floor)
-        drawn, _propensity = share.draw(size, rng)
-        dealt = np.bincount(np.array(drawn, dtype=np.int64), minlength=count)
-        shown += dealt
-        clicks += rng.binomial(dealt, test.rates)
-    return float(shown @ test.rates), float(clicks.sum())
+class Sheet:
+    """Campaigns as rows of arrays (campaigns, 6); arms that do not exist have rate 0 and score -inf."""
+
+    def __init__(self, tests: Sequence[Test], repeats: int = 1) -> None:
+        size = len(tests), MOST_ARMS
+        self.rates, self.scores, self.deviation = np.zeros(size), np.full(size, -np.inf), np.full(size, UNKNOWN)
+        for row, test in enumerate(tests):
+            own = slice(len(test.rates))
+            self.rates[row, own], self.scores[row, own], self.deviation[row, own] = test.rates, test.scores, test.deviation
+        self.rates, self.scores, self.deviation = (np.repeat(part, repeats, axis=0) for part in (self.rates, self.scores, self.deviation))
+        self.real = np.isfinite(self.scores)
+        self.shown, self.clicks = np.zeros(self.rates.shape), np.zeros(self.rates.shape)
+        self.cold = np.where(self.real, 0.0, -np.inf)
+
+    def send(self, wave: int, people: int, rng: np.random.Generator, *, floor: float, scores: Floats, deviation: Floats) -> None:
+        """One wave of every campaign: `share_out` on all rows at once (`agrees` compares them), people dealt as `Allocation.draw` does."""
+        size, left = people * (wave + 1) // WAVES - people * wave // WAVES, people - people * wave // WAVES
+        share = shares_of(self.clicks, self.shown, scores, deviation, size=size, left=left, floor=floor)
+        places = np.floor(np.cumsum(share, axis=1) * size + 1e-9 + rng.random((len(share), 1)) * (1 - 2e-9))
+        dealt = np.diff(np.minimum(places, size), axis=1, prepend=0)
+        dealt[np.arange(len(dealt)), self.real.sum(axis=1) - 1] += size - dealt.sum(axis=1)
+        self.shown += dealt
+        self.clicks += rng.binomial(dealt.astype(np.int64), self.rates)
+
+
+def shares_of(clicks: Floats, shown: Floats, scores: Floats, deviation: Floats, *, size: int, left: int, floor: float) -> Floats:
+    """(campaigns, arms) the shares of `share_out`."""
+    real = np.isfinite(scores)
+    even = real / real.sum(axis=1, keepdims=True)
+    dealt = deal(believe(clicks, shown, scores, deviation, level=LEVEL), wave=size, remaining=left)
+    nothing = (np.where(real, scores, scores[:, :1]) == scores[:, :1]).all(axis=1) & (shown.sum(axis=1) == 0)
+    share: Floats = np.where(nothing[:, None], even, (1 - floor) * dealt + floor * even)
+    return share
+
+
+def agrees(tests: Sequence[Test], rng: np.random.Generator) -> float:
+    """Largest difference between `shares_of` and the product's `share_out` on these tests after some clicks; the run stops above 1e-9."""
+    sheet, worst = Sheet(tests), 0.0
+    for wave in (0, 1):
+        share = shares_of(sheet.clicks, sheet.shown, sheet.scores, sheet.deviation, size=500, left=1500, floor=FLOOR)
+        for row, test in enumerate(tests):
+            arms = [Arm(str(k), int(sheet.shown[row, k]), int(sheet.clicks[row, k]), score=float(test.scores[k]), deviation=float(test.deviation[k]))
+                    for k in range(len(test.rates))]
+            own = list(share_out(arms, wave=500, remaining=1500, level=LEVEL).share.values())
+            worst = max(worst, float(np.abs(share[row, :len(own)] - own).max()))
+        sheet.send(wave, 2000, rng, floor=FLOOR, scores=sheet.scores, deviation=sheet.deviation)
+    if worst > 1e-9:
+        raise SystemExit(f"the shares differ from those of share_out by {worst}")
+    return worst
 
 
 def run(tests: Sequence[Test], people: int, *, floor: float = FLOOR, scored: bool = True, repeats: int = REPEATS) -> Floats:
     """(tests, 3) mean expected clicks, of an even split, and clicks drawn."""
-    rng = np.random.default_rng(SEED)
-    rows = []
-    for test in tests:
-        got = [campaign(test, people, rng, floor=floor, scored=scored) for _ in range(repeats)]
-        rows.append((np.mean([one[0] for one in got]), people * test.rates.mean(), np.mean([one[1] for one in got])))
-    return np.array(rows)
+    rng, sheet = np.random.default_rng(SEED), Sheet(tests, repeats)
+    scores = sheet.scores if scored else sheet.cold
+    deviation = sheet.deviation if scored else np.full(sheet.rates.shape, UNKNOWN)
+    for wave in range(WAVES):
+        sheet.send(wave, people, rng, floor=floor, scores=scores, deviation=deviation)
+    expected, drawn = ((part.sum(axis=1).reshape(-1, repeats).mean(axis=1)) for part in (sheet.shown * sheet.rates, sheet.clicks))
+    return np.column_stack([expected, [people * test.rates.mean() for test in tests], drawn])
 
 
 def over_groups(tests: Sequence[Test], columns: Floats) -> Floats:
@@ -141,9 +178,9 @@ def equal(tests: Sequence[Test], people: int) -> dict[str, Any]:
     """
     same = [Test(np.full(len(test.rates), test.rates.mean()), test.scores, test.deviation, test.group) for test in tests]
     rng, even = np.random.default_rng(SEED + 1), np.array([people * test.rates.mean() for test in same])
-    got = np.array([campaign(test, people, rng, floor=FLOOR, scored=True) for test in same])
+    got = run(same, people, repeats=1)
     lucky = rng.binomial(people, even / people) / even - 1
-    return {"expected": gain(same, np.column_stack([got[:, 0], even])), "unlucky": round(float(np.quantile(got[:, 1] / even - 1, 0.05)), 3),
+    return {"expected": gain(same, got), "unlucky": round(float(np.quantile(got[:, 2] / even - 1, 0.05)), 3),
             "unlucky_even": round(float(np.quantile(lucky, 0.05)), 3)}
 
 
@@ -297,6 +334,7 @@ def headlines(data: Path, cache: Path) -> dict[str, Any]:
     observed, cautious = np.asarray(arms.clicks / arms.impressions), shrunk(arms)
     development = choose_floor(cells(arms, cautious, scores, deviation, half == 0))
     worlds = {"observed": cells(arms, observed, scores, deviation, half == 1), "cautious": cells(arms, cautious, scores, deviation, half == 1)}
+    agrees(worlds["observed"][:200], np.random.default_rng(SEED))
     return {"repeats": REPEATS, "tests": len(worlds["observed"]), "development": development, "carries": list(CARRIES),
             "tests_not_scored": round(float(np.mean([not test.scores.any() for test in worlds["observed"]])), 3),
             "results": [judge(worlds, people) for people in PEOPLE]}
@@ -325,7 +363,7 @@ def pooling(data: Path) -> list[dict[str, Any]]:
     for people in (500, 2000):
         base: Floats | None = None
         for spread in FORM_SPREADS:
-            found = np.array(pooled_campaigns(tests, forms, people, spread))
+            found = pooled(tests, forms, people, spread)
             base = found if base is None else base
             more = bootstrap(over_groups(tests, np.column_stack([found[:, 0] - base[:, 0], base[:, 1]])), lambda means: means[:, 0] / means[:, 1],
                              seed=SEED)
@@ -334,47 +372,34 @@ def pooling(data: Path) -> list[dict[str, Any]]:
     return rows
 
 
-def pooled_campaigns(tests: Sequence[Test], forms: Sequence[Any], people: int, spread: float) -> list[tuple[float, float]]:
-    """(expected clicks, of an even split) per test; campaigns are eight tests drawn at random."""
-    totals = np.zeros((len(tests), 2))
+def pooled(tests: Sequence[Test], forms: Sequence[Any], people: int, spread: float) -> Floats:
+    """(tests, 2) expected clicks, and those of an even split; campaigns are eight tests drawn at random."""
+    got = np.zeros(len(tests))
+    form = np.full((len(tests), MOST_ARMS), FORMS)
+    for row, own in enumerate(forms):
+        form[row, :len(own)] = own
     for repeat in range(REPEATS):
-        order = np.random.default_rng((SEED, repeat)).permutation(len(tests))
-        for start in range(0, len(order), POOLED_CELLS):
-            own = order[start:start + POOLED_CELLS].tolist()
-            rng = np.random.default_rng((SEED, repeat, start))
-            got = pooled_campaign([tests[k] for k in own], [forms[k] for k in own], people, spread, rng)
-            totals[own] += np.column_stack([got, [people * tests[k].rates.mean() for k in own]]) / REPEATS
-    return [(float(a), float(b)) for a, b in totals]
+        rng, sheet = np.random.default_rng((SEED, repeat)), Sheet(tests)
+        campaign = rng.permutation(len(tests)) // POOLED_CELLS
+        for wave in range(WAVES):
+            scores = sheet.cold + (form_effects(sheet, form, campaign, spread) if spread else 0.0)
+            sheet.send(wave, people, rng, floor=FLOOR, scores=scores, deviation=sheet.deviation)
+        got += (sheet.shown * sheet.rates).sum(axis=1) / REPEATS
+    return np.column_stack([got, [people * test.rates.mean() for test in tests]])
 
 
-def pooled_campaign(tests: Sequence[Test], forms: Sequence[Any], people: int, spread: float, rng: np.random.Generator) -> list[float]:
-    """Expected clicks of each cell."""
-    shown, clicks = [np.zeros(len(test.rates)) for test in tests], [np.zeros(len(test.rates)) for test in tests]
-    for wave in range(WAVES):
-        size = people * (wave + 1) // WAVES - people * wave // WAVES
-        known = [(shown[cell].copy(), clicks[cell].copy(), forms[cell]) for cell in range(len(tests))]
-        for cell, test in enumerate(tests):
-            effect = form_effects(known[:cell] + known[cell + 1:], spread)  # its own clicks it has itself
-            arms = [Arm(str(k), int(shown[cell][k]), int(clicks[cell][k]), score=float(effect[forms[cell][k]]), deviation=UNKNOWN)
-                    for k in range(len(test.rates))]
-            share = share_out(arms, wave=size, remaining=people - people * wave // WAVES, level=LEVEL)
-            dealt = np.bincount(np.array(share.draw(size, rng)[0], dtype=np.int64), minlength=len(arms))
-            shown[cell] += dealt
-            clicks[cell] += rng.binomial(dealt, test.rates)
-    return [float(n @ test.rates) for n, test in zip(shown, tests, strict=True)]
-
-
-def form_effects(cells: Sequence[tuple[Floats, Floats, Any]], spread: float) -> Floats:
-    """(forms,) posterior mean of each form's effect on the log rate, from how its texts did against the others of their cell."""
-    pull, weight = np.zeros(FORMS), np.zeros(FORMS)
-    for n, k, form in cells:
-        if spread and n.sum():
-            expected = n * (k.sum() + 1) / (n.sum() + 1 / LEVEL)
-            gap, noise = np.log((k + 1) / (expected + 1)), 1 / (expected + 1) + UNKNOWN**2
-            np.add.at(pull, form, gap / noise)
-            np.add.at(weight, form, 1 / noise)
-    found: Floats = pull / (weight + 1 / spread**2) if spread else pull
-    return found
+def form_effects(sheet: Sheet, form: Any, campaign: Any, spread: float) -> Floats:
+    """(tests, arms) posterior mean of a form's effect on the log rate from the campaign's other cells; its own clicks a cell has itself."""
+    shown, clicks = sheet.shown.sum(axis=1, keepdims=True), sheet.clicks.sum(axis=1, keepdims=True)
+    expected = sheet.shown * (clicks + 1) / (shown + 1 / LEVEL)
+    gap, weight = np.log((sheet.clicks + 1) / (expected + 1)), (sheet.shown > 0) / (1 / (expected + 1) + UNKNOWN**2)
+    effect = np.zeros(form.shape)
+    for number in range(FORMS):
+        mine = form == number
+        pull, sure = (weight * gap * mine).sum(axis=1), (weight * mine).sum(axis=1)
+        others = [np.bincount(campaign, part)[campaign] - part for part in (pull, sure)]
+        effect += mine * (others[0] / (others[1] + 1 / spread**2))[:, None]
+    return effect
 
 
 if __name__ == "__main__":
