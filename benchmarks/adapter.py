@@ -4,9 +4,9 @@ advertisegen gives attributes of a garment and the copy a person wrote from them
 half an adapter learns, with the prompts the studio uses; on the other the base model writes without worked examples, with the studio's worked
 examples, and with those and the adapter, greedily and once per product, so that what passes the gate does so at the first try. Counted are
 replies that pass the gate and the share of the given attributes a reply names, beside the share that the person's own copy names. Apart from
-writing, both models say how likely they find the person's copy and the base model's own draft for the same product: the pair is right where
-the person's is the likelier per token. Nothing is chosen on the judging half. The four stages keep what they made in the work folder and go
-on from there. Usage:
+writing, both models say how likely they find the person's copy and the base model's own draft for the same product: it counts in how many pairs
+the adapter raises the person's by more than the draft, per token. Nothing is chosen on the judging half. The stages keep what they made in the
+work folder and go on from there. Usage:
 
     python -m benchmarks.adapter [--work FOLDER] [--data FOLDER] [--model qwen2.5-coder-0.5b] [--limit 1080] [--products 32] [--stage NAME]
 """
@@ -38,6 +38,7 @@ from brandloom.settings import read_settings
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULT = ROOT / "benchmarks" / "results" / "adapter.json"
+MOST_TOKENS = 400
 HOWS = ("zero", "few", "adapter")
 _SCHEMA: Schema = {"type": "object", "properties": {"text": {"type": "string", "pattern": "^[^{}<>]+$"}}, "required": ["text"],
                    "additionalProperties": False}
@@ -88,7 +89,7 @@ def write(work: Path, weights: Path, lines: Sequence[Line], how: str) -> None:
             file.open("a", encoding="utf-8") as sink:
         for line in lines:
             if line["content"] not in there:
-                reply = model.complete(prompt(asked_of(line), examples=how != "zero"), schema=_SCHEMA, max_tokens=400)
+                reply = model.complete(prompt(asked_of(line), examples=how != "zero"), schema=_SCHEMA, max_tokens=MOST_TOKENS)
                 sink.write(json.dumps({"content": line["content"], "text": reply.text, "tokens": reply.completion_tokens, "seconds": reply.seconds},
                                       ensure_ascii=False) + "\n")
                 sink.flush()
@@ -122,6 +123,7 @@ def summary(work: Path, lines: Sequence[Line]) -> dict[str, Any]:
         found["ways"].append({"way": how, "carried": _interval(carried[how]), "passed": _interval(passed[how]), "seconds": float(np.median(seconds))})
     found["gain"] = {"carried": _interval(np.subtract(carried["adapter"], carried["few"])),
                      "passed": _interval(np.subtract(passed["adapter"], passed["few"]))}
+    found["cut"] = {how: sum(row["tokens"] >= MOST_TOKENS for row in replies[how].values()) for how in HOWS}
     return found
 
 
@@ -170,13 +172,15 @@ def main() -> None:
     if options.stage not in (None, "result"):
         return
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False).stdout.strip()
+    found, pairs = summary(options.work, judged), json.loads((options.work / "pairs.json").read_text("utf-8"))
+    used = pairs["moved"]["low"] > 0.5 and all(gain["high"] >= 0 for gain in found["gain"].values())
     _keep(RESULT, {
         "at": datetime.now(UTC).isoformat(timespec="seconds"), "commit": commit, "data": "advertisegen (half_a, split by hash)",
         "model": options.model, "model_sha256": registry()[options.model].sha256, "adapter_sha256": sha256_of(options.work / "adapter.gguf"),
         "machine": {"cores": os.cpu_count(), "load_average": round(os.getloadavg()[0], 1), "platform": platform.platform(),
                     "python": platform.python_version()},
         "training": json.loads((options.work / "train.json").read_text("utf-8")),
-        "pairs": json.loads((options.work / "pairs.json").read_text("utf-8")), **summary(options.work, judged)})
+        "pairs": pairs, "used": used, **found})
 
 
 if __name__ == "__main__":

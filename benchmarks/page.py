@@ -19,6 +19,7 @@ TITLES = {
     "compliance": "Advertising law",
     "attacks": "Attacks: personal data, instructions, markup, links, templates, tables, keys",
     "facts": "The fact gate",
+    "judge": "A model's first token as a judge of facts",
     "assemble": "Messages of one campaign for a million people",
     "content": "Copy by the embedded model",
     "headlines": "Which headline wins, and finding it while sending",
@@ -27,6 +28,7 @@ TITLES = {
     "brand": "Brand kits: whose text is it",
     "desk": "The desk: edits needed after learning, and a translator's faults",
     "articles": "Keywords from the shop's own language",
+    "adapter": "An adapter trained on half of a set of copy, judged on the other half",
 }
 NAMES = tuple(TITLES)
 DASH = "–"
@@ -296,14 +298,37 @@ def _conduct(halves: dict[str, Any], catalogues: dict[str, Any]) -> list[str]:
             *([f"Rows of real catalogues in which a word of the respect pack is found: {real}."] if real else [])]
 
 
-def _rounds(rounds: dict[str, Any]) -> list[str]:
-    """Sentences written afresh before each round of mending, as the gate judges them now."""
-    rows = [[f"{name}, {verdict}", *(f"{sum(one['hits'] for one in given[f'{verdict} {language}'].values())}"
-                                     f"/{sum(one['count'] for one in given[f'{verdict} {language}'].values())}" for language in ("en", "zh"))]
+def _rounds(rounds: dict[str, Any], first: dict[str, dict[str, int]]) -> list[str]:
+    """Sentences written afresh before each round of mending: as the gate first met them, and as it judges them now."""
+    rows = [[f"{name}, {verdict}", *([f"{first[name][f'{verdict}_stopped']}/{first[name][f'{verdict}_count']}"] if name in first else [DASH]),
+             *(f"{sum(one['hits'] for one in given[f'{verdict} {language}'].values())}"
+               f"/{sum(one['count'] for one in given[f'{verdict} {language}'].values())}" for language in ("en", "zh"))]
             for name, given in rounds.items() for verdict in ("false", "true")]
-    return ["Four further sets, each written before it was judged and then used to mend the gate. At their first run they gave 105 of 120, 104 of "
-            "118, 104 of 120 and 57 of 66 false ones stopped, and 16 of 120, 27 of 120, 29 of 120 and 12 of 66 true ones: this is what "
-            "unseen wordings may expect. As they stand now:", table(["stopped", "en", "zh"], rows)]
+    return ["Further sets, each written before it was judged; all but the last were then used to mend the gate. What they gave at their first run "
+            "is what unseen wordings may expect.", table(["stopped", "first run", "en, now", "zh, now"], rows)]
+
+
+def judge(result: dict[str, Any]) -> list[str]:
+    share = lambda one: between(one["value"], one["low"], one["high"]) if one else DASH  # noqa: E731
+    parts = [source(result)]
+    for one in result["results"]:
+        line, rows = one["calibration"], []
+        for name in dict.fromkeys(key.partition(", ")[2] for key in one["unseen"]):
+            rows.append([name, *(_gate(one[where][f"{verdict}, {name}"]) if f"{verdict}, {name}" in one[where] else DASH
+                                 for where in ("unseen", "development") for verdict in ("false", "true"))])
+        parts += [
+            f"{one['model']}, asked about one sentence at a time with its record, {one['seconds']} s each. Its answers are worth a probability only "
+            f"through a line fitted on {line['sentences']} sentences of the development sets; it stops what is less likely than {line['least']}, "
+            "the 2 % quantile of the true ones there. Unseen: round 5, which neither the rules nor the judge met before. Unless asked for, the "
+            f"judge is {'on' if line['default'] else 'off'}: it is on where it stops a quarter of the unseen false sentences that the rules let "
+            "pass, and at most 2 % of the true ones.",
+            table(["stopped by", "false, unseen", "true, unseen", "false, development", "true, development"], rows),
+            table(["AUC of the judge alone", "share"], [
+                *((f"development, {language}", share(one["auc_development"][language])) for language in ("en", "zh")),
+                *((f"unseen, {name}", share(value)) for name, value in one["auc_unseen"].items()),
+                ("four sentences with one false among them, asked as a whole", share(one["four_whole"])),
+                ("the same, its weakest sentence asked alone", share(one["four_apart"]))])]
+    return parts
 
 
 def facts(result: dict[str, Any]) -> list[str]:
@@ -323,7 +348,7 @@ def facts(result: dict[str, Any]) -> list[str]:
             "Sentences written by hand, `hand` before the gate and `late` near its end; both have since been used to mend it. At their first run "
             "the gate stopped fewer of the false ones and more of the true ones: see `facts_cases/README.md`.",
             table(["stopped", "en", "zh"], hand),
-            *_rounds(result["rounds"]),
+            *_rounds(result["rounds"], result.get("first_runs", {})),
             f"Human-written references of advertisegen that the gate would stop, for saying more than their attributes: {_gate(said['stopped'])}; "
             f"most often for {', '.join(said['reasons'])}.",
             f"Speed: {speed['sentences_per_s']} sentences with their records per second on one core; {speed['record_of_200_fields_ms']} ms for a "
@@ -514,6 +539,29 @@ def waves(result: dict[str, Any]) -> list[str]:
             table(["estimate", "coverage", "width", "relative error (RMSE)"], kept)]
 
 
+def adapter(result: dict[str, Any]) -> list[str]:
+    share = lambda one: between(one["value"], one["low"], one["high"], 2)  # noqa: E731
+    ways = {"zero": "base, no worked example", "few": "base, the studio's worked examples", "adapter": "the same with the adapter",
+            "reference": "the person's own copy"}
+    rows = [[ways[one["way"]], share(one["carried"]), share(one["passed"]), number(one["seconds"], 1) if one["seconds"] else DASH]
+            for one in result["ways"]]
+    gain, pairs, run = result["gain"], result["pairs"], result["training"]
+    rows.append(["adapter less base, both with worked examples", share(gain["carried"]), share(gain["passed"]), DASH])
+    return [source(result),
+            f"{result['model']}; trained on {run['steps'] * run['batch']} examples of {run['lines']} lines in {run['seconds'] / 60:.0f} minutes on a "
+            f"machine that did other work ({run['steps']} steps of {run['steps_planned']} planned; the limit ended it); loss per token "
+            f"{run['loss_first']:.2f} in the first five steps, {run['loss_last']:.2f} in the last. Lines are split in two by a hash of their "
+            f"attributes; {result['products']} products of the judging half, one greedy first reply each. `carried`: share of the given attributes "
+            "named word for word. `passes`: share of replies that pass the gate at once.",
+            table(["way", "carried", "passes", "seconds a reply"], rows),
+            f"Two texts of one product, the person's and the base model's own draft, {pairs['pairs']} pairs of the judging half. A model finds its "
+            f"own draft likeliest: per token the person's is the likelier in {share(pairs['base'])} of the pairs for the base, in "
+            f"{share(pairs['adapted'])} with the adapter. The adapter raises the person's by more than the draft in {share(pairs['moved'])} "
+            f"(one half without a preference). Log-likelihood per token, base and adapter: the person's {pairs['base_chosen']:.2f} and "
+            f"{pairs['adapted_chosen']:.2f}, the draft {pairs['base_rejected']:.2f} and {pairs['adapted_rejected']:.2f}. "
+            f"By the rule of `models adapt` this adapter is {'used' if result['used'] else 'not used'}."]
+
+
 def _scorer_of(result: dict[str, Any]) -> str:
     if "carries" not in result:  # a run from before the shipped scorer
         return "The scorer (without encoder) was fitted on the development half alone."
@@ -537,7 +585,6 @@ def _percent(value: float, low: float | None, high: float | None) -> str:
     return f"{value:+.1%}{ends}"
 
 
-SECTIONS = {"attacks": attacks, "compliance": compliance, "facts": facts, "load": load, "loop": loop, "purchase": purchase,
+SECTIONS = {"attacks": attacks, "compliance": compliance, "facts": facts, "judge": judge, "load": load, "loop": loop, "purchase": purchase,
             "recommend": recommend, "demo": demo, "assemble": assemble, "content": content, "headlines": headlines, "response": response,
-            "waves": waves, "brand": brand,
-            "desk": desk, "articles": articles}
+            "waves": waves, "brand": brand, "desk": desk, "articles": articles, "adapter": adapter}

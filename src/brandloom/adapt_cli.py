@@ -82,11 +82,13 @@ def _base(model: str | None, cache: Path) -> Base:
 
 def _table(cards: list[Card]) -> Table:
     table = Table(say(_("Adapter")), say(_("Model")), *(Column(name, justify="right") for name in (
-        say(_("Learned from")), say(_("Judged by pairs")), say(_("Pairs told right, model")), say(_("with adapter")), say(_("Gain, 95 %")))),
+        say(_("Learned from")), say(_("Pairs")), say(_("Moved to the preferred, 95 %")), say(_("Passes the gate")), say(_("Values named")))),
         say(_("Better")))
     for card in cards:
-        pairs = card.figures["pairs"]
-        gain = pairs["gain"]
-        table.add_row(card.name, card.base, f"{card.learned:,}", f"{pairs['pairs']:,}", f"{pairs['base']['value']:.0%}",
-                      f"{pairs['adapted']['value']:.0%}", f"{gain['low']:+.0%} … {gain['high']:+.0%}", "✓" if card.better else "")
+        pairs, writing = card.figures["pairs"], card.figures["writing"]
+        moved = pairs["moved"]
+        wrote = ["–", "–"] if writing is None else [
+            f"{writing[f'base_{name}']:.0%} → {writing[f'adapted_{name}']:.0%}" for name in ("passed", "carried")]
+        table.add_row(card.name, card.base, f"{card.learned:,}", f"{pairs['pairs']:,}", f"{moved['low']:.0%} … {moved['high']:.0%}", *wrote,
+                      "✓" if card.better else "")
     return table

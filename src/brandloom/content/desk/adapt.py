@@ -59,8 +59,8 @@ class Writing:
 
     @property
     def worse(self) -> bool:
-        """Whether surely fewer replies pass the gate."""
-        return self.passed_gain.high < 0
+        """Whether surely fewer replies pass the gate, or surely fewer values are named: what is likelier need not be written better."""
+        return self.passed_gain.high < 0 or self.carried_gain.high < 0
 
 
 def read_examples(ledger: Ledger, *, brand: str | None = None) -> list[Example]:
@@ -77,8 +77,8 @@ def adapt(ledger: Ledger, base: Base, name: str, cache: Path, *, now: datetime, 
           requests: int = 12, progress: Progress | None = None) -> Card:
     """Train an adapter on earlier preferences, judge it on later ones, and keep it with its card.
 
-    It counts as better only if the whole 95 % interval of its gain in pairs told right lies above zero and its replies do not surely pass
-    the gate less often. Called again after an interruption with the same desk, it goes on where it stopped.
+    It counts as better only if it surely moves towards what is preferred (`Judged.better`) and its replies neither surely pass the gate less often
+    nor surely name fewer of the products' values. Called again after an interruption with the same desk, it goes on where it stopped.
 
     Args:
         base: what to train on.

@@ -28,14 +28,20 @@ class Judged:
     """The same with the adapter."""
     gain: Range
     """Share with the adapter less share without."""
+    moved: Range
+    """Share of pairs where the adapter raises the preferred answer by more than the rejected one, per token; without a preference, one half.
+    A model finds its own drafts the likeliest, which is why this tells where the shares above are near zero."""
     base_chosen: float
     """Mean log-likelihood per token of the preferred answers, in nats."""
     adapted_chosen: float
+    base_rejected: float
+    """The same of the rejected answers."""
+    adapted_rejected: float
 
     @property
     def better(self) -> bool:
-        """Whether the whole interval of the gain lies above zero."""
-        return self.gain.low > 0
+        """Whether it surely moves towards what is preferred: the whole interval of `moved` lies above one half."""
+        return self.moved.low > 0.5
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -46,6 +52,8 @@ def judge(tuned: Tuned, examples: Sequence[Example], *, seed: int = 0, progress:
 
     Raises:
         DataError: no example has a rejected answer.
+    Source:
+        Rafailov et al. 2023 (direct preference optimisation): `moved` is the accuracy of the reward that an adapted model stands for.
     """
     pairs = [one for one in examples if one.rejected is not None]
     if not pairs:
@@ -63,5 +71,9 @@ def judge(tuned: Tuned, examples: Sequence[Example], *, seed: int = 0, progress:
     likely = np.array(found)
     right = np.stack([likely[:, 0] > likely[:, 1], likely[:, 2] > likely[:, 3]], axis=1).astype(float)
     groups = [one.group for one in pairs]
-    base_right, adapted_right, gain = (mean_range(column, groups, seed=seed) for column in (right[:, 0], right[:, 1], right[:, 1] - right[:, 0]))
-    return Judged(len(pairs), len(set(groups)), base_right, adapted_right, gain, float(likely[:, 0].mean()), float(likely[:, 2].mean()))
+    moved = (likely[:, 2] - likely[:, 0] > likely[:, 3] - likely[:, 1]).astype(float)
+    base_right, adapted_right, gain, toward = (mean_range(column, groups, seed=seed)
+                                               for column in (right[:, 0], right[:, 1], right[:, 1] - right[:, 0], moved))
+    base_chosen, base_rejected, adapted_chosen, adapted_rejected = (float(mean) for mean in likely.mean(axis=0))
+    return Judged(len(pairs), len(set(groups)), base_right, adapted_right, gain, toward, base_chosen, adapted_chosen, base_rejected,
+                  adapted_rejected)

@@ -45,10 +45,11 @@ class Tuned:
 
     def __init__(self, weights: Path, *, rank: int, alpha: float, seed: int) -> None:
         path = check_gguf(weights)
+        dense = GgufConfig(dequantize=True)
         where = {"pretrained_model_name_or_path": str(path.parent), "gguf_file": path.name, "local_files_only": True}
         try:
             with redirect_stderr(StringIO()):  # its own progress bars
-                self.model: Any = AutoModelForCausalLM.from_pretrained(**where, dtype=_precision(), quantization_config=GgufConfig(dequantize=True)).eval()
+                self.model: Any = AutoModelForCausalLM.from_pretrained(**where, dtype=_precision(), quantization_config=dense).eval()
                 self.tokenizer: Any = AutoTokenizer.from_pretrained(**where)
         except (ValueError, KeyError) as error:
             raise ConfigError(_("{path} cannot be read for training: {reason}. Adapters are trained on models of the families {known}."), path=path,
