@@ -7,20 +7,19 @@ import re
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
-from importlib.resources import files
 
 import pytest
-import yaml
 
 from brandloom.content import Brief, Persona, Product, ProductGroup, Request, Variant, build_facts, check, write_variants
 from brandloom.content.brand import BrandKit
 from brandloom.content.checks.goods import check_goods
-from brandloom.content.openings import ROOM, opening
-from brandloom.content.studio.asked import Asked
+from brandloom.content.openings import opening
 from brandloom.content.studio.gate import Gate
 from brandloom.content.studio.reply import read_reply, tidy
 from brandloom.errors import ProviderError
 from brandloom.llm import BudgetError, EmbeddedModel, ScriptedTextModel, list_models
+from brandloom.recommend import GENERAL
+from brandloom.recommend.names import themes
 from brandloom.settings import read_settings
 from brandloom.workspace import ShopConfig
 from conftest import require
@@ -67,7 +66,7 @@ def test_a_good_opening_is_used_as_it_is_and_the_shop_adds_product_and_offer(lan
 @pytest.mark.parametrize(("language", "lie", "rule"), [
     ("en", "They are handmade in Devon.", "origin"), ("zh", "全部由景德镇手工制作。", "material"),
     ("en", "It has been a while.", "brand-word"), ("zh", "好久不见。", "brand-word"),
-    ("en", "A bell for your bicycle.", "copied"), ("zh", "装个车铃。", "copied"), ("en", "Take {{ offer.value }} off.", "slot")])
+    ("en", "Here are some candles.", "goods"), ("zh", "我们为你留了几个包包。", "goods"), ("en", "Take {{ offer.value }} off.", "slot")])
 def test_a_sentence_at_fault_is_taken_out_and_told(language: str, lie: str, rule: str) -> None:
     model = ScriptedTextModel([reply(language, body=GOOD[language]["body"] + (" " if language == "en" else "") + lie)])
     variant = write(model, language)
@@ -149,7 +148,7 @@ def test_texts_that_were_paid_for_are_kept_when_the_budget_ends() -> None:
         write_variants(ScriptedTextModel(spent), BRIEF, requests[:1], shop=SHOP)
 
 
-def test_requests_with_one_prompt_follow_each_other_and_share_their_prefix() -> None:
+def test_requests_of_one_language_follow_each_other() -> None:
     requests = [Request(persona, group, "email", language) for persona in (REGULARS, LAPSED) for group in (HEARTS, TINS)
                 for language in ("en", "zh")]
     seen: list[tuple[int, int]] = []
@@ -157,10 +156,8 @@ def test_requests_with_one_prompt_follow_each_other_and_share_their_prefix() -> 
     variants = write_variants(model, BRIEF, requests, shop=SHOP, progress=lambda done, total: seen.append((done, total)))
     assert [variant.key for variant in variants] == [request.key for request in requests]
     assert seen[-1] == (8, 8)
-    prefixes = [tuple(call.messages[:-3]) for call in model.calls]  # the last example is the one nearest to the persona
-    assert 2 <= len(set(prefixes)) < 8
-    assert prefixes == sorted(prefixes, key=prefixes.index)
-    systems = [prefix[0].content for prefix in prefixes]
+    systems = [call.messages[0].content for call in model.calls]
+    assert len(set(systems)) == 2
     assert systems == sorted(systems, key=systems.index)
     assert len({call.messages[-1].content for call in model.calls}) == 8
     assert all(call.temperature == 0 for call in model.calls)
@@ -226,17 +223,31 @@ def test_personas_told_of_one_theme_are_told_it_from_other_angles() -> None:
     assert len({opening(BRIEF, request).angle for request in requests}) == 4
 
 
+THEMES = {theme.key: theme for theme in themes()} | {GENERAL: None}
+LABELS = {"en": "label_en", "zh": "label_zh"}
+
+
 @pytest.mark.parametrize("language", ["en", "zh"])
-def test_each_worked_example_passes_the_gate_it_teaches(language: str) -> None:
-    words = yaml.safe_load(files("brandloom.content").joinpath("data", "openings.yaml").read_text("utf-8"))[language]
-    parts = ("subject", "preheader", "headline", "body", "cta")
-    for kind in ("examples", "general_examples"):
-        for example in (one for known in words[kind].values() for one in known):
-            asked = Asked(lang=language, format="email", products=({"theme": example["theme"], "reader": example["reader"]},),
-                          persona=example["reader"], limits={"body": ROOM["email"]["body"][language]})
-            gate = Gate(asked, marks=(), shown="" if kind == "general_examples" else example["theme"])
-            found = [item for item in gate.check({part: example[part] for part in parts}) if item.blocks]
-            assert not found, (example["body"], [item.text() for item in found])
+@pytest.mark.parametrize("channel", ["email", "sms", "push"])
+def test_each_worked_example_passes_the_gate_it_teaches(language: str, channel: str) -> None:
+    for key, theme in THEMES.items():
+        group = ProductGroup(key, getattr(theme, LABELS[language]) if theme else "Picked for you", (Product("1", "X"),))
+        for persona in ("newcomers", "regulars", "big_spenders", "lapsed") if theme is None else ("newcomers", "lapsed"):
+            told = opening(BRIEF, Request(Persona(persona, persona, persona, 5), group, channel, language))
+            gate = Gate(told.asked, marks=(), shown=told.shown)
+            for example in told.examples:
+                found = [item for item in gate.check({part.name: example[part.name] for part in gate.form.parts}) if item.blocks]
+                assert not found, (example, [item.text() for item in found])
+
+
+def test_examples_are_made_for_the_theme_the_reader_and_the_angle() -> None:
+    lights = ProductGroup("lights", "Lights and candles", (Product("1", "X"),))
+    told = opening(BRIEF, Request(REGULARS, lights, "email", "en"))
+    assert told.requests[-1] == told.request
+    assert all("lights and candles shelf" in example["body"] and "coming back" in example["body"] for example in told.examples)
+    unknown = opening(BRIEF, Request(LAPSED, ProductGroup("g9", "Widgets", (Product("1", "X"),)), "email", "en"))
+    assert all("the widgets shelf" in example["body"] for example in unknown.examples)
+    assert not {example["subject"] for example in told.examples} & {example["subject"] for example in unknown.examples}
 
 
 @pytest.mark.parametrize(("text", "language", "shown", "offered"), [

@@ -1,7 +1,7 @@
-"""What a model is told of a campaign's text: one system text and a few worked examples per language, then theme, reader and goal.
+"""What a model is told of a campaign's text: one system text and three worked examples per language, then theme, reader and goal.
 
-The examples are of several trades and say nothing of the things themselves, so that a small model which copies them still tells no
-untruth; the words of their trades may not come back (`marks`).
+The examples are made for the theme, the reader and the angle that are asked for, from frames and moments (`data/openings.yaml`), because a
+small model writes what it was just shown: carried over from another trade, an example becomes nonsense.
 """
 
 from __future__ import annotations
@@ -21,13 +21,17 @@ from brandloom.content.brief import Brief
 from brandloom.content.facts import Request, plain_text
 from brandloom.content.studio.asked import Asked, Voice
 from brandloom.llm import Message
-from brandloom.recommend import GENERAL
+from brandloom.recommend import GENERAL, theme_of
 
 ROOM: dict[str, dict[str, dict[str, int]]] = {"email": {"body": {"en": 320, "zh": 110}}, "sms": {"text": {"en": 70, "zh": 24}},
                                          "push": {"text": {"en": 80, "zh": 28}, "title": {"en": 46, "zh": 20}}}
 """Most characters of parts of the opening, in which the sentences on the product and the offer are not counted."""
 FORMS = {"email": "email", "sms": "slogan", "push": "push"}
 """The studio's form that an opening has: of a text message it is one line."""
+
+
+EXAMPLES = 3
+"""Worked examples a request comes with."""
 
 
 @dataclass(frozen=True)
@@ -37,31 +41,26 @@ class Opening:
     asked: Asked
     """What the gate judges it by."""
     angle: str
-    general: bool
-    """Whether it is about no one theme."""
-    request: str
-    """The last message to the model."""
-    cell: str
-    """The people it is for; see `Request.cell`."""
     shown: str
     """The theme, and names of the products that stand for it: all that may be offered."""
+    request: str
+    """The last message to the model."""
+    examples: tuple[dict[str, str], ...]
+    """Worked answers, part -> text; the last has the angle that is asked for."""
+    requests: tuple[str, ...]
+    """What each of them answers."""
 
     def conversation(self, parts: Collection[str], forbidden: Sequence[str]) -> list[Message]:
-        """System text, worked examples and request. All but the last message is the same for openings of one kind and angle.
+        """System text, worked examples and request.
 
         Args:
             parts: those the form has.
             forbidden: words of earlier tries that no fact bears out.
         """
-        words = _words(self.asked.lang, short="body" not in parts)
-        messages = [Message("system", words["system"].strip())]
-        examples = words["general_examples" if self.general else "examples"]
-        # A small model follows the last example most, so one with the angle that is asked for stands there.
-        shown = [(angle, known[0]) for angle, known in examples.items() if angle != self.angle]
-        for angle, example in [*shown, (self.angle, _nearest(examples[self.angle], self.asked.persona, self.cell))]:
-            answer = {part: example[part] for part in parts}
-            messages += [Message("user", _request(words, {**example, "also": "", "tone": words["tone"], "angle": words["angles"][angle]})),
-                         Message("assistant", json.dumps(answer, ensure_ascii=False))]
+        words = _content()[self.asked.lang]
+        messages = [Message("system", words["system" if "body" in parts else "short_system"].strip())]
+        for example, request in zip(self.examples, self.requests, strict=True):
+            messages += [Message("user", request), Message("assistant", json.dumps({part: example[part] for part in parts}, ensure_ascii=False))]
         avoid = "\n" + words["avoid"].replace("{words}", ", ".join(forbidden[-8:])) if forbidden else ""
         return [*messages, Message("user", self.request + avoid)]
 
@@ -90,15 +89,31 @@ def opening(brief: Brief, request: Request, *, kit: BrandKit | None = None) -> O
     also = words["also"].replace("{facts}", "; ".join(facts)) if facts else ""
     if voice.examples:
         also += words["voice"].replace("{example}", " ".join(voice.examples[0].split())[:200]) + "\n"
-    values = {"theme": theme, "also": also, "reader": told, "goal": words["goals"][brief.goal], "tone": voice.tone or words["tone"],
-              "angle": words["angles"][angle]}
+    values = {"theme": theme, "also": also, "reader": told, "goal": words["goals"][brief.goal], "tone": voice.tone or words["tone"]}
+    order = [*(other for other in words["angles"] if other != angle), angle][-EXAMPLES:]
+    place = words["from"].replace("{theme}", theme) if not general else words["general_from"]
+    shelf = words["shelves"][reader.get("shelf", "plain")].replace("{from}", place)
+    examples = [{part: _filled(text, moment=moment, shelf=shelf, **{"from": place}) for part, text in words["frames"][other].items()}
+                for other, moment in zip(order, _moments(request), strict=False)]
+    asks = [_request(words, {**values, "also": "", "angle": words["angles"][other]}) for other in order]
     shown = " / ".join([*([] if general else [plain_text(request.group.label)]), *(product.display for product in request.group.products), *facts])
-    return Opening(asked, angle, general, _request(words, values), request.cell, shown)
+    return Opening(asked, angle, shown, _request(words, {**values, "angle": words["angles"][angle]}), tuple(examples), tuple(asks))
 
 
-def marks(language: str) -> Sequence[str]:
-    """Words that are true of the worked examples only."""
-    return tuple(_content()[language]["marks"])
+def _moments(request: Request) -> list[str]:
+    """Moments of the request's theme; those of no theme in particular where it is none we know. Texts begin at different ones."""
+    known = _content()[request.language]["moments"]
+    theme = theme_of(request.group.label) if request.group.key != GENERAL else None
+    key = request.group.key if request.group.key in known else theme.key if theme and theme.key in known else "general"
+    at = _number(request.key) % len(known[key])
+    return [*known[key][at:], *known[key][:at]]
+
+
+def _filled(text: str, **values: str) -> str:
+    """A frame with its moment; a moment that begins a sentence begins with a capital."""
+    for name, value in values.items():
+        text = text.replace("{" + name + "}", value)
+    return text[:1].upper() + text[1:]
 
 
 def _request(words: dict[str, Any], values: dict[str, str]) -> str:
@@ -114,22 +129,11 @@ def _angle(request: Request, known: Sequence[str], readers: Sequence[str]) -> st
     return known[(_number(request.cell.partition("/")[2]) + place + request.number) % len(known)]
 
 
-def _nearest(examples: Sequence[dict[str, str]], reader: str, cell: str) -> dict[str, str]:
-    """One written to the same reader, else any, so that not every shop's mail is modelled on the same one."""
-    same = [example for example in examples if example["reader"] == reader]
-    return same[0] if same else examples[_number(cell) % len(examples)]
-
-
 def _number(text: str) -> int:
     return int.from_bytes(sha256(text.encode()).digest()[:4], "big")
 
 
-def _words(language: str, *, short: bool) -> dict[str, Any]:
-    """What is said of mail; of a text message the examples and the orders are its own."""
-    return _content()[language] | (_content("openings_short")[language] if short else {})
-
-
 @cache
-def _content(name: str = "openings") -> dict[str, dict[str, Any]]:
-    content: dict[str, dict[str, Any]] = yaml.safe_load(files("brandloom.content").joinpath("data", f"{name}.yaml").read_text("utf-8"))
+def _content() -> dict[str, dict[str, Any]]:
+    content: dict[str, dict[str, Any]] = yaml.safe_load(files("brandloom.content").joinpath("data", "openings.yaml").read_text("utf-8"))
     return content

@@ -20,7 +20,7 @@ from brandloom.content.checks import ALWAYS_ON, Finding, check
 from brandloom.content.checks.finding import finding
 from brandloom.content.checks.judge import chosen_judge
 from brandloom.content.facts import Request, build_facts
-from brandloom.content.openings import Opening, marks, opening
+from brandloom.content.openings import Opening, opening
 from brandloom.content.segments import check_segments
 from brandloom.content.studio.attempt import TRIES, Attempt, Passed
 from brandloom.content.studio.gate import Copy, Gate
@@ -92,7 +92,7 @@ def write_variants(model: TextModel | None, brief: Brief, requests: Sequence[Req
         ConfigError: the model cannot be used as it is set up.
     """
     jobs = [_Job(model, brief, request, shop, tuple(packs), opening(brief, request, kit=kit)) for request in requests]
-    order = sorted(range(len(jobs)), key=lambda at: (jobs[at].request.language, jobs[at].told.general, jobs[at].told.angle, jobs[at].request.key))
+    order = sorted(range(len(jobs)), key=lambda at: (requests[at].language, requests[at].channel, requests[at].group.key, requests[at].key))
     written: dict[int, Variant] = {}
     openings: dict[str, list[Copy]] = {}
     alive = False
@@ -135,7 +135,7 @@ class _Job:
         blank = Variant(request.key, request.persona.key, request.group.key, request.channel, request.language, {}, "template")
         if self.model is None:
             return self._plain(blank), False
-        gate = Gate(self.told.asked, marks=marks(request.language), shown=self.told.shown)
+        gate = Gate(self.told.asked, marks=(), shown=self.told.shown)
         attempt = Attempt(gate, partial(self._ask, gate), partial(Spare, request.channel, request.language), tuple(earlier),
                           judge=chosen_judge(self.model, self.told.asked.records, request.language))
         try:

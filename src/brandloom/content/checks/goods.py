@@ -10,10 +10,13 @@ from brandloom.recommend import goods_in, has_chinese
 
 _OFFERS = {
     "en": re.compile(r"\b(?:here(?: is| are|'s|’s)|we(?:'ve|’ve| have)?(?: \w+){0,2}? "
-                     r"(?:put|kept|keep|chosen?|pick(?:ed)?|look(?:ed)? out|laid|saved|found|gathered|selected|brought)|have a look at|see)\b", re.IGNORECASE),
-    "zh": re.compile("这里有|这几|这些|我们[^，。！？]{0,6}?[留备挑选找摆带集放出]|为你[留备挑选找摆带]"),
+                     r"(?:put|kept|keep|chosen?|pick(?:ed)?|look(?:ed)? out|laid|saved|found|gathered|selected|brought)|have a look at|see)\b",
+                     re.IGNORECASE),
+    "zh": re.compile("这里有|这几|这些|我们(?!想)[^，。！？]{0,14}?[留备挑选找摆带]|为你[留备挑选找摆带]"),
 }
 """What begins a sentence's offer. What stands before it is the reader's scene, in which there may be any thing."""
+_PLACES = ("shelf", "shelves", "货架")
+"""Where a shop keeps its things, and not what it offers."""
 _SENTENCE = re.compile(r"(?<=[。！？!?])|(?<=\.)(?=\s)|\n")
 
 
@@ -30,7 +33,7 @@ def check_goods(text: str, place: str, language: str, shown: str) -> list[Findin
     for sentence in _SENTENCE.split(text):
         offer = _OFFERS[language].search(sentence)
         for word, theme in goods_in(sentence[offer.end():]) if offer else ():
-            if _one(word) in words or (language == "zh" and word in shown) or (foreign and theme.key in kinds):
+            if word in _PLACES or _one(word) in words or (language == "zh" and word in shown) or (foreign and theme.key in kinds):
                 continue
             at = start + sentence.lower().find(word, offer.end() if offer else 0)
             found.append(finding("goods", "ban", place, word, _("'{excerpt}' is offered, but the message shows no such thing."),
