@@ -12,7 +12,6 @@ from brandloom.govern.consent import (
     withdraw,
 )
 from brandloom.govern.hidden import without_hidden
-from brandloom.govern.hidden import without_hidden
 from brandloom.govern.label import (
     DIGITAL_SOURCE,
     AiLabel,
@@ -36,6 +35,5 @@ __all__ = [
     "find_personal_columns", "granted", "holds_personal", "is_genuine", "is_sealed", "label_in_html", "label_in_mail",
     "labels_in_html", "parse_label",
     "read_label", "record", "refusals", "scrub", "suppress", "suppressed", "visible_label", "withdraw",
-    "without_hidden",
     "without_hidden",
 ]
