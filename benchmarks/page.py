@@ -552,7 +552,9 @@ def adapter(result: dict[str, Any]) -> list[str]:
             f"machine that did other work ({run['steps']} steps of {run['steps_planned']} planned; the limit ended it); loss per token "
             f"{run['loss_first']:.2f} in the first five steps, {run['loss_last']:.2f} in the last. Lines are split in two by a hash of their "
             f"attributes; {result['products']} products of the judging half, one greedy first reply each. `carried`: share of the given attributes "
-            "named word for word. `passes`: share of replies that pass the gate at once.",
+            "named word for word. `passes`: share of replies that pass the gate at once. Replies "
+            f"that run in loops up to the limit: {result['cut']['few']} of the base's with worked examples, "
+            f"{result['cut']['adapter']} of the adapter's.",
             table(["way", "carried", "passes", "seconds a reply"], rows),
             f"Two texts of one product, the person's and the base model's own draft, {pairs['pairs']} pairs of the judging half. A model finds its "
             f"own draft likeliest: per token the person's is the likelier in {share(pairs['base'])} of the pairs for the base, in "

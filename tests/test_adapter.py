@@ -146,6 +146,7 @@ def test_an_adapter_that_may_not_be_used_is_refused_with_the_reason(tmp_path: Pa
 def test_the_runtime_answers_as_torch_does_and_at_scale_zero_as_the_base(tiny: Path, tmp_path: Path) -> None:
     done = adapters.train(tiny, pairs(16), tmp_path / "run", quick(rate=2e-2))
     file = adapters.write_adapter(done.tuned, tmp_path / "adapter.gguf")
+    done.tuned.model.float()  # as the runtime computes it
     with done.tuned.lora.off():
         base = first_tokens(done.tuned, HELLO)
     adapted = first_tokens(done.tuned, HELLO)
@@ -153,8 +154,8 @@ def test_the_runtime_answers_as_torch_does_and_at_scale_zero_as_the_base(tiny: P
     assert off == pytest.approx(plain, abs=1e-6)
     assert max(abs(on.get(token, 0.0) - chance) for token, chance in plain.items()) > 0.05
     for told, wanted in ((plain, base), (on, adapted)):
-        assert all(chance == pytest.approx(wanted[token], abs=0.02) for token, chance in told.items() if token in wanted)
-        assert sum(token in wanted for token in told) >= 3
+        shown = {token: chance for token, chance in told.items() if token in wanted and "\ufffd" not in token}
+        assert len(shown) >= 2 and shown == pytest.approx({token: wanted[token] for token in shown}, abs=0.002)
 
 
 def test_reading_the_shared_beginning_once_changes_no_likelihood(tiny: Path) -> None:
@@ -226,7 +227,7 @@ def test_the_rejected_answer_teaches_what_the_preferred_one_alone_does_not(tiny:
         given = pairs(48, "A cup of tea in the garden, warm and slow.", "A cup of tea in the garden, best and slow.")
         tuned = adapters.train(tiny, given[:32], tmp_path / str(preference), quick(rate=2e-3, preference=preference)).tuned
         with torch.no_grad():
-            return float(np.mean([np.subtract(*tuned.log_likelihood([tuned.turn(one.prompt, one.chosen), tuned.turn(one.prompt, str(one.rejected))]))
+            return float(np.mean([np.subtract(*tuned.log_likelihood([tuned.turn(one.prompt, one.chosen), tuned.turn(one.prompt, str(one.rejected))]).tolist())
                                   for one in given[32:]]))
     assert margin(1.0) > margin(0.0) + 0.005
 
@@ -279,6 +280,7 @@ def test_a_desk_with_few_preferences_says_how_many_it_needs(training: None, ledg
         desk.adapt(ledger, base, "shop", tmp_path, now=NOW)
 
 
+@pytest.mark.slow
 def test_a_workspace_trains_an_adapter_and_uses_it(tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BRANDLOOM_CACHE", str(tmp_path / "cache"))
     run = CliRunner()
