@@ -72,9 +72,10 @@ def _accepted(paths: Paths, values: dict[str, str], *, preview: bool) -> tuple[R
     for place in ("product url", "website", "unsubscribe url"):
         try:
             safe_url(values[place])
+            paths.uses[place] += 1  # a plain address where the shop gives its own is no attack: the mail has to lead there
         except BrandloomError:
             paths.refused[place] += 1
-            del values[place]
+        del values[place]
     try:
         made, shop, _brief = mail(values, preview=preview)
         paths.uses.update(values.keys())
