@@ -372,7 +372,7 @@ def replace_subject(variant: SimpleNamespace, subject: str) -> SimpleNamespace:
 
 def test_scores_are_kept_for_cells_with_several_texts() -> None:
     variants = [SimpleNamespace(key=f"k{n}", persona="p", product_group="g", channel="email", language="en", slots={"subject": subject})
-                for n, subject in enumerate(["Of candles in the window", "Now a quiet scene", "Of a small shelf"])]
+                for n, subject in enumerate(["Of candles in the window or a lamp for the evening", "Now a quiet scene or a small shelf", "Of a small shelf and a quiet scene"])]
     scorer = fit_response(_subject_tests())
     found = text_scores(variants, scorer)  # type: ignore[arg-type]
     assert set(found) == {"k0", "k1", "k2"}
@@ -401,7 +401,7 @@ def test_a_plan_writes_as_many_texts_as_a_cell_can_tell_apart(tmp_path: Path) ->
         fit_response(_subject_tests()).save(shop.workspace.models / "copy-tests")
         plan = shop.plan(Brief.model_validate(BRIEF | {"learn": {"waves": 3, "texts": 8}}), as_of=AS_OF)
         expected = text_scores(plan.variants, shop.scorer)
-        missing.append("detail")
+        missing.append("calls for something small")
         poorer = shop.plan(Brief.model_validate(BRIEF | {"name": "Poorer", "learn": {"waves": 3, "texts": 8}}), as_of=AS_OF)
         alone = shop.plan(Brief.model_validate(BRIEF | {"name": "One wave", "learn": None}), as_of=AS_OF)
     people = plan.decision["actions"]["send"]
@@ -420,8 +420,9 @@ def test_a_plan_writes_as_many_texts_as_a_cell_can_tell_apart(tmp_path: Path) ->
 
 def _subject_tests() -> pa.Table:
     """Tests of a shop in which subjects that begin with 'Of' always win."""
-    words = ("a small scene of a question", "a moment in which the reader would use it", "a lamp for the evening", "a small shelf", "a question of light",
-             "candles in the window", "a quiet scene", "which lantern would you use", "a reader and a moment", "use it in the hall")
+    words = ("a moment of everyday life to picture", "a moment of everyday life that we thought of", "a lamp for the evening", "a small shelf",
+             "a moment of everyday life and what would go with it", "candles in the window", "a quiet scene", "which lantern would you use",
+             "a moment of everyday life that calls for something small", "use it in the hall")
     pairs = [(f"{test}", f"{first} {words[test % 10]} {'and' if test // 10 % 2 else 'or'} {words[(test + test // 10) % 10]}", clicks)
              for test in range(80) for first, clicks in (("Now", 40), ("Of", 120))]
     tests, texts, clicks = (list(column) for column in zip(*pairs, strict=True))

@@ -257,7 +257,10 @@ def modules() -> list[str]:
 
 def test_examples_of_docstrings_run() -> None:
     finder, tried = doctest.DocTestFinder(exclude_empty=True), 0
+    without_torch = importlib.util.find_spec("torch") is None  # what trains adapters is an extra
     for name in ["brandloom", *modules()]:
+        if without_torch and name.startswith("brandloom.llm.adapters."):
+            continue
         for example in finder.find(importlib.import_module(name)):
             runner = doctest.DocTestRunner(verbose=False)
             said: list[str] = []

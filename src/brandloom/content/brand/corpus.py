@@ -87,7 +87,7 @@ def _texts(path: Path) -> list[str]:
     kind = path.suffix.lower()
     if kind == ".eml":
         return _mail(raw)
-    text = raw.decode(find_encoding(io.BytesIO(raw), path.name)[0])
+    text = raw.decode(find_encoding(io.BytesIO(raw), path.name))
     if kind in (".html", ".htm"):
         return [_page(text)]
     if kind == ".json":

@@ -38,7 +38,7 @@ _STREET = re.compile(
 quicker to look for than all its patterns."""
 _PIECES = re.compile("[^。!?]*[。!?]?")
 """No pattern reaches beyond one of these signs."""
-_LETTER = re.compile("[0-9A-Za-z]|[路街道巷弄同村区园苑厦场][一二三四五六七八九十]")
+_LETTER = re.compile("[0-9A-Za-z@]|[路街道巷弄同村区园苑厦场][一二三四五六七八九十]")
 _SERVICE = re.compile(r"(?:400|800)[ -]?\d{3}[ -]?\d{4}|0800\D?\d{3}\D?\d{3,4}|95\d{3,4}")
 
 
