@@ -371,8 +371,10 @@ def replace_subject(variant: SimpleNamespace, subject: str) -> SimpleNamespace:
 
 
 def test_scores_are_kept_for_cells_with_several_texts() -> None:
+    subjects = [_subject_tests()["text"][at].as_py() for at in (5, 4, 7)]
+    assert [subject.split()[0] for subject in subjects] == ["Perhaps", "Now", "Perhaps"]
     variants = [SimpleNamespace(key=f"k{n}", persona="p", product_group="g", channel="email", language="en", slots={"subject": subject})
-                for n, subject in enumerate(["Of candles in the window or a lamp for the evening", "Now a quiet scene or a small shelf", "Of a small shelf and a quiet scene"])]
+                for n, subject in enumerate(subjects)]
     scorer = fit_response(_subject_tests())
     found = text_scores(variants, scorer)  # type: ignore[arg-type]
     assert set(found) == {"k0", "k1", "k2"}
@@ -392,7 +394,7 @@ def test_a_plan_writes_as_many_texts_as_a_cell_can_tell_apart(tmp_path: Path) ->
         if missing and missing[0] in angle:
             return "no text at all"
         return json.dumps(EN | {"body": f"Shall we look at {angle}, {angle} and once more {angle}? A few things are waiting for you.",
-                                "subject": f"Of {angle} or a lamp for the evening", "headline": f"Now {angle}"})
+                                "subject": f"Perhaps {angle} or a lamp for the evening", "headline": f"Now {angle}"})
     with create(tmp_path / "shop", name="Candle Shop", model=ScriptedTextModel(reply),
                 sender=SENDER | {"click_url": CLICKS}) as shop:
         shop.load(files / "orders.csv", kind="orders")
@@ -401,7 +403,7 @@ def test_a_plan_writes_as_many_texts_as_a_cell_can_tell_apart(tmp_path: Path) ->
         fit_response(_subject_tests()).save(shop.workspace.models / "copy-tests")
         plan = shop.plan(Brief.model_validate(BRIEF | {"learn": {"waves": 3, "texts": 8}}), as_of=AS_OF)
         expected = text_scores(plan.variants, shop.scorer)
-        missing.append("calls for something small")
+        missing.append(ANGLES[plan.variants[1].angle])
         poorer = shop.plan(Brief.model_validate(BRIEF | {"name": "Poorer", "learn": {"waves": 3, "texts": 8}}), as_of=AS_OF)
         alone = shop.plan(Brief.model_validate(BRIEF | {"name": "One wave", "learn": None}), as_of=AS_OF)
     people = plan.decision["actions"]["send"]
@@ -418,12 +420,19 @@ def test_a_plan_writes_as_many_texts_as_a_cell_can_tell_apart(tmp_path: Path) ->
     assert "scores" not in alone.extra
 
 
+ANGLES = {"scene": "a moment of everyday life to picture", "question": "a moment of everyday life and what would go with it",
+          "detail": "a moment of everyday life that calls for something small", "moment": "a moment of everyday life that we thought of"}
+"""What a model is told to begin with."""
+
+
 def _subject_tests() -> pa.Table:
-    """Tests of a shop in which subjects that begin with 'Of' always win."""
+    """Tests of a shop in which subjects that begin with 'Perhaps' always win."""
     words = ("a moment of everyday life to picture", "a moment of everyday life that we thought of", "a lamp for the evening", "a small shelf",
              "a moment of everyday life and what would go with it", "candles in the window", "a quiet scene", "which lantern would you use",
              "a moment of everyday life that calls for something small", "use it in the hall")
     pairs = [(f"{test}", f"{first} {words[test % 10]} {'and' if test // 10 % 2 else 'or'} {words[(test + test // 10) % 10]}", clicks)
-             for test in range(80) for first, clicks in (("Now", 40), ("Of", 120))]
+             for test in range(80) for first, clicks in (("Now", 40), ("Perhaps", 120))]
+    pairs += [(angle, f"{first} {told} or a lamp for the evening", clicks) for angle, told in ANGLES.items()
+              for first, clicks in (("Now", 40), ("Perhaps", 120))]
     tests, texts, clicks = (list(column) for column in zip(*pairs, strict=True))
     return pa.table({"test": tests, "text": texts, "impressions": [4000] * len(texts), "clicks": clicks})
