@@ -13,7 +13,7 @@ import pytest
 from brandloom.content import Brief, Persona, Product, ProductGroup, Request, Variant, build_facts, check, write_variants
 from brandloom.content.brand import BrandKit
 from brandloom.content.checks.goods import check_goods
-from brandloom.content.openings import opening
+from brandloom.content.openings import marks, opening
 from brandloom.content.studio.gate import Gate
 from brandloom.content.studio.reply import read_reply, tidy
 from brandloom.errors import ProviderError
@@ -66,7 +66,8 @@ def test_a_good_opening_is_used_as_it_is_and_the_shop_adds_product_and_offer(lan
 @pytest.mark.parametrize(("language", "lie", "rule"), [
     ("en", "They are handmade in Devon.", "origin"), ("zh", "全部由景德镇手工制作。", "material"),
     ("en", "It has been a while.", "brand-word"), ("zh", "好久不见。", "brand-word"),
-    ("en", "Here are some candles.", "goods"), ("zh", "我们为你留了几个包包。", "goods"), ("en", "Take {{ offer.value }} off.", "slot")])
+    ("en", "Here are some candles.", "goods"), ("zh", "我们为你留了几个包包。", "goods"), ("en", "A moment of everyday life.", "copied"),
+    ("zh", "生活里的一个时刻，还想添点什么？", "copied"), ("en", "Take {{ offer.value }} off.", "slot")])
 def test_a_sentence_at_fault_is_taken_out_and_told(language: str, lie: str, rule: str) -> None:
     model = ScriptedTextModel([reply(language, body=GOOD[language]["body"] + (" " if language == "en" else "") + lie)])
     variant = write(model, language)
@@ -234,7 +235,7 @@ def test_each_worked_example_passes_the_gate_it_teaches(language: str, channel: 
         group = ProductGroup(key, getattr(theme, LABELS[language]) if theme else "Picked for you", (Product("1", "X"),))
         for persona in ("newcomers", "regulars", "big_spenders", "lapsed") if theme is None else ("newcomers", "lapsed"):
             told = opening(BRIEF, Request(Persona(persona, persona, persona, 5), group, channel, language))
-            gate = Gate(told.asked, marks=(), shown=told.shown)
+            gate = Gate(told.asked, marks=marks(language), shown=told.shown)
             for example in told.examples:
                 found = [item for item in gate.check({part.name: example[part.name] for part in gate.form.parts}) if item.blocks]
                 assert not found, (example, [item.text() for item in found])

@@ -100,6 +100,11 @@ def opening(brief: Brief, request: Request, *, kit: BrandKit | None = None) -> O
     return Opening(asked, angle, shown, _request(words, {**values, "angle": words["angles"][angle]}), tuple(examples), tuple(asks))
 
 
+def marks(language: str) -> Sequence[str]:
+    """Words of the orders that are no copy."""
+    return tuple(_content()[language]["marks"])
+
+
 def _moments(request: Request) -> list[str]:
     """Moments of the request's theme; those of no theme in particular where it is none we know. Texts begin at different ones."""
     known = _content()[request.language]["moments"]

@@ -20,7 +20,7 @@ from brandloom.content.checks import ALWAYS_ON, Finding, check
 from brandloom.content.checks.finding import finding
 from brandloom.content.checks.judge import chosen_judge
 from brandloom.content.facts import Request, build_facts
-from brandloom.content.openings import Opening, opening
+from brandloom.content.openings import Opening, marks, opening
 from brandloom.content.segments import check_segments
 from brandloom.content.studio.attempt import TRIES, Attempt, Passed
 from brandloom.content.studio.gate import Copy, Gate
@@ -135,7 +135,7 @@ class _Job:
         blank = Variant(request.key, request.persona.key, request.group.key, request.channel, request.language, {}, "template")
         if self.model is None:
             return self._plain(blank), False
-        gate = Gate(self.told.asked, marks=(), shown=self.told.shown)
+        gate = Gate(self.told.asked, marks=marks(request.language), shown=self.told.shown)
         attempt = Attempt(gate, partial(self._ask, gate), partial(Spare, request.channel, request.language), tuple(earlier),
                           judge=chosen_judge(self.model, self.told.asked.records, request.language))
         try:
