@@ -234,7 +234,7 @@ def speed(texts: list[str], workers: int) -> dict[str, Any]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--halves", nargs="*", default=["dev", "judge", "late", "fresh1", "fresh2", "fresh3"])
+    parser.add_argument("--halves", nargs="*", default=["dev", "judge", "late", "fresh1", "fresh2", "fresh3", "fresh4"])
     parser.add_argument("--shared", type=Path, default=Path(__file__).parents[1] / ".." / "shared" / "data" / "ad-law")
     parser.add_argument("--copy", type=Path, default=Path(__file__).parents[1] / ".." / "shared" / "data" / "advertisegen")
     parser.add_argument("--messages", type=int, default=10_000)

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from brandloom.content import check_copy
 from brandloom.content.checks.conduct import Conduct, check_conduct
 from brandloom.content.checks.finding import Finding
+from brandloom.content.checks.form import check_forbidden
 from brandloom.content.checks.ground import ground
 from brandloom.content.checks.links import check_links
 from brandloom.content.checks.normalise import fold_places
@@ -146,6 +147,29 @@ def test_a_line_with_a_wrong_field_says_what_is_allowed(field: str, value: objec
     with pytest.raises(DataError) as caught:
         list(check_copy([json.dumps({"id": 1, "text": "x", field: value})]))
     assert caught.value.text("en") == f"Line 1: '{field}' is '{value}'. Allowed: {allowed}."
+
+
+@pytest.mark.parametrize(("text", "facts", "passes"), [
+    ("客服电话：021-5888 1234", {"电话": "021-58881234"}, True), ("拨打 +86 138 1234 5678", {"电话": "13812345678"}, True),
+    ("拨打 13812345679", {"电话": "13812345678"}, False), ("Call (020) 7946 0123", {"phone": "+44 20 7946 0123"}, True),
+    ("Call 020 7946 0124", {"phone": "+44 20 7946 0123"}, False), ("Write to hello@shop.example", {"mail": "Hello@Shop.example"}, True),
+    ("门店：上海市南京西路128号3楼", {"地址": "上海市静安区南京西路128号3楼"}, True), ("门店：上海市南京西路129号3楼", {"地址": "上海市静安区南京西路128号3楼"}, False),
+    ("加微信 shopgood88", {"微信号": "shopgood88"}, True), ("加微信 shopgood89", {"微信号": "shopgood88"}, False),
+    ("See https://shop.example/sale", {"url": "https://shop.example/sale"}, True), ("See https://shop.example/other", {"url": "https://shop.example/sale"}, False),
+    ("See evil.com", {"text": "we like evil.com"}, False), ("See www.shop.example", {"url": "https://shop.example"}, True)])
+def test_what_the_records_state_of_the_shop_may_stand(text: str, facts: dict[str, str], passes: bool) -> None:
+    [row] = check_copy([json.dumps({"id": 1, "text": text, "facts": facts, "links": []})])
+    assert [item["rule"] for item in row["findings"] if item["rule"].startswith("conduct.")] == [] if passes else row["verdict"] == "block"
+
+
+def test_a_number_that_is_a_value_of_the_records_is_no_forbidden_one() -> None:
+    def barred(text: str, *stated: str) -> list[str]:
+        return [item.excerpt for item in check_forbidden(text, "body", stated)]
+    assert barred("热线 0215888 1234") == ["0215888 1234"]
+    assert barred("热线 0215888 1234", "021-58881234") == []
+    assert barred("热线 0215888 1234，手机 13812345678", "021-58881234") == ["13812345678"]
+    assert barred("Call 13812345678", "Call 13812345678 now") == ["13812345678"]
+    assert barred("Write to a@b.example", "a@b.example") == []
 
 
 def test_the_studios_gate_asks_the_same() -> None:

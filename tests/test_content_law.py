@@ -217,6 +217,29 @@ def _lexicons(jurisdiction: str, words: dict[str, list[str]], patterns: dict[str
     return _KEPT[key]
 
 
+def test_no_finding_is_without_its_place_and_a_suggestion_in_the_readers_language() -> None:
+    seen: set[str] = set()
+    for row in [*rows("dev_cn"), *rows("dev_en"), *rows("dev_disguised")]:
+        sector = "health_food" if row["sector"] == "health" else row["sector"]
+        for language in ("en", "zh"):
+            for item in review(row["text"], sector=sector, jurisdiction=row.get("jurisdiction") or "cn", reasons_in=language).findings:
+                seen.add(item.rule)
+                assert row["text"][slice(*item.span)] == item.excerpt != ""
+                for said in (item.reason.replace(item.excerpt, ""), item.suggestion, item.source):
+                    assert said.strip() and "{" not in said, item
+                assert bool(re.search("[\u4e00-\u9fff]{2}", item.suggestion)) is (language == "zh") or "本品不能代替药物" in item.suggestion, item
+                assert len(item.suggestion) >= (2 if language == "zh" else 10), item
+    every = {rule.id for name in JURISDICTIONS for rule in open_pack(name).rules}
+    assert len(seen & every) > 0.6 * len(every), sorted(every - seen)
+
+
+@pytest.mark.parametrize("pack", [*JURISDICTIONS, RESPECT])
+def test_every_rule_of_every_pack_has_a_suggestion_in_both_languages(pack: str) -> None:
+    for rule in [*open_pack(pack).rules, *(notice.rule for notice in open_pack(pack).notices)]:
+        assert len(rule.suggestion["en"]) >= 10 and re.search("[\u4e00-\u9fff]{2}", rule.suggestion["zh"]), rule.id
+        assert rule.suggestion["en"] not in rule.reason["en"] and rule.suggestion["zh"] not in rule.reason["zh"], rule.id
+
+
 def test_every_breach_of_a_text_is_listed() -> None:
     found = review("治好敏感肌，三天见效，全国销量第一", sector="cosmetics").findings
     assert [item.excerpt for item in found][:2] == ["治好敏感肌", "三天见效"]

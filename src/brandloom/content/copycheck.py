@@ -13,7 +13,8 @@ from typing import Any
 
 from brandloom.content.checks import JURISDICTIONS, Finding, check_against, review, sectors, verdict_of
 from brandloom.content.checks.conduct import Conduct, check_conduct
-from brandloom.content.checks.ground import ground
+from brandloom.content.checks.ground import Ground, ground
+from brandloom.content.checks.links import stated_links
 from brandloom.content.checks.packs import sector_of
 from brandloom.errors import BrandloomError, DataError
 from brandloom.i18n import _, translate
@@ -85,12 +86,18 @@ def _check(line: CopyLine) -> dict[str, Any]:
     found = review(line.text, language=line.language, sector=line.sector, jurisdiction=line.jurisdiction, facts=known, reasons_in=line.reasons_in)
     findings, levels = [item.to_dict() for item in found.findings], [item.severity for item in found.findings]
     more = [(f"facts.{item.rule}", item) for item in check_against(line.text, known, language=found.language, today=line.today)] if known else []
-    conduct = line.conduct if known is None else replace(line.conduct, known=known.text)
+    conduct = line.conduct if known is None else _with_stated(line.conduct, known)
     more += [(f"conduct.{item.rule}", item) for item in check_conduct(line.text, found.language, conduct)]
     for rule, item in more:
         levels.append(item.severity)
         findings.append(_row(rule, item, line.text, line.reasons_in or found.language))
     return {"id": line.id, "verdict": verdict_of(levels), "findings": findings}
+
+
+def _with_stated(conduct: Conduct, known: Ground) -> Conduct:
+    """With the contacts and links that the records state, which are the shop's own."""
+    stated = stated_links(value for _key, value in known.fields)
+    return replace(conduct, known=known.text, links=None if conduct.links is None else (*conduct.links, *stated))
 
 
 def _row(rule: str, item: Finding, text: str, language: str) -> dict[str, Any]:

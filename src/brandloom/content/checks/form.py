@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 
 from opencc import OpenCC
@@ -12,6 +12,7 @@ from opencc import OpenCC
 from brandloom.content.checks.finding import Finding, finding
 from brandloom.content.checks.links import check_links
 from brandloom.content.checks.normalise import fold, strip_invisible
+from brandloom.content.checks.personal import is_contact
 from brandloom.i18n import _
 
 PARTS = {"email": ("body", "headline", "subject", "preheader", "cta"), "sms": ("text",), "push": ("text", "title")}
@@ -149,11 +150,15 @@ def check_language(text: str, place: str, language: str, evidence: Iterable[str]
     return []
 
 
-def check_forbidden(text: str, place: str) -> list[Finding]:
-    """Placeholders, links, addresses, numbers of people, talk of the model, markup, invisible characters."""
+def check_forbidden(text: str, place: str, stated: Sequence[str] = ()) -> list[Finding]:
+    """Placeholders, links, addresses, numbers of people, talk of the model, markup, invisible characters.
+
+    Args:
+        stated: values of the records; a number or mailbox that is one of them as a whole is the shop's own and may stand.
+    """
     bare = SLOT.sub(" ", text)
-    found = [finding(rule, "ban", place, match.group(), template) for rule, pattern, template in _FORBIDDEN
-             if (match := pattern.search(bare) or pattern.search(fold(bare)))]
+    found = [finding(rule, "ban", place, said, template) for rule, pattern, template in _FORBIDDEN
+             if (said := _barred(pattern, bare, stated if rule in ("phone", "email") else ()))]
     if not any(item.rule == "link" for item in found):
         found += check_links(bare, (), place=place)[:1]  # those in disguise, and of domains the pattern does not name
     if strip_invisible(text) != text or re.search(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", text):
@@ -161,6 +166,12 @@ def check_forbidden(text: str, place: str) -> list[Finding]:
     if place != "body" and "\n" in text:
         found.append(finding("invisible", "ban", place, text, _("The {place} has more than one line.")))
     return found
+
+
+def _barred(pattern: re.Pattern[str], text: str, stated: Sequence[str]) -> str | None:
+    """The first match of a pattern, as written or folded, that none of the values states."""
+    said = (match.group() for spelling in (text, fold(text)) for match in pattern.finditer(spelling))
+    return next((one for one in said if not any(is_contact(one, value) for value in stated)), None)
 
 
 def check_codes(text: str, place: str, given: Iterable[str]) -> list[Finding]:

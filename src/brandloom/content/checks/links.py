@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from urllib.parse import urlsplit
@@ -45,6 +45,11 @@ def check_links(text: str, allowed: Sequence[str], *, place: str = "text") -> li
     return found
 
 
+def stated_links(values: Iterable[str]) -> tuple[str, ...]:
+    """Those of the values that are a link and nothing else: what a record gives as an address, not what some text of it mentions."""
+    return tuple(value.strip() for value in values if _LINK.fullmatch(value.strip()))
+
+
 @lru_cache(maxsize=64)
 def _rules(allowed: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
     return tuple(place for entry in allowed if (place := _place_of(entry.strip())) is not None)
@@ -76,6 +81,3 @@ def _place_of(link: str) -> tuple[str, str] | None:
         return None
     tail = f"?{parts.query}" if parts.query else f"#{parts.fragment}" if parts.fragment else ""
     return host, parts.path.rstrip("/") + tail
-
-
-__all__ = ["check_links"]

@@ -38,6 +38,9 @@ _STREET = re.compile(
 quicker to look for than all its patterns."""
 _PIECES = re.compile("[^。!?]*[。!?]?")
 """No pattern reaches beyond one of these signs."""
+_DISTRICT, _NUMBER = re.compile("(?<=[省市区县])"), re.compile(r"[+(]?[0-9][0-9 ()./-]{5,}")
+_FEWEST, _COUNTRY = 7, 3
+"""Figures of the shortest telephone number, and of the longest code of a country."""
 _LETTER = re.compile("[0-9A-Za-z@]|[路街道巷弄同村区园苑厦场][一二三四五六七八九十]")
 _SERVICE = re.compile(r"(?:400|800)[ -]?\d{3}[ -]?\d{4}|0800\D?\d{3}\D?\d{3,4}|95\d{3,4}")
 
@@ -50,18 +53,48 @@ def check_personal(text: str, *, own: str = "", place: str = "text") -> list[Fin
     """
     if not _may_hold(read(text).text):
         return []
-    folded, known, found = fold_places(text), _plain(own), list[Finding]()
+    folded, found = fold_places(text), list[Finding]()
     for piece in _PIECES.finditer(folded.text):
         words = piece.group()
         for item in find_personal(words) if _LETTER.search(words) and _may_hold(read(words).text) else ():
             start, end = piece.start() + item.start, piece.start() + item.end
             value = folded.text[start:end]
-            if _plain(value) in known or _SERVICE.fullmatch(value):
+            if _SERVICE.fullmatch(value) or is_stated(value, own):
                 continue
             span = folded.source_span(start, end)
             found.append(replace(finding("personal", "ban", place, text[slice(*span)], _TEMPLATES[item.kind]), span=span,
                                  suggestion=_("Leave it out; the shop's own contact may stand where the records give it.")))
     return found
+
+
+def is_stated(value: str, own: str) -> bool:
+    """Whether the records give a contact, a telephone number in whatever form and an address with or without its district.
+
+    Args:
+        own: every value of the records in lower case.
+    """
+    pieces = [piece for piece in _DISTRICT.split(value.lower()) if piece]
+    if _plain(value) in _plain(own) or (len(pieces) > 1 and all(piece in own for piece in pieces)):
+        return True
+    number = _national(value)
+    return len(number) >= _FEWEST and any(_same_number(number, _national(other)) for other in _NUMBER.findall(own))
+
+
+def is_contact(said: str, value: str) -> bool:
+    """Whether a value of a record is, as a whole, the number or mailbox that is said."""
+    number = _national(value)
+    whole = len(number) >= _FEWEST and _NUMBER.fullmatch(value.strip()) is not None
+    return _plain(said) == _plain(value) or (whole and _same_number(number, _national(said)))
+
+
+def _same_number(one: str, other: str) -> bool:
+    """Whether two numbers differ by no more than the code of a country before one of them."""
+    short, long = sorted((one, other), key=len)
+    return len(short) >= _FEWEST and long.endswith(short) and len(long) - len(short) <= _COUNTRY
+
+
+def _national(value: str) -> str:
+    return re.sub(r"\D", "", value).lstrip("0")
 
 
 def _may_hold(folded: str) -> bool:

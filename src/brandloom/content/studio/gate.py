@@ -136,7 +136,9 @@ class Gate:
 
     def _form(self, part: Part, text: str) -> list[Finding]:
         """What never belongs in copy, and what it must not do to others; a link is judged by the brief's list where there is one."""
-        barred = [item for item in check_forbidden(text, "body" if part.high > 100 else part.name) if item.rule != "link" or not self.asked.links]
+        stated = [value for _key, value in self.ground.fields]
+        barred = [item for item in check_forbidden(text, "body" if part.high > 100 else part.name, stated)
+                  if item.rule != "link" or not self.asked.links]
         named = any(item.rule in ("email", "phone") for item in barred)
         conduct = check_conduct(text, self.asked.lang, self._conduct, place=part.name)
         return barred + [item for item in conduct if not (named and item.rule == "personal")]
