@@ -3,7 +3,8 @@ PYTHON ?= python3
 RUN := .venv
 TEST := .venv-test
 PIP_FLAGS := --quiet --disable-pip-version-check --no-input
-# The build of torch without CUDA (Linux, x86-64, Python 3.11) has the version of the other one and a hash of its own.
+# TORCH=cpu takes the build of torch without CUDA (Linux, x86-64, Python 3.11), which pip must be told where to find.
+TORCH ?= any
 TORCH_CPU := 6746dbcbeb526eb61330b76b41ff1b4eb848951103a892eeb080dfa2b264667b
 CUDA := setuptools triton cuda-bindings cuda-pathfinder cuda-toolkit $(addprefix nvidia-,cublas cuda-cccl cuda-cupti cuda-nvrtc cuda-runtime cudnn-cu13 \
   cufft cufile curand cusolver cusparse cusparselt-cu13 nccl-cu13 nvjitlink nvshmem-cu13 nvtx)
@@ -19,8 +20,8 @@ demo: $(RUN)/.ready  ## a real shop's data to a sent and measured campaign, in d
 test: $(TEST)/.ready  ## every test that this machine can run
 	$(TEST)/bin/python -m brandloom.openmp pytest
 
-train: $(TEST)/.ready requirements/train.lock  ## add what training an adapter needs, so that its tests run too
-	$(TEST)/bin/python -m pip install $(PIP_FLAGS) --require-hashes --no-build-isolation -r requirements/train.lock
+train: $(TEST)/.ready requirements/train-$(TORCH).lock  ## add what training an adapter needs, so that its tests run too
+	$(TEST)/bin/python -m pip install $(PIP_FLAGS) --require-hashes --no-build-isolation -r requirements/train-$(TORCH).lock
 
 check: lint types imports test  ## what CI checks
 
@@ -43,8 +44,10 @@ lock:  ## renew the locked files from pyproject.toml (needs uv)
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url -c requirements/test.lock \
 	  pyproject.toml requirements/build.in -o requirements/run.lock
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url -c requirements/test.lock \
-	  $(foreach name,$(CUDA),--no-emit-package $(name)) requirements/train.in -o requirements/train.lock
-	sed -i 's/^torch==.*/&\n    --hash=sha256:$(TORCH_CPU) \\/' requirements/train.lock
+	  requirements/train.in -o requirements/train-any.lock
+	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url -c requirements/train-any.lock \
+	  $(foreach name,$(CUDA),--no-emit-package $(name)) requirements/train.in -o requirements/train-cpu.lock
+	sed -i -e '/^torch==/,/ # via/{/--hash/d}' -e 's/^\(torch==[^ ]*\) .*/\1+cpu \\\n    --hash=sha256:$(TORCH_CPU)/' requirements/train-cpu.lock
 
 clean:  ## remove environments and the demo
 	rm -rf $(RUN) $(TEST) demo
