@@ -73,7 +73,7 @@ def test_what_a_push_service_says_is_told_apart(fault: int, outcome: str, suppre
 def test_a_subscription_that_leads_inside_is_not_followed(endpoint: str) -> None:
     with LoopbackPush() as service:
         browser = service.subscribe()
-        text = browser.subscription.replace(service.origin + "/push/0", endpoint) if endpoint else browser.subscription
+        text = browser.subscription.replace(service.address + "/push/0", endpoint) if endpoint else browser.subscription
         channel = WebPush(KEY, contact="hi@candle.example")
         assert channel.send(Message("<1@x>", "", text, b"{}")).reason == "bad_subscription"
         channel.close()

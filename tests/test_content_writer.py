@@ -236,7 +236,7 @@ def test_each_worked_example_passes_the_gate_it_teaches(language: str, channel: 
         for persona in ("newcomers", "regulars", "big_spenders", "lapsed") if theme is None else ("newcomers", "lapsed"):
             told = opening(BRIEF, Request(Persona(persona, persona, persona, 5), group, channel, language))
             gate = Gate(told.asked, marks=marks(language), shown=told.shown)
-            for example in told.examples:
+            for _asked, example in told.examples:
                 found = [item for item in gate.check({part.name: example[part.name] for part in gate.form.parts}) if item.blocks]
                 assert not found, (example, [item.text() for item in found])
 
@@ -244,11 +244,11 @@ def test_each_worked_example_passes_the_gate_it_teaches(language: str, channel: 
 def test_examples_are_made_for_the_theme_the_reader_and_the_angle() -> None:
     lights = ProductGroup("lights", "Lights and candles", (Product("1", "X"),))
     told = opening(BRIEF, Request(REGULARS, lights, "email", "en"))
-    assert told.requests[-1] == told.request
-    assert all("lights and candles shelf" in example["body"] and "coming back" in example["body"] for example in told.examples)
+    assert told.examples[-1][0] == told.request
+    assert all("lights and candles shelf" in example["body"] and "coming back" in example["body"] for _asked, example in told.examples)
     unknown = opening(BRIEF, Request(LAPSED, ProductGroup("g9", "Widgets", (Product("1", "X"),)), "email", "en"))
-    assert all("the widgets shelf" in example["body"] for example in unknown.examples)
-    assert not {example["subject"] for example in told.examples} & {example["subject"] for example in unknown.examples}
+    assert all("the widgets shelf" in example["body"] for _asked, example in unknown.examples)
+    assert not {example["subject"] for _asked, example in told.examples} & {example["subject"] for _asked, example in unknown.examples}
 
 
 @pytest.mark.parametrize(("text", "language", "shown", "offered"), [

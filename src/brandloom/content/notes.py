@@ -5,37 +5,24 @@ from __future__ import annotations
 import html
 from collections.abc import Sequence
 
-from brandloom.content.brief import Brief
 from brandloom.content.checks.finding import Finding, finding
 from brandloom.content.facts import Product, plain_text
-from brandloom.content.phone import ever_shorter
-from brandloom.content.render import Rendered, product_page, safe_url
+from brandloom.content.phone import ShortPress, ever_shorter
+from brandloom.content.render import Rendered
 from brandloom.content.templates import filled, slot_values
+from brandloom.content.verify import broken, unfilled, unlabelled
 from brandloom.content.writer import Variant
 from brandloom.errors import DataError
-from brandloom.govern import ai_label, visible_label
+from brandloom.govern import visible_label
 from brandloom.i18n import _
-from brandloom.workspace import ShopConfig
 
 MOST = {"en": 200, "zh": 90}
 """Characters of a text; systems cut what is much longer."""
 _TITLE = {"en": 50, "zh": 24}
 
 
-class NotePress:
-    """Prints the notifications of one brief for one shop.
-
-    Args:
-        label_key: `workspace.derive_key("label")`.
-    """
-
-    def __init__(self, brief: Brief, shop: ShopConfig, *, label_key: bytes = b"") -> None:
-        self._brief, self._shop, self._label_key = brief, shop, label_key
-
-    def page(self, products: Sequence[Product]) -> str:
-        """Where a tap leads a person with these products."""
-        website = self._shop.sender.website
-        return product_page(products[0], website) if products else safe_url(website)
+class NotePress(ShortPress):
+    """Prints notifications."""
 
     def message(self, variant: Variant, products: Sequence[Product], *, produce_id: str, preview: bool = False) -> Rendered:
         """One person's notification: its title as `subject`; a product's long name is shortened, then left out.
@@ -43,8 +30,8 @@ class NotePress:
         Raises:
             DataError: even so it is too long.
         """
-        language, labelled = variant.language, variant.source != "template"
-        mark = f" {visible_label(language, producer='').mark}" if labelled else ""
+        language, label = variant.language, self._label(variant, produce_id)
+        mark = f" {visible_label(language, producer='').mark}" if label else ""
         known = slot_values(self._brief.offer, self._shop, language)
         for text, name in ever_shorter(variant.slots["text"], products[0].display if products else "", language):
             body = filled(text, known | {"product.name": name}) + mark
@@ -54,23 +41,17 @@ class NotePress:
             raise DataError(_("The notification of {variant} is longer than {most} characters; it was left out."), variant=variant.key,
                             most=MOST[language])
         title = filled(variant.slots["title"], known)
-        label = ai_label("\n".join(variant.slots.values()), producer=plain_text(self._shop.name), produce_id=produce_id,
-                         key=self._label_key) if labelled else None
         return Rendered(title, "", note_page(title, body, plain_text(self._shop.name), language) if preview else "", body, label)
 
 
 def verify_note(message: Rendered, *, language: str) -> list[Finding]:
     """The last look at a finished notification; nothing for a good one."""
-    found = [finding("slot", "ban", place, mark, _("'{excerpt}' was never filled."))
-             for place, text in (("title", message.subject), ("text", message.text)) for mark in ("{{", "{%") if mark in text]
-    found += [finding("invisible", "ban", place, text, _("The {place} has more than one line."))
-              for place, text in (("title", message.subject), ("text", message.text)) if "\n" in text]
+    texts = {"title": message.subject, "text": message.text}
+    found = unfilled(texts) + broken(texts) + unlabelled(message, "text", visible_label(language, producer="").mark)
     for place, text, most in (("title", message.subject, _TITLE[language]), ("text", message.text, MOST[language])):
         if not 0 < len(text) <= most:
             found.append(finding("length", "ban", place, text, _("The {place} has {length} characters; {low} to {high} fit."), length=len(text),
                                  low=1, high=most))
-    if message.label is not None and visible_label(language, producer="").mark not in message.text:
-        found.append(finding("label", "ban", "text", message.label.produce_id, _("The AI label is missing.")))
     return found
 
 

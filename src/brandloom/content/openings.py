@@ -45,10 +45,8 @@ class Opening:
     """The theme, and names of the products that stand for it: all that may be offered."""
     request: str
     """The last message to the model."""
-    examples: tuple[dict[str, str], ...]
-    """Worked answers, part -> text; the last has the angle that is asked for."""
-    requests: tuple[str, ...]
-    """What each of them answers."""
+    examples: tuple[tuple[str, dict[str, str]], ...]
+    """Worked examples: a request, and its answer as part -> text; the last has the angle that is asked for."""
 
     def conversation(self, parts: Collection[str], forbidden: Sequence[str]) -> list[Message]:
         """System text, worked examples and request.
@@ -59,8 +57,8 @@ class Opening:
         """
         words = _content()[self.asked.lang]
         messages = [Message("system", words["system" if "body" in parts else "short_system"].strip())]
-        for example, request in zip(self.examples, self.requests, strict=True):
-            messages += [Message("user", request), Message("assistant", json.dumps({part: example[part] for part in parts}, ensure_ascii=False))]
+        for request, answer in self.examples:
+            messages += [Message("user", request), Message("assistant", json.dumps({part: answer[part] for part in parts}, ensure_ascii=False))]
         avoid = "\n" + words["avoid"].replace("{words}", ", ".join(forbidden[-8:])) if forbidden else ""
         return [*messages, Message("user", self.request + avoid)]
 
@@ -93,11 +91,11 @@ def opening(brief: Brief, request: Request, *, kit: BrandKit | None = None) -> O
     order = [*(other for other in words["angles"] if other != angle), angle][-EXAMPLES:]
     place = words["from"].replace("{theme}", theme) if not general else words["general_from"]
     shelf = words["shelves"][reader.get("shelf", "plain")].replace("{from}", place)
-    examples = [{part: _filled(text, moment=moment, shelf=shelf, **{"from": place}) for part, text in words["frames"][other].items()}
+    examples = [(_request(words, {**values, "also": "", "angle": words["angles"][other]}),
+                 {part: _filled(text, moment=moment, shelf=shelf, **{"from": place}) for part, text in words["frames"][other].items()})
                 for other, moment in zip(order, _moments(request), strict=False)]
-    asks = [_request(words, {**values, "also": "", "angle": words["angles"][other]}) for other in order]
     shown = " / ".join([*([] if general else [plain_text(request.group.label)]), *(product.display for product in request.group.products), *facts])
-    return Opening(asked, angle, shown, _request(words, {**values, "angle": words["angles"][angle]}), tuple(examples), tuple(asks))
+    return Opening(asked, angle, shown, _request(words, {**values, "angle": words["angles"][angle]}), tuple(examples))
 
 
 def marks(language: str) -> Sequence[str]:

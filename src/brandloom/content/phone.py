@@ -9,13 +9,14 @@ from collections.abc import Sequence
 from brandloom.content.brief import Brief
 from brandloom.content.checks.finding import Finding, finding
 from brandloom.content.facts import Product, plain_text
-from brandloom.content.render import Rendered, product_page, safe_url
+from brandloom.content.render import Rendered, label_of, product_page, safe_url
 from brandloom.content.segments import NAME_ROOM, OPT_OUT, Wording, text_message, too_long
 from brandloom.content.studio.formats import segments
 from brandloom.content.templates import filled, slot_values
+from brandloom.content.verify import broken, unfilled, unlabelled
 from brandloom.content.writer import Variant
 from brandloom.errors import DataError
-from brandloom.govern import ai_label, visible_label
+from brandloom.govern import AiLabel, visible_label
 from brandloom.i18n import _, translate
 from brandloom.workspace import ShopConfig
 
@@ -24,8 +25,8 @@ _SENTENCE = re.compile(r"(?<=[。！？!?])|(?<=\.)(?=\s)")
 _LINK = re.compile(r"https?://\S+")
 
 
-class PhonePress:
-    """Prints the text messages of one brief for one shop.
+class ShortPress:
+    """Prints the short messages of one brief for one shop.
 
     Args:
         label_key: `workspace.derive_key("label")`.
@@ -33,12 +34,22 @@ class PhonePress:
 
     def __init__(self, brief: Brief, shop: ShopConfig, *, label_key: bytes = b"") -> None:
         self._brief, self._shop, self._label_key = brief, shop, label_key
-        self.wording = Wording.of(shop, sender=brief.sender.name or "")
 
     def page(self, products: Sequence[Product]) -> str:
         """Where the message of a person with these products leads."""
         website = self._shop.sender.website
         return product_page(products[0], website) if products else safe_url(website)
+
+    def _label(self, variant: Variant, produce_id: str) -> AiLabel | None:
+        return label_of(variant, plain_text(self._shop.name), produce_id, self._label_key)
+
+
+class PhonePress(ShortPress):
+    """Prints text messages."""
+
+    def __init__(self, brief: Brief, shop: ShopConfig, *, label_key: bytes = b"") -> None:
+        super().__init__(brief, shop, label_key=label_key)
+        self.wording = Wording.of(shop, sender=brief.sender.name or "")
 
     def message(self, variant: Variant, products: Sequence[Product], *, url: str, produce_id: str, preview: bool = False) -> Rendered:
         """One person's message: the whole of it in `text`, no subject.
@@ -52,17 +63,15 @@ class PhonePress:
         Raises:
             DataError: even so it is longer than the shop allows.
         """
-        language, labelled = variant.language, variant.source != "template"
+        language, label = variant.language, self._label(variant, produce_id)
         known = slot_values(self._brief.offer, self._shop, language)
         for text, name in ever_shorter(variant.slots["text"], products[0].display if products else "", language):
-            made = text_message(filled(text, known | {"product.name": name}), language, self.wording, url=safe_url(url), labelled=labelled)
+            made = text_message(filled(text, known | {"product.name": name}), language, self.wording, url=safe_url(url), labelled=label is not None)
             if segments(made) <= self.wording.most_segments:
                 break
         else:
             raise DataError(_("The text message of {variant} takes more than {most} segments; it was left out."), variant=variant.key,
                             most=self.wording.most_segments)
-        label = ai_label("\n".join(variant.slots.values()), producer=plain_text(self._shop.name), produce_id=produce_id,
-                         key=self._label_key) if labelled else None
         return Rendered("", "", phone_page(made, self.wording.signature, language) if preview else "", made, label)
 
 
@@ -73,17 +82,13 @@ def verify_text(message: Rendered, *, wording: Wording, language: str, url: str)
         url: the one link that it may hold.
     """
     text = message.text
-    found = [finding("slot", "ban", "text", mark, _("'{excerpt}' was never filled.")) for mark in ("{{", "{%") if mark in text]
+    found = unfilled({"text": text}) + broken({"text": text}) + unlabelled(message, "text", visible_label(language, producer="").mark)
     found += [finding("link", "ban", "text", link, _("'{excerpt}' does not lead to a page of the shop."))
               for link in _LINK.findall(text) if link != url]
     if not text.startswith(wording.head(language)) or text.count("【") > (language == "zh"):
         found.append(finding("signature", "ban", "text", wording.head(language), _("The message is not signed with {excerpt} alone.")))
     if not text.endswith(translate(OPT_OUT, language)):
         found.append(finding("opt-out", "ban", "text", "", _("The message does not say how to refuse more of them.")))
-    if message.label is not None and visible_label(language, producer="").mark not in text:
-        found.append(finding("label", "ban", "text", message.label.produce_id, _("The AI label is missing.")))
-    if "\n" in text:
-        found.append(finding("invisible", "ban", "text", text, _("The {place} has more than one line.")))
     return found + too_long(text, wording)
 
 
@@ -114,4 +119,4 @@ def _short(name: str, room: int, language: str) -> str:
     return cut.rstrip(" ,，、-;；&+") + ("…" if language == "zh" else "...")
 
 
-__all__ = ["PhonePress", "ever_shorter", "phone_page", "verify_text"]
+__all__ = ["PhonePress", "ShortPress", "ever_shorter", "phone_page", "verify_text"]

@@ -135,7 +135,7 @@ class Press:
         values = _values(shape, parts, subject) | ({"brand": self._looks[shape.language]} if shape.language in self._looks else {})
         page = render_html(self._layout, shape.language, values)
         page = page.replace("</head>", hole(_META) + "</head>", 1)
-        label = _label(variant, shape.shop, produce_id, self._label_key) if shape.labelled else None
+        label = label_of(variant, shape.shop, produce_id, self._label_key)
         return _Form(mould(subject), mould(plain_text(parts["preheader"])), mould(page), mould(render_text(self._layout, shape.language, values)),
                      label, label.meta_tag() if label else "")
 
@@ -284,5 +284,6 @@ def _card(product: Product, currency: str, language: str, website: str) -> _Card
     return _Card(plain, tuple(html.escape(value) for value in plain))
 
 
-def _label(variant: Variant, shop: str, produce_id: str, key: bytes) -> AiLabel:
-    return ai_label("\n".join(variant.slots.values()), producer=shop, produce_id=produce_id, key=key)
+def label_of(variant: Variant, shop: str, produce_id: str, key: bytes) -> AiLabel | None:
+    """The mark of a text that a model wrote; None for the shop's own."""
+    return None if variant.source == "template" else ai_label("\n".join(variant.slots.values()), producer=shop, produce_id=produce_id, key=key)

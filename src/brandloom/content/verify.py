@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import lru_cache
+from typing import Literal
 from urllib.parse import urlsplit
 
 from brandloom.content.checks.finding import Finding, finding
@@ -22,10 +23,7 @@ def verify(message: Rendered, *, products: Sequence[Product], currency: str, lan
         hosts: host names a link may lead to.
     """
     # The text form holds every value that the HTML form holds; what the layout adds to that was searched when it was compiled.
-    found = [finding("slot", "ban", place, mark, _("'{excerpt}' was never filled."))
-             for place, text in (("subject", message.subject), ("text", message.text)) for mark in _UNFILLED if mark in text]
-    if "\n" in message.subject or "\r" in message.subject:
-        found.append(finding("invisible", "ban", "subject", message.subject, _("The {place} has more than one line.")))
+    found = unfilled({"subject": message.subject, "text": message.text}) + broken({"subject": message.subject})
     for piece in message.html.split('href="')[1:]:
         link = piece[:piece.find('"')]
         if not _allowed(_host(link), hosts):
@@ -34,9 +32,26 @@ def verify(message: Rendered, *, products: Sequence[Product], currency: str, lan
         price = _price(product, currency, language)
         if price and price not in message.text:
             found.append(finding("figure", "ban", "text", price, _("The price {excerpt} of a product shown is not in the message.")))
-    if message.label is not None and message.label.produce_id not in message.html:
-        found.append(finding("label", "ban", "html", message.label.produce_id, _("The AI label is missing.")))
-    return found
+    return found + unlabelled(message, "html", message.label.produce_id if message.label else "")
+
+
+def unfilled(texts: Mapping[str, str]) -> list[Finding]:
+    """Slots that still stand in the texts, place -> text, of a finished message."""
+    return [finding("slot", "ban", place, mark, _("'{excerpt}' was never filled."))
+            for place, text in texts.items() for mark in _UNFILLED if mark in text]
+
+
+def broken(texts: Mapping[str, str]) -> list[Finding]:
+    """Texts, place -> text, that should be one line and are not."""
+    return [finding("invisible", "ban", place, text, _("The {place} has more than one line."))
+            for place, text in texts.items() if "\n" in text or "\r" in text]
+
+
+def unlabelled(message: Rendered, place: Literal["html", "text"], mark: str) -> list[Finding]:
+    """A message that a model wrote without its mark in a place."""
+    if message.label is None or mark in getattr(message, place):
+        return []
+    return [finding("label", "ban", place, message.label.produce_id, _("The AI label is missing."))]
 
 
 def _host(link: str) -> str:

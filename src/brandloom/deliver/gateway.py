@@ -17,6 +17,8 @@ from types import TracebackType
 from typing import Any, Literal
 from urllib.parse import parse_qs, parse_qsl, quote, urlsplit
 
+from brandloom.deliver.loopback import Loopback
+
 Fault = Literal["ok", "401", "429", "500", "500_stored", "503", "302", "stopped", "no_number", "hang_up", "hang_up_stored", "silence",
                 "silence_stored"]
 _ERRORS = {"401": (401, 20003), "429": (429, 20429), "500": (500, 20500), "500_stored": (500, 20500), "503": (503, 20503),
@@ -38,7 +40,7 @@ class Texted:
     at: datetime
 
 
-class LoopbackGateway:
+class LoopbackGateway(Loopback["_Server"]):
     """A gateway on 127.0.0.1 in a thread of its own while the `with` block runs. It speaks Twilio's Messages resource and Chuanglan's
     JSON interface.
 
@@ -59,9 +61,8 @@ class LoopbackGateway:
         self._faults = {recipient: deque(plan) for recipient, plan in (faults or {}).items()}
         self._idempotent, self._on_message = idempotent, on_message
         self._lock, self.over = threading.Lock(), threading.Event()
-        self._http = _Server(("127.0.0.1", 0), _Handler)
+        super().__init__(_Server(("127.0.0.1", 0), _Handler), "loopback-gateway")
         self._http.gateway = self
-        self._thread = threading.Thread(target=self._http.serve_forever, args=(0.05,), name="loopback-gateway", daemon=True)
 
     @property
     def url(self) -> str:
@@ -74,15 +75,9 @@ class LoopbackGateway:
         """For `ChuanglanSms`."""
         return f"chuanglan://{self.account}:{quote(self.token)}@127.0.0.1:{self._http.server_port}"
 
-    def __enter__(self) -> LoopbackGateway:
-        self._thread.start()
-        return self
-
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.over.set()
-        self._http.shutdown()
-        self._http.server_close()
-        self._thread.join()
+        super().__exit__(kind, error, trace)
 
     def __len__(self) -> int:
         return len(self.received)

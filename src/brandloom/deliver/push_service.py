@@ -6,12 +6,10 @@ import base64
 import json
 import logging
 import os
-import threading
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
 from typing import Any
 
 from cryptography.exceptions import InvalidSignature
@@ -20,6 +18,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from brandloom.deliver.loopback import Loopback
 from brandloom.deliver.webpush import unseal
 
 _log = logging.getLogger(__name__)
@@ -38,32 +37,21 @@ class Browser:
     headers: list[dict[str, str]] = field(default_factory=list)
 
 
-class LoopbackPush:
+class LoopbackPush(Loopback["_Server"]):
     """A push service on 127.0.0.1 in a thread of its own while the `with` block runs."""
 
     def __init__(self) -> None:
+        super().__init__(_Server(("127.0.0.1", 0), _Handler), "loopback-push")
         self.browsers: dict[str, Browser] = {}
-        self._http = _Server(("127.0.0.1", 0), _Handler)
         self._http.service = self
-        self.origin = f"http://127.0.0.1:{self._http.server_port}"
-        self._thread = threading.Thread(target=self._http.serve_forever, args=(0.05,), name="loopback-push", daemon=True)
 
     def subscribe(self, *, faults: Iterable[int] = ()) -> Browser:
         """A new browser."""
         key, auth, path = ec.generate_private_key(ec.SECP256R1()), os.urandom(16), f"/push/{len(self.browsers)}"
         public = key.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
-        text = json.dumps({"endpoint": self.origin + path, "expirationTime": None, "keys": {"p256dh": _base64(public), "auth": _base64(auth)}})
+        text = json.dumps({"endpoint": self.address + path, "expirationTime": None, "keys": {"p256dh": _base64(public), "auth": _base64(auth)}})
         self.browsers[path] = Browser(text, key, auth, deque(faults))
         return self.browsers[path]
-
-    def __enter__(self) -> LoopbackPush:
-        self._thread.start()
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self._http.shutdown()
-        self._http.server_close()
-        self._thread.join()
 
 
 class _Server(ThreadingHTTPServer):
@@ -101,7 +89,7 @@ class _Handler(BaseHTTPRequestHandler):
             told = json.loads(_unbase64(claims))
         except (ValueError, KeyError, InvalidSignature):
             return 401
-        good = scheme == "vapid" and told["aud"] == self.server.service.origin and str(told["sub"]).startswith("mailto:")
+        good = scheme == "vapid" and told["aud"] == self.server.service.address and str(told["sub"]).startswith("mailto:")
         return 0 if good and self.headers.get("Content-Encoding") == "aes128gcm" and self.headers.get("TTL", "").isdecimal() else 403
 
     def log_message(self, format: str, *args: object) -> None:

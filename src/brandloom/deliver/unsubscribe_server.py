@@ -7,16 +7,14 @@ from __future__ import annotations
 
 import html
 import logging
-import threading
 from collections.abc import Callable
 from datetime import datetime
 from email.parser import BytesParser
 from email.policy import HTTP
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
-from typing import Self
 from urllib.parse import parse_qs, urlsplit
 
+from brandloom.deliver.loopback import Loopback
 from brandloom.deliver.send import utc_now
 from brandloom.deliver.unsubscribe import Links, unsubscribe
 from brandloom.govern import Audit
@@ -34,7 +32,7 @@ _DONE = _("Done. You will receive no more marketing messages of this kind from u
 _UNKNOWN = _("This link is not complete. Open it from the mail again, or answer the mail and ask to be taken off the list.")
 
 
-class UnsubscribeServer:
+class UnsubscribeServer(Loopback["Server"]):
     """Serves the links of one workspace on 127.0.0.1 while the `with` block runs.
 
     Attributes:
@@ -42,21 +40,11 @@ class UnsubscribeServer:
     """
 
     def __init__(self, ledger: Ledger, workspace: Workspace, *, clock: Callable[[], datetime] = utc_now, port: int = 0) -> None:
-        self._http = self._server(port)
+        super().__init__(self._server(port), "unsubscribe")
         self._http.ledger, self._http.clock = ledger, clock
         self._http.audit = Audit(ledger, workspace.derive_key("audit"))
-        self.url = f"http://127.0.0.1:{self._http.server_port}/unsubscribe"
+        self.url = f"{self.address}/unsubscribe"
         self.links = self._http.links = Links(workspace.derive_key("links"), self.url)
-        self._thread = threading.Thread(target=self._http.serve_forever, args=(0.05,), name="unsubscribe", daemon=True)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self._http.shutdown()
-        self._http.server_close()
-        self._thread.join()
 
     def _server(self, port: int) -> Server:
         return Server(("127.0.0.1", port), Handler)
