@@ -390,11 +390,12 @@ def test_a_plan_writes_as_many_texts_as_a_cell_can_tell_apart(tmp_path: Path) ->
 
     def reply(messages: list[Message], schema: object) -> str:
         asked.append(messages[-1].content)
-        angle = messages[-1].content.rpartition("Begin with: ")[2].partition("\n")[0]
-        if missing and missing[0] in angle:
+        [angle] = [angle for angle, told in ANGLES.items() if told + "\n" in messages[-1].content + "\n"]
+        if angle in missing:
             return "no text at all"
-        return json.dumps(EN | {"body": f"Shall we look at {angle}, {angle} and once more {angle}? A few things are waiting for you.",
-                                "subject": f"Perhaps {angle} or a lamp for the evening", "headline": f"Now {angle}"})
+        thing = THINGS[angle]
+        return json.dumps(EN | {"body": f"Shall we look at {thing}, {thing} and once more {thing}? A few things are waiting for you.",
+                                "subject": f"Perhaps {thing} or a lamp for the evening", "headline": f"Now {thing}"})
     with create(tmp_path / "shop", name="Candle Shop", model=ScriptedTextModel(reply),
                 sender=SENDER | {"click_url": CLICKS}) as shop:
         shop.load(files / "orders.csv", kind="orders")
@@ -403,7 +404,7 @@ def test_a_plan_writes_as_many_texts_as_a_cell_can_tell_apart(tmp_path: Path) ->
         fit_response(_subject_tests()).save(shop.workspace.models / "copy-tests")
         plan = shop.plan(Brief.model_validate(BRIEF | {"learn": {"waves": 3, "texts": 8}}), as_of=AS_OF)
         expected = text_scores(plan.variants, shop.scorer)
-        missing.append(ANGLES[plan.variants[1].angle])
+        missing.append(plan.variants[1].angle)
         poorer = shop.plan(Brief.model_validate(BRIEF | {"name": "Poorer", "learn": {"waves": 3, "texts": 8}}), as_of=AS_OF)
         alone = shop.plan(Brief.model_validate(BRIEF | {"name": "One wave", "learn": None}), as_of=AS_OF)
     people = plan.decision["actions"]["send"]
@@ -423,16 +424,17 @@ def test_a_plan_writes_as_many_texts_as_a_cell_can_tell_apart(tmp_path: Path) ->
 ANGLES = {"scene": "a moment of everyday life to picture", "question": "a moment of everyday life and what would go with it",
           "detail": "a moment of everyday life that calls for something small", "moment": "a moment of everyday life that we thought of"}
 """What a model is told to begin with."""
+THINGS = {"scene": "candles in the window", "question": "a lamp by the door", "detail": "a little shelf", "moment": "the hall at night"}
+"""What it writes of then."""
 
 
 def _subject_tests() -> pa.Table:
     """Tests of a shop in which subjects that begin with 'Perhaps' always win."""
-    words = ("a moment of everyday life to picture", "a moment of everyday life that we thought of", "a lamp for the evening", "a small shelf",
-             "a moment of everyday life and what would go with it", "candles in the window", "a quiet scene", "which lantern would you use",
-             "a moment of everyday life that calls for something small", "use it in the hall")
+    words = (*THINGS.values(), "a lamp for the evening", "a small shelf", "flowers for a friend", "a quiet scene", "which lantern would you use",
+             "use it in the hall")
     pairs = [(f"{test}", f"{first} {words[test % 10]} {'and' if test // 10 % 2 else 'or'} {words[(test + test // 10) % 10]}", clicks)
              for test in range(80) for first, clicks in (("Now", 40), ("Perhaps", 120))]
-    pairs += [(angle, f"{first} {told} or a lamp for the evening", clicks) for angle, told in ANGLES.items()
+    pairs += [(angle, f"{first} {thing} or a lamp for the evening", clicks) for angle, thing in THINGS.items()
               for first, clicks in (("Now", 40), ("Perhaps", 120))]
     tests, texts, clicks = (list(column) for column in zip(*pairs, strict=True))
     return pa.table({"test": tests, "text": texts, "impressions": [4000] * len(texts), "clicks": clicks})
