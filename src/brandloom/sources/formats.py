@@ -28,6 +28,8 @@ MAX_XLSX_RATIO = 200  # unpacked / packed; honest sheets stay under 40
 MAX_XLSX_ENTRIES = 5_000
 MAX_LINE_BYTES = 8_000_000
 MAX_HEADING_BYTES = 1_000_000
+READ_AT_ONCE = "buffer_size=56000000"
+"""Bytes of a CSV file that one thread reads at a time: rows enough for a row group of DuckDB's, else it copies groups together afterwards."""
 SUFFIXES = {".csv": "csv", ".txt": "csv", ".tsv": "tsv", ".tab": "tsv", ".jsonl": "jsonl", ".ndjson": "jsonl",
             ".parquet": "parquet", ".xlsx": "xlsx"}
 KNOWN = ".csv, .tsv, .txt, .csv.gz, .jsonl, .parquet, .xlsx"
@@ -61,8 +63,7 @@ class Source:
     @property
     def head(self) -> str:
         """The relation for looking at its first rows only: of a CSV file no more is read ahead than they need."""
-        alone = f"auto_detect=false, parallel=false, buffer_size={2 * MAX_LINE_BYTES}"
-        return self.relation.replace("auto_detect=false", alone) if self.can_type(0) else self.relation
+        return self.relation.replace(READ_AT_ONCE, f"parallel=false, buffer_size={2 * MAX_LINE_BYTES}")
 
     def can_type(self, at: int) -> bool:
         """Whether `typed` works for this column."""
@@ -122,7 +123,7 @@ def _open_text(connection: DuckDBPyConnection, path: Path, kind: str, packed: bo
 def _csv_relation(path: Path, delimiter: str, columns: int) -> str:
     names = ", ".join(_cell_type(i, "VARCHAR") for i in range(columns))
     return (f"read_csv({literal(str(path))}, columns={{{names}}}, header=true, auto_detect=false, delim={literal(delimiter)}, "
-            f"quote='\"', escape='\"', store_rejects=true, max_line_size={MAX_LINE_BYTES}, timestampformat='%Y-%m-%d %H:%M:%S'")
+            f"quote='\"', escape='\"', store_rejects=true, max_line_size={MAX_LINE_BYTES}, {READ_AT_ONCE}, timestampformat='%Y-%m-%d %H:%M:%S'")
 
 
 def _cell_type(at: int, name: str) -> str:

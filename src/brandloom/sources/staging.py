@@ -83,7 +83,7 @@ def stage(duck: DuckEngine, source: Source, positions: dict[str, int], columns: 
     outer += [f"c{at}" for at in others]
     said = [name for name in SAME_LINE if name in positions]
     said += [f"{name}_raw" for name in said if columns[name].reads in READ_LATER and name not in plain]
-    made = {"same": f"hash({', '.join(said)})" if said else "CAST(0 AS UBIGINT)", **(also or {})}
+    made = {"same": f"CAST(hash({', '.join(said)}) >> 32 AS UINTEGER)" if said else "CAST(0 AS UINTEGER)", **(also or {})}
     extra = ", ".join(f"{sql} AS {name}" for name, sql in made.items())
     connection = duck.connection
     for table in ("staged", "reject_errors", "reject_scans"):
