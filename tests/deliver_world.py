@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import threading
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from multiprocessing.connection import Connection
@@ -14,6 +15,7 @@ from brandloom.deliver import (
     Caps,
     Channel,
     Claimed,
+    Envelope,
     Item,
     Links,
     LoopbackChannel,
@@ -23,7 +25,9 @@ from brandloom.deliver import (
     OutboxChannel,
     Parts,
     Receipt,
+    SendJob,
     SendReport,
+    SendRules,
     SmtpChannel,
     Subscription,
     enqueue,
@@ -81,14 +85,14 @@ class World:
         return name
 
     def render(self, item: Claimed, person: Person) -> Message:
-        return self.mailer.message(
-            Parts("New lanterns", "Hello\n1 Harbour Street, Bristol", "<p>Hello</p>"), message_id=item.message_id,
-            recipient=str(person.email), language=item.language, plan="spring", now=NOON,
-            unsubscribe_url=self.links.url(Subscription(item.customer, "spring", item.channel)))
+        unsubscribe_url = self.links.url(Subscription(item.customer, "spring", item.channel))
+        return self.mailer.message(Envelope(item.message_id, str(person.email), item.language, "spring", unsubscribe_url),
+                                   Parts("New lanterns", "Hello\n1 Harbour Street, Bristol", "<p>Hello</p>"), now=NOON)
 
-    def send(self, channel: Channel, plan: str, *, now: datetime = NOON, caps: Caps = FREE, **options: object) -> SendReport:
-        return send(self.ledger, self.vault, channel, plan, self.render, caps=caps, zone=UTC,
-                    **{"clock": lambda: now, **options})  # type: ignore[arg-type]
+    def send(self, channel: Channel, plan: str, *, now: datetime = NOON, rules: SendRules | None = None, stop: threading.Event | None = None,
+             progress: Callable[[int], None] | None = None) -> SendReport:
+        return send(self.ledger, self.vault, SendJob(plan, channel, self.render), rules or SendRules(FREE, UTC), clock=lambda: now,
+                    stop=stop, progress=progress)
 
     def states(self, plan: str) -> dict[str, str]:
         """State by Message-ID."""

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TypeVar
 from urllib.error import HTTPError
@@ -28,6 +28,8 @@ from brandloom.deliver import (
     LoopbackGateway,
     Message,
     ReplyDesk,
+    SendJob,
+    SendRules,
     ShortLinks,
     TwilioSms,
     Visit,
@@ -73,8 +75,8 @@ def opened(channel: AnySms) -> Iterator[AnySms]:
         channel.close()
 
 
-def sent(world: World, plan: str, channel: TwilioSms | ChuanglanSms, **options: object) -> None:
-    send(world.ledger, world.vault, channel, plan, text_of, caps=FREE, zone=NOON.tzinfo, **{"clock": lambda: NOON, **options})  # type: ignore[arg-type]
+def sent(world: World, plan: str, channel: TwilioSms | ChuanglanSms, *, now: datetime = NOON) -> None:
+    send(world.ledger, world.vault, SendJob(plan, channel, text_of), SendRules(FREE, UTC), clock=lambda: now)
 
 
 @pytest.mark.parametrize(("fault", "outcome", "kept"), [
@@ -144,7 +146,7 @@ def test_a_send_through_a_faulty_gateway_loses_nobody_and_repeats_nothing(world:
     with LoopbackGateway(faults=faults) as gateway:  # type: ignore[arg-type]
         plan = queued(world, "p1", people)
         sent(world, plan, TwilioSms(gateway.url))
-        sent(world, plan, TwilioSms(gateway.url), clock=lambda: NOON + timedelta(minutes=5))
+        sent(world, plan, TwilioSms(gateway.url), now=NOON + timedelta(minutes=5))
         now = status(world.ledger, plan)
         assert (now.sent, now.failed, now.uncertain, now.queued) == (37, 2, 1, 0)
         arrived = Counter(one.recipient for one in gateway.received)

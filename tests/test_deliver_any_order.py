@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from brandloom.deliver import Caps, Message, Receipt, status
+from brandloom.deliver import Caps, Message, Receipt, SendRules, status
 from brandloom.deliver.rules import is_quiet
 from brandloom.errors import ProviderError
 from brandloom.govern import Consent, record, withdraw
@@ -48,7 +48,7 @@ class AnyOrder(RuleBasedStateMachine):
         if self.plans:
             plan = sorted(self.plans)[pick % len(self.plans)]
             with contextlib.suppress(ProviderError, _Died):
-                self.world.send(_Scripted(self, outcomes), plan, now=self.now, caps=self.caps)
+                self.world.send(_Scripted(self, outcomes), plan, now=self.now, rules=SendRules(self.caps, UTC))
 
     @rule(hours=st.integers(1, 40))
     def wait(self, hours: int) -> None:

@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 
 from brandloom.deliver import (
     Dkim,
+    Envelope,
     Links,
     LoopbackSmtp,
     Mailer,
@@ -49,8 +50,8 @@ def world(ledger: Ledger, tmp_path: Path) -> World:
 
 def write(mailer: Mailer, subject: str = "New lanterns", text: str = "Hello", html: str = "<p>Hello</p>", *,
           recipient: str = "p@example.com", language: str = "en") -> Message:
-    return mailer.message(Parts(subject, text, html), message_id="<1@lantern.example>", recipient=recipient, language=language,
-                          plan="spring", unsubscribe_url=URL, now=NOON, ai_label=LABEL)
+    envelope = Envelope("<1@lantern.example>", recipient, language, "spring", URL, LABEL)
+    return mailer.message(envelope, Parts(subject, text, html), now=NOON)
 
 
 def lint(data: bytes) -> email.message.EmailMessage:

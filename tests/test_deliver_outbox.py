@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
+from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -11,13 +12,13 @@ from zoneinfo import ZoneInfo
 import pytest
 from sqlalchemy import delete
 
-from brandloom.deliver import Caps, Message, OutboxChannel, Receipt, Subscription, enqueue, resolve_uncertain, status, unsubscribe
+from brandloom.deliver import Caps, Message, OutboxChannel, Receipt, SendRules, Subscription, enqueue, resolve_uncertain, status, unsubscribe
 from brandloom.deliver.send import MOST_ATTEMPTS
 from brandloom.errors import DataError, ProviderError, StateError
 from brandloom.govern import Consent, Person, record, refusals, suppress, withdraw
 from brandloom.ledger import Ledger
 from brandloom.ledger.schema import consents, people
-from deliver_world import NOON, Answering, World, address, make_world
+from deliver_world import FREE, NOON, Answering, World, address, make_world
 
 DAY = timedelta(days=1)
 
@@ -197,18 +198,18 @@ def test_uncertain_messages_wait_for_a_persons_word(world: World) -> None:
 
 def test_caps_count_every_plan_and_everything_that_may_have_arrived(world: World) -> None:
     people = world.people(2)
-    caps = Caps(per_day=1, per_week=2, quiet_from=time(0), quiet_until=time(0))
+    rules = SendRules(Caps(per_day=1, per_week=2, quiet_from=time(0), quiet_until=time(0)), UTC)
     first, second, third = (world.queue(name, people) for name in ("one", "two", "three"))
-    world.send(Answering(Receipt("unknown", "no_final_answer")), first, caps=caps)
-    held = world.send(OutboxChannel(), second, caps=caps)
+    world.send(Answering(Receipt("unknown", "no_final_answer")), first, rules=rules)
+    held = world.send(OutboxChannel(), second, rules=rules)
     assert (held.held, held.reasons, held.next_at) == (2, {"cap": 2}, NOON + DAY)
-    assert world.send(OutboxChannel(), second, caps=caps, now=NOON + DAY).sent == 2
-    held = world.send(OutboxChannel(), third, caps=caps, now=NOON + 2 * DAY)
+    assert world.send(OutboxChannel(), second, rules=rules, now=NOON + DAY).sent == 2
+    held = world.send(OutboxChannel(), third, rules=rules, now=NOON + 2 * DAY)
     assert (held.held, held.next_at) == (2, NOON + 7 * DAY)
-    dropped = world.send(OutboxChannel(), third, caps=caps, now=NOON + 7 * DAY, expires_at=NOON + 7 * DAY)
+    dropped = world.send(OutboxChannel(), third, rules=replace(rules, expires_at=NOON + 7 * DAY), now=NOON + 7 * DAY)
     assert dropped.reasons == {"expired": 2}
     nobody = world.queue("four", people)
-    assert world.send(OutboxChannel(), nobody, caps=Caps(per_day=0)).reasons == {"cap": 2}
+    assert world.send(OutboxChannel(), nobody, rules=SendRules(Caps(per_day=0), UTC)).reasons == {"cap": 2}
     assert status(world.ledger, nobody).suppressed == 2
 
 
@@ -216,11 +217,12 @@ def test_quiet_hours_are_those_of_the_recipient(world: World) -> None:
     awake, asleep, _unknown = world.people(3)
     plan = world.queue("spring", world.customers)
     zones = {awake: ZoneInfo("Europe/London"), asleep: ZoneInfo("Asia/Shanghai")}
+    rules = SendRules(Caps(), UTC, zone_of=zones.get)
     evening = datetime(2024, 5, 1, 14, 0, tzinfo=UTC)  # 15:00 in London, 22:00 in Shanghai
-    report = world.send(OutboxChannel(), plan, now=evening, caps=Caps(), zone_of=zones.get)
+    report = world.send(OutboxChannel(), plan, now=evening, rules=rules)
     assert (report.sent, report.held, report.reasons) == (2, 1, {"quiet_hours": 1})
     assert report.next_at == datetime(2024, 5, 2, 0, 0, tzinfo=UTC)  # 08:00 in Shanghai
-    report = world.send(OutboxChannel(), plan, now=datetime(2024, 5, 2, 0, 0, tzinfo=UTC), caps=Caps(), zone_of=zones.get)
+    report = world.send(OutboxChannel(), plan, now=datetime(2024, 5, 2, 0, 0, tzinfo=UTC), rules=rules)
     assert report.sent == 1
 
 
@@ -240,10 +242,10 @@ def test_two_senders_at_once_send_everything_once(world: World) -> None:
 
 def test_two_plans_at_once_keep_the_cap(world: World) -> None:
     people = world.people(60)
-    caps = Caps(per_day=1, per_week=1, quiet_from=time(0), quiet_until=time(0))
+    rules = SendRules(Caps(per_day=1, per_week=1, quiet_from=time(0), quiet_until=time(0)), UTC)
     plans = [world.queue(name, people) for name in ("one", "two")]
     channels = [OutboxChannel(), OutboxChannel()]
-    threads = [threading.Thread(target=world.send, args=(channel, plan), kwargs={"caps": caps})
+    threads = [threading.Thread(target=world.send, args=(channel, plan), kwargs={"rules": rules})
                for channel, plan in zip(channels, plans, strict=True)]
     for thread in threads:
         thread.start()
@@ -272,5 +274,5 @@ def test_the_pace_is_kept(world: World) -> None:
             stop.set()
             return super().send(message)
 
-    report = world.send(Stopping(), plan, limit_per_s=0.001, stop=stop)  # a wait of 1,000 s ends at once
+    report = world.send(Stopping(), plan, rules=SendRules(FREE, UTC, limit_per_s=0.001), stop=stop)  # a wait of 1,000 s ends at once
     assert (report.sent, report.stopped) == (1, True)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
+from datetime import UTC
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-from brandloom.deliver import Claimed, Item, LoopbackGateway, Message, TwilioSms, enqueue, send
+from brandloom.deliver import Claimed, Item, LoopbackGateway, Message, SendJob, SendRules, TwilioSms, enqueue, send
 from brandloom.govern import Consent, Person, record
 from brandloom.ledger.database import open_ledger_at
 from brandloom.workspace import open_workspace
@@ -35,7 +36,7 @@ def text_of(item: Claimed, person: Person) -> Message:
 def run_text_sender(folder: str, ledger_url: str, gateway_url: str, plan: str) -> None:
     ledger = open_ledger_at(ledger_url)
     world = World(open_workspace(Path(folder)), ledger)
-    send(ledger, world.vault, TwilioSms(gateway_url), plan, text_of, caps=FREE, zone=NOON.tzinfo or world.workspace.config.zone, clock=lambda: NOON)
+    send(ledger, world.vault, SendJob(plan, TwilioSms(gateway_url), text_of), SendRules(FREE, UTC), clock=lambda: NOON)
     ledger.close()
 
 

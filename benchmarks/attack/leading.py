@@ -15,7 +15,7 @@ from urllib.parse import quote, urlsplit
 from benchmarks.attack.pages import asked
 from brandloom.content.articles.links import absolute, own_url
 from brandloom.content.checks.links import check_links
-from brandloom.deliver import Click, ClickLinks, LinkServer, Mailer, Parts, keep_link
+from brandloom.deliver import Click, ClickLinks, Envelope, LinkServer, Mailer, Parts, keep_link
 from brandloom.errors import BrandloomError
 from brandloom.govern import ai_label
 from brandloom.ledger import Ledger, open_ledger
@@ -181,10 +181,11 @@ def _mail(changed: dict[str, str]) -> email.message.EmailMessage:
              "unsubscribe_url": f"https://{HOST}/u?t=a", "reply_to": "", "sender name": "Lantern Hall", "sender email": _PEOPLE[1],
              "postal address": "1 Quay", "shop name": "Lantern Hall", "producer": "Lantern Hall", "produce id": "p1:a", **changed}
     sender = SenderConfig(name=given["sender name"], email=given["sender email"], postal_address=given["postal address"], website=f"https://{HOST}")
+    label = ai_label("x", producer=given["producer"], produce_id=given["produce id"], key=b"k")
+    envelope = Envelope(f"<a@{HOST}>", given["recipient"], given["language"], given["plan"], given["unsubscribe_url"], label,
+                        given["reply_to"] or None)
     made = Mailer(ShopConfig(name=given["shop name"], sender=sender)).message(
-        Parts(given["subject"], given["text"], given["html"]), message_id=f"<a@{HOST}>", recipient=given["recipient"], language=given["language"],
-        plan=given["plan"], unsubscribe_url=given["unsubscribe_url"], now=NOON, reply_to=given["reply_to"] or None,
-        ai_label=ai_label("x", producer=given["producer"], produce_id=given["produce id"], key=b"k"))
+        envelope, Parts(given["subject"], given["text"], given["html"]), now=NOON)
     head = made.data.partition(b"\r\n\r\n")[0]
     if re.search(rb"\x00|\r(?!\n)|(?<!\r)\n", made.data) or re.search(rb"(?m)^(?![A-Za-z][A-Za-z0-9-]*: |[ \t])", head):
         raise AssertionError(f"a bare line end, a NUL or a line that is no header: {changed}")

@@ -20,7 +20,7 @@ from benchmarks.attack.browser import Harmless, Page, Seen, judge, parse_judge
 from benchmarks.attack.paths import HOSTS, UNSUBSCRIBE, Paths
 from brandloom.content import Brief, Press, Product, Rendered, Variant
 from brandloom.content.render import safe_url
-from brandloom.deliver import Mailer, Parts
+from brandloom.deliver import Envelope, Mailer, Parts
 from brandloom.errors import BrandloomError
 from brandloom.measure import Report, text
 from brandloom.measure.html import render_report
@@ -96,9 +96,8 @@ def _accepted(paths: Paths, values: dict[str, str], *, preview: bool) -> tuple[R
 def _sent(paths: Paths, made: tuple[Rendered, ShopConfig], name: str) -> str:
     """The HTML as a reader's program takes it out of the mail; its headers are looked at on the way."""
     rendered, shop = made
-    message = Mailer(shop).message(Parts(rendered.subject, rendered.text, rendered.html), message_id="<a@shop.example.com>",
-                                   recipient="zoe@reader.example", language="en", plan="p1", unsubscribe_url=UNSUBSCRIBE, now=NOON,
-                                   ai_label=rendered.label)
+    envelope = Envelope("<a@shop.example.com>", "zoe@reader.example", "en", "p1", UNSUBSCRIBE, rendered.label)
+    message = Mailer(shop).message(envelope, Parts(rendered.subject, rendered.text, rendered.html), now=NOON)
     read = email.message_from_bytes(message.data, policy=email.policy.SMTP)
     names = Counter(key.lower() for key in read)
     right = message.recipient == "zoe@reader.example" and [one.addr_spec for one in read["to"].addresses] == ["zoe@reader.example"]

@@ -25,6 +25,7 @@ from brandloom.deliver import (
     Claimed,
     Click,
     ClickLinks,
+    Envelope,
     Item,
     Links,
     Mailer,
@@ -237,9 +238,9 @@ class MessageWriter:
         if self._tracking is not None:
             made = self._tracking.counted(made, item, now, unsubscribe_url=self.unsubscribe_url(item))
         parts = Parts(made.subject, made.text, made.html, self._pictures.get(item.language, ()))
-        return self.mailer.message(parts, message_id=item.message_id, recipient=person.email or "",
-                              language=item.language, plan=self.plan.id, unsubscribe_url=self.unsubscribe_url(item), now=now,
-                              ai_label=made.label, reply_to=self.plan.brief.sender.reply_to)
+        envelope = Envelope(item.message_id, person.email or "", item.language, self.plan.id, self.unsubscribe_url(item), made.label,
+                            self.plan.brief.sender.reply_to)
+        return self.mailer.message(envelope, parts, now=now)
 
     def unsubscribe_url(self, item: Item) -> str:
         return self._links.url(Subscription(item.customer, self.plan.id, item.channel))

@@ -13,7 +13,7 @@ from brandloom.campaigns.plans import Plan, require_approval, set_status
 from brandloom.campaigns.posts import export_posts, posts_of
 from brandloom.campaigns.records import copy_to_warehouse
 from brandloom.campaigns.waves import open_next, progress_of
-from brandloom.deliver import Caps, Channel, Claimed, SmtpChannel, WebPush, open_sms
+from brandloom.deliver import Caps, Channel, Claimed, SendJob, SendRules, SmtpChannel, WebPush, open_sms
 from brandloom.errors import ConfigError, ProviderError
 from brandloom.govern import Person
 from brandloom.i18n import _, say
@@ -150,11 +150,11 @@ def _send(shop: Shop, plan: Plan, carriers: Sequence[Channel], writer: MessageWr
 
     until = plan.brief.offer.until
     expires = None if until is None else datetime.combine(until, time.max, tzinfo=config.zone).astimezone(UTC)
+    rules = SendRules(Caps.of(config.caps), config.zone, expires_at=expires)
     failed: ProviderError | None = None
     for carrier in carriers:
         try:
-            report = deliver.send(shop.ledger, shop.vault, carrier, plan.id, write, caps=Caps.of(config.caps), zone=config.zone,
-                                  clock=shop.clock, expires_at=expires, progress=tell)
+            report = deliver.send(shop.ledger, shop.vault, SendJob(plan.id, carrier, write), rules, clock=shop.clock, progress=tell)
         except ProviderError as error:
             failed = failed or error
             continue

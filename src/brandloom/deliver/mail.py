@@ -11,7 +11,7 @@ import hashlib
 import quopri
 import re
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from email.header import Header
 from email.utils import format_datetime
@@ -61,6 +61,22 @@ class Parts:
 
 
 @dataclass(frozen=True)
+class Envelope:
+    """Whom a mail goes to, and what its headers say of it. It holds personal data: its repr shows none."""
+
+    message_id: str
+    recipient: str = field(repr=False)
+    language: str
+    plan: str
+    unsubscribe_url: str = field(repr=False)
+    """This person's https link, as `Links.url` makes it (http only on loopback)."""
+    ai_label: AiLabel | None = None
+    """The machine-readable mark of AI-generated content, kept in its header as JSON."""
+    reply_to: str | None = None
+    """Where answers go, when not to the sender."""
+
+
+@dataclass(frozen=True)
 class Dkim:
     """Key to sign with: DNS holds its public half at `selector`._domainkey.`domain`."""
 
@@ -102,41 +118,39 @@ class Mailer:
         self._dkim = dkim_key
         self.domain = ascii_domain(sender.email.rpartition("@")[2])
 
-    def message(self, parts: Parts, *, message_id: str, recipient: str, language: str, plan: str, unsubscribe_url: str,
-                now: datetime, ai_label: AiLabel | None = None, reply_to: str | None = None) -> Message:
+    def message(self, envelope: Envelope, parts: Parts, *, now: datetime) -> Message:
         """Write one mail.
 
-        Args:
-            unsubscribe_url: this person's https link, as `Links.url` makes it (http only on loopback).
-            ai_label: the machine-readable mark of AI-generated content, kept in its header as JSON.
-            reply_to: where answers go, when not to the sender.
         Raises:
             DataError: the recipient's address or the link cannot be used in a mail; neither is shown.
         """
-        if not _ADDRESS.fullmatch(recipient) or len(recipient) > 254:
+        if not _ADDRESS.fullmatch(envelope.recipient) or len(envelope.recipient) > 254:
             raise DataError(_("A recipient's address cannot be used for mail; the message was left out."))
-        if reply_to and not _ADDRESS.fullmatch(reply_to):
+        if envelope.reply_to and not _ADDRESS.fullmatch(envelope.reply_to):
             raise ConfigError(_("The brief's sender.reply_to is not a mail address. Write one such as hello@shop.com."))
-        if not re.fullmatch(r"https?://[\x21-\x3b\x3d\x3f-\x7e]{1,900}", unsubscribe_url):
+        if not re.fullmatch(r"https?://[\x21-\x3b\x3d\x3f-\x7e]{1,900}", envelope.unsubscribe_url):
             raise DataError(_("An unsubscribe link cannot be used in a mail header; the message was left out."))
-        local, _at, domain = recipient.rpartition("@")
+        local, _at, domain = envelope.recipient.rpartition("@")
         recipient = f"{local}@{ascii_domain(domain)}"
-        headers = [
+        headers = self._headers(replace(envelope, recipient=recipient), parts.subject, now)
+        data = _assemble(headers, parts, boundary="b" + hashlib.sha256(envelope.message_id.encode()).hexdigest()[:30])
+        return Message(envelope.message_id, self._sender.email, recipient, self._signed(data))
+
+    def _headers(self, envelope: Envelope, subject: str, now: datetime) -> list[tuple[str, str]]:
+        return [
             ("From", f"{_name(self._sender.name)} <{self._sender.email}>"),
-            ("To", f"<{recipient}>"),
-            *([("Reply-To", f"<{reply_to}>")] if reply_to else []),
-            ("Subject", _text("Subject", subject_line(parts.subject, language=language, jurisdictions=self._jurisdictions))),
+            ("To", f"<{envelope.recipient}>"),
+            *([("Reply-To", f"<{envelope.reply_to}>")] if envelope.reply_to else []),
+            ("Subject", _text("Subject", subject_line(subject, language=envelope.language, jurisdictions=self._jurisdictions))),
             ("Date", format_datetime(now)),
-            ("Message-ID", message_id),
+            ("Message-ID", envelope.message_id),
             ("MIME-Version", "1.0"),
             ("List-Id", f"{_name(self._shop)} <marketing.{self.domain}>"),
-            ("List-Unsubscribe", f"<{unsubscribe_url}>"),
+            ("List-Unsubscribe", f"<{envelope.unsubscribe_url}>"),
             ("List-Unsubscribe-Post", "List-Unsubscribe=One-Click"),
-            ("Feedback-ID", f"{_token(plan)}:{_token(language)}:marketing:{self.domain}"),
-            *([_folded(ai_label)] if ai_label else []),
+            ("Feedback-ID", f"{_token(envelope.plan)}:{_token(envelope.language)}:marketing:{self.domain}"),
+            *([_folded(envelope.ai_label)] if envelope.ai_label else []),
         ]
-        data = _assemble(headers, parts, boundary="b" + hashlib.sha256(message_id.encode()).hexdigest()[:30])
-        return Message(message_id, self._sender.email, recipient, self._signed(data))
 
     def _signed(self, data: bytes) -> bytes:
         if self._dkim is None:

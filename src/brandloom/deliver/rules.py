@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta, tzinfo
 
@@ -23,6 +23,29 @@ class Caps:
         """The caps written in a shop's configuration."""
         return cls(config.per_day, config.per_week,
                    time.fromisoformat(config.quiet_from), time.fromisoformat(config.quiet_until))
+
+
+@dataclass(frozen=True)
+class SendRules:
+    """When messages may go out, to one person and in all."""
+
+    caps: Caps
+    zone: tzinfo
+    """The shop's time zone, for people whose own is unknown."""
+    zone_of: Callable[[str], tzinfo | None] | None = None
+    """A person's zone by customer id."""
+    expires_at: datetime | None = None
+    """From this moment on, and where a cap or quiet hours reach beyond it, messages are dropped as 'expired'."""
+    limit_per_s: float | None = None
+    """Most messages per second of one send; no burst follows a pause."""
+
+    def zone_for(self, customer: str) -> tzinfo:
+        """The time zone a person's day is told in."""
+        return (self.zone_of(customer) if self.zone_of else None) or self.zone
+
+    def expired(self, moment: datetime) -> bool:
+        """Whether nothing may go out any more at `moment`."""
+        return self.expires_at is not None and moment >= self.expires_at
 
 
 def is_quiet(moment: datetime, zone: tzinfo, caps: Caps) -> bool:

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import MAXYEAR, UTC, datetime, timedelta, tzinfo
+from datetime import MAXYEAR, UTC, datetime, timedelta
 
 from sqlalchemy import Connection, and_, bindparam, func, or_, select, update
 
@@ -16,7 +16,7 @@ from brandloom.deliver import outbox as queue
 from brandloom.deliver.channels import ADDRESS_KIND, Channel, Message, Receipt
 from brandloom.deliver.outbox import Claimed
 from brandloom.deliver.owners import BOOT, boot_of, is_gone, owning
-from brandloom.deliver.rules import Caps, cap_end, quiet_end
+from brandloom.deliver.rules import SendRules, cap_end, quiet_end
 from brandloom.errors import DataError, ProviderError
 from brandloom.govern import Person, SuppressionReason, Vault, suppress
 from brandloom.i18n import _
@@ -73,22 +73,25 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-def send(ledger: Ledger, vault: Vault, channel: Channel, plan: str, render: Callable[[Claimed, Person], Message], *,
-         caps: Caps, zone: tzinfo, zone_of: Callable[[str], tzinfo | None] | None = None, clock: Callable[[], datetime] = utc_now,
-         expires_at: datetime | None = None, limit_per_s: float | None = None, stop: threading.Event | None = None,
-         progress: Callable[[int], None] | None = None) -> SendReport:
+@dataclass(frozen=True)
+class SendJob:
+    """One plan through one channel."""
+
+    plan: str
+    channel: Channel
+    render: Callable[[Claimed, Person], Message]
+    """Writes the message for one item and one person. Personal data is revealed for a batch and kept in memory only."""
+
+
+def send(ledger: Ledger, vault: Vault, job: SendJob, rules: SendRules, *, clock: Callable[[], datetime] = utc_now,
+         stop: threading.Event | None = None, progress: Callable[[int], None] | None = None) -> SendReport:
     """Send what is due of a plan. May be called again at any time, and by two senders at once: nobody gets anything twice.
 
     Consent, suppression, quiet hours and caps are looked up in the transaction that commits `sending`, one message at a
     time. SIGTERM and Ctrl-C stop after the message in hand; a second Ctrl-C interrupts it and leaves it uncertain.
 
     Args:
-        render: writes the message for one item and one person. Personal data is revealed for a batch and kept in memory only.
-        caps: frequency caps and quiet hours.
-        zone: the shop's time zone, for people whose own is unknown; zone_of: a person's zone by customer id.
         clock: the present moment (with a zone).
-        expires_at: from this moment on, and where a cap or quiet hours reach beyond it, messages are dropped as 'expired'.
-        limit_per_s: most messages per second of this call; no burst follows a pause.
         stop: set it to stop after the message in hand.
         progress: called with the number of messages handled since the last call.
     Raises:
@@ -97,12 +100,10 @@ def send(ledger: Ledger, vault: Vault, channel: Channel, plan: str, render: Call
     begun = time.monotonic()
     report = SendReport()
     with _stopping(stop or threading.Event()) as stopping, owning() as me:
-        sender = _Sender(ledger, vault, channel, plan, render, caps, zone, zone_of, clock, expires_at, limit_per_s, stopping,
-                         progress, me, report)
-        sender.run()
+        _Sender(ledger, vault, job, rules, clock, stopping, progress, me, report).run()
         report.stopped = stopping.is_set()
     report.seconds = time.monotonic() - begun
-    report.next_at = queue.status(ledger, plan).next_at
+    report.next_at = queue.status(ledger, job.plan).next_at
     return report
 
 
@@ -110,15 +111,9 @@ def send(ledger: Ledger, vault: Vault, channel: Channel, plan: str, render: Call
 class _Sender:
     ledger: Ledger
     vault: Vault
-    channel: Channel
-    plan: str
-    render: Callable[[Claimed, Person], Message]
-    caps: Caps
-    zone: tzinfo
-    zone_of: Callable[[str], tzinfo | None] | None
+    job: SendJob
+    rules: SendRules
     clock: Callable[[], datetime]
-    expires_at: datetime | None
-    limit_per_s: float | None
     stopping: threading.Event
     progress: Callable[[int], None] | None
     me: str
@@ -129,19 +124,20 @@ class _Sender:
     free_at: float = 0.0
 
     def run(self) -> None:
-        self.channel.open()
+        channel = self.job.channel
+        channel.open()
         try:
-            recover(self.ledger, self.channel, self.plan, self.me, self.clock(), self.report)
+            self.report.recovered = recover(self.ledger, self.job, self.clock())
             while not self.stopping.is_set() and (batch := self._claim()):
                 self._send_batch(batch)
         finally:
             self._leave()
-            self.channel.close()
+            channel.close()
 
     def _claim(self) -> list[Claimed]:
         now = self.clock()
         with self._transaction(durable=True) as connection:
-            return queue.claim(connection, self.plan, self.channel.name, self.me, now, now + LEASE, BATCH)
+            return queue.claim(connection, self.job.plan, self.job.channel.name, self.me, now, now + LEASE, BATCH)
 
     def _send_batch(self, batch: list[Claimed]) -> None:
         people = self.vault.reveal([item.customer for item in batch])
@@ -165,7 +161,7 @@ class _Sender:
         assert message is not None
         self.done = (item, _Verdict("uncertain", "interrupted"))  # holds until the carrier has answered
         try:
-            receipt = self.channel.send(message)
+            receipt = self.job.channel.send(message)
         except ProviderError:
             self.done = (item, _Verdict("queued", "carrier_unreachable", self.clock()))
             raise
@@ -184,7 +180,7 @@ class _Sender:
         try:
             if self.vault.digest(kind, address) != item.address:
                 return None, _Verdict("suppressed", "address_changed")  # the new one may be suppressed, or has a copy already
-            return self.render(item, person), None
+            return self.job.render(item, person), None
         except DataError:
             return None, _Verdict("failed", "not_rendered")
 
@@ -198,24 +194,22 @@ class _Sender:
         return _GO if queue.start(connection, item, self.me, now, now + LEASE) else _LOST
 
     def _expired(self, moment: datetime) -> _Verdict | None:
-        return _Verdict("suppressed", "expired") if self.expires_at is not None and moment >= self.expires_at else None
+        return _Verdict("suppressed", "expired") if self.rules.expired(moment) else None
 
     def _quiet(self, item: Claimed) -> _Verdict | None:
-        end = quiet_end(self.clock(), self._zone(item.customer), self.caps)
+        end = quiet_end(self.clock(), self.rules.zone_for(item.customer), self.rules.caps)
         return None if end is None else self._expired(end) or _Verdict("queued", "quiet_hours", end)
 
     def _capped(self, connection: Connection, item: Claimed, now: datetime) -> _Verdict | None:
         recent = list(connection.scalars(_RECENT, {"customer": item.customer, "address": item.address,
                                                    "since": now - timedelta(days=8)}))
-        end = cap_end(recent, now, self._zone(item.customer), self.caps)
+        zone, caps = self.rules.zone_for(item.customer), self.rules.caps
+        end = cap_end(recent, now, zone, caps)
         if end is None:
             return None
         if end.year == MAXYEAR:
             return _Verdict("suppressed", "cap")
-        return self._expired(end) or _Verdict("queued", "cap", quiet_end(end, self._zone(item.customer), self.caps) or end)
-
-    def _zone(self, customer: str) -> tzinfo:
-        return (self.zone_of(customer) if self.zone_of else None) or self.zone
+        return self._expired(end) or _Verdict("queued", "cap", quiet_end(end, zone, caps) or end)
 
     def _judge(self, item: Claimed, receipt: Receipt) -> _Verdict:
         if receipt.outcome == "accepted":
@@ -260,7 +254,7 @@ class _Sender:
     def _leave(self) -> None:
         """Write the last message's end and free what was claimed and not tried."""
         with self._transaction(durable=True) as connection:
-            queue.release(connection, self.plan, [self.me])
+            queue.release(connection, self.job.plan, [self.me])
 
     def _count(self, verdict: _Verdict) -> None:
         if verdict is _LOST:
@@ -275,7 +269,7 @@ class _Sender:
             self.progress(1)
 
     def _pace(self) -> None:
-        if self.limit_per_s is None:
+        if self.rules.limit_per_s is None:
             return
         wait = self.free_at - time.monotonic()
         if wait > 0:
@@ -283,7 +277,7 @@ class _Sender:
                 with self._transaction():
                     pass  # what was sent is on record before the pause
             self.stopping.wait(wait)
-        self.free_at = max(self.free_at, time.monotonic()) + 1 / self.limit_per_s
+        self.free_at = max(self.free_at, time.monotonic()) + 1 / self.rules.limit_per_s
 
 
 _RECENT = select(outbox.c.state_at).where(
@@ -308,12 +302,13 @@ def _refusal(connection: Connection, item: Claimed) -> str | None:
     return None if row.granted else "no_consent"
 
 
-def recover(ledger: Ledger, channel: Channel, plan: str, me: str, now: datetime, report: SendReport) -> None:
-    """Settle what dead senders left behind, and what is `uncertain` if the carrier can tell now.
+def recover(ledger: Ledger, job: SendJob, now: datetime) -> int:
+    """Settle what dead senders left behind, and what is `uncertain` if the carrier can tell now; returns how many were settled.
 
     A sender is dead when its process is gone from this machine; one of another machine is only presumed dead when its lease
     is over, and then its message is never queued again on a bare 'did not arrive': it might still be on its way.
     """
+    plan, channel, settled = job.plan, job.channel, 0
     with ledger.begin() as connection:
         leases = {row.owner: row.until for row in connection.execute(_OWNERS, {"plan": plan})}
         gone = [owner for owner in leases if is_gone(owner)]
@@ -330,9 +325,10 @@ def recover(ledger: Ledger, channel: Channel, plan: str, me: str, now: datetime,
         if state != "uncertain":  # its owner, should it live after all, may still say how it ended
             values |= {"owner": None, "lease_until": None, "not_before": now}
         with ledger.begin() as connection:
-            report.recovered += connection.execute(
+            settled += connection.execute(
                 update(outbox).where(outbox.c.id == row.id, outbox.c.state == row.state, outbox.c.owner.is_not_distinct_from(
                     row.owner)).values(values)).rowcount
+    return settled
 
 
 def _conclude(channel: Channel, message_id: str, state: str, *, certain: bool) -> str:
