@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import datetime
 
 import numpy as np
@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from brandloom import i18n
-from brandloom.decide import Audience, DecisionSummary, Economics, Products, Variant, decide, incremental_value
+from brandloom.decide import Audience, DecisionSummary, Economics, Products, Terms, Variant, decide, incremental_value
 from brandloom.decide.policy import Permission, best_channel
 from brandloom.decide.variants import Reader, choose_variants, fit
 from brandloom.engine import DuckEngine, Engine, ensure_tables
@@ -22,6 +22,7 @@ from brandloom.errors import ConfigError, NotFittedError
 NOW = datetime(2024, 5, 1)
 GROUPS = {"tea": "kitchen", "cup": "kitchen", "pot": "kitchen", "bag": "bags", "lamp": "lights", "hat": "wear"}
 MONEY = Economics(margin=0.5, assumed_lift=0.2, cost_per_message={"email": 0.1, "sms": 0.5})
+TERMS = {one.name for one in fields(Terms)}
 SETTINGS = settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
@@ -58,13 +59,14 @@ def may(people: list[dict[str, object]]) -> pa.Table:
                      "reason": pa.array([r[2] or None for r in rows], pa.string())})
 
 
-def run(people: list[dict[str, object]], engine: Engine | None = None, **changes: object) -> tuple[DecisionSummary, list[dict[str, object]]]:
-    options = {"plan": "spring", "audience": Audience(), "discount": 0.0, "economics": MONEY, "channels": ["email"],
-               "languages": ["en", "zh"], "default_language": "en", "eligibility": may(people), "now": NOW,
-               "holdout_share": 0.0} | changes
+def run(people: list[dict[str, object]], engine: Engine | None = None, plan: str = "spring",
+        **changes: object) -> tuple[DecisionSummary, list[dict[str, object]]]:
+    terms = Terms(**{"channels": ["email"], "languages": ["en", "zh"], "default_language": "en", "holdout_share": 0.0,  # type: ignore[arg-type]
+                     **{name: value for name, value in changes.items() if name in TERMS}})
+    others = {"economics": MONEY, "eligibility": may(people), "now": NOW, **{name: value for name, value in changes.items() if name not in TERMS}}
     engine = engine or world(people)
-    summary = decide(engine, **options)  # type: ignore[arg-type]
-    rows = engine.query("SELECT * FROM decisions WHERE plan = $plan ORDER BY customer", plan=str(options["plan"])).to_pylist()
+    summary = decide(engine, plan, terms, **others)  # type: ignore[arg-type]
+    rows = engine.query("SELECT * FROM decisions WHERE plan = $plan ORDER BY customer", plan=plan).to_pylist()
     return summary, rows
 
 

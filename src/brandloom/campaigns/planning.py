@@ -24,7 +24,7 @@ from brandloom.content import Brief, Product, ProductGroup, Request, Variant, ch
 from brandloom.content.brand import brand_seal, speaking_brand
 from brandloom.content.desk import taught_kit
 from brandloom.content.response import ResponseModel
-from brandloom.decide import REASONS, Audience, DecisionSummary, Economics, Products, decide, texts_worth_writing
+from brandloom.decide import REASONS, Audience, DecisionSummary, Economics, Products, Terms, decide, texts_worth_writing
 from brandloom.engine import Engine
 from brandloom.errors import ConfigError, DataError, NotFittedError
 from brandloom.i18n import _, say
@@ -143,15 +143,17 @@ def _plan_id(brief: Brief, as_of: datetime, now: datetime) -> str:
 def _decide(shop: Shop, plan_id: str, brief: Brief, now: datetime) -> DecisionSummary:
     config, engine = shop.workspace.config, shop.engine
     able = eligibility(engine, shop.ledger, channels=brief.channels, caps=config.caps, now=now)
-    discount, economics = discount_share(brief), _economics(config)
-    summary = decide(
-        engine, plan=plan_id, discount=discount, economics=economics, channels=brief.channels, languages=brief.languages,
-        default_language=config.language if config.language in brief.languages else brief.languages[0],
-        audience=Audience(**brief.audience.model_dump()), products=Products(**brief.products.model_dump()), eligibility=able,
-        budget=brief.budget, holdout_share=brief.holdout, max_variants=config.max_variants, now=now.astimezone(UTC).replace(tzinfo=None))
+    terms, economics = _terms(brief, config), _economics(config)
+    summary = decide(engine, plan_id, terms, economics=economics, eligibility=able, now=now.astimezone(UTC).replace(tzinfo=None))
     if not summary.actions.get("send"):
-        raise _nobody(summary, economics, discount)
+        raise _nobody(summary, economics, terms.discount)
     return summary
+
+
+def _terms(brief: Brief, config: ShopConfig) -> Terms:
+    return Terms(brief.channels, brief.languages, config.language if config.language in brief.languages else brief.languages[0],
+                 audience=Audience(**brief.audience.model_dump()), products=Products(**brief.products.model_dump()), discount=discount_share(brief),
+                 budget=brief.budget, holdout_share=brief.holdout, max_variants=config.max_variants)
 
 
 def _economics(config: ShopConfig) -> Economics:

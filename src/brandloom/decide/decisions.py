@@ -73,6 +73,27 @@ class Products:
 
 
 @dataclass(frozen=True)
+class Terms:
+    """What a campaign asks for: whom, about what, where, and within which limits."""
+
+    channels: Sequence[str]
+    """In order of preference among equally dear ones; each needs a cost in the economics."""
+    languages: Sequence[str]
+    default_language: str
+    """For people whose own is not among them."""
+    audience: Audience = field(default_factory=Audience)
+    products: Products = field(default_factory=Products)
+    discount: float = 0.0
+    """Share of the price that the offer gives away, 0 to 1."""
+    budget: Decimal | float | None = None
+    """Most that the messages may cost, in the shop's currency."""
+    holdout_share: float = 0.1
+    """0 up to, not including, 1."""
+    max_variants: int = MAX_VARIANTS
+    """Most distinct texts; those that keep most of the expected value are chosen, see `choose_variants`."""
+
+
+@dataclass(frozen=True)
 class DecisionSummary:
     """What was decided. Money in the shop's currency; people in `sent` and `holdout` together are the target group."""
 
@@ -120,10 +141,8 @@ class _Choice:
     products: list[list[str]] = field(default_factory=list)
 
 
-def decide(engine: Engine, *, plan: str, audience: Audience, discount: float, economics: Economics, channels: Sequence[str],
-           languages: Sequence[str], default_language: str, eligibility: pa.Table, now: datetime,
-           budget: Decimal | float | None = None, holdout_share: float = 0.1, products: Products | None = None,
-           max_variants: int = MAX_VARIANTS, seed: int = 0) -> DecisionSummary:
+def decide(engine: Engine, plan: str, terms: Terms, *, economics: Economics, eligibility: pa.Table, now: datetime,
+           seed: int = 0) -> DecisionSummary:
     """Decide for every known customer and write `decisions`; deciding a plan again replaces its rows.
 
     Someone is chosen who is in the audience, may be written to, has products to show, and for whom the expected incremental
@@ -132,47 +151,41 @@ def decide(engine: Engine, *, plan: str, audience: Audience, discount: float, ec
     propensity is 1 for a skip and `holdout_share` or its complement for the rest, without any approximation.
 
     Args:
-        discount: share of the price that the offer gives away, 0..1.
-        channels: in order of preference among equally dear ones; each needs a cost in `economics`.
         eligibility: customer, channel, eligible, reason; whoever is not listed counts as without consent.
         now: when this is decided, naive UTC.
-        holdout_share: 0 up to, not including, 1.
-        max_variants: most distinct texts; those that keep most of the expected value are chosen, see `choose_variants`.
     Raises:
         NotFittedError: `brandloom learn` has not run.
         ConfigError: a share, language, channel or limit that cannot be used.
     """
-    _check(engine, channels, languages, default_language, economics, holdout_share, max_variants)
-    people = _read_people(engine, products or Products(), now)
-    options = _options(people, channels, economics, discount, eligibility)
-    choice = _choose(people, options, audience, budget)
-    choice.held = choice.targeted & (holdout_draw(plan, seed, choice.customers.tolist()) < holdout_share)
+    _check(engine, terms, economics)
+    people = _read_people(engine, terms.products, now)
+    choice = _choose(people, _options(people, terms, economics, eligibility), terms)
+    choice.held = choice.targeted & (holdout_draw(plan, seed, choice.customers.tolist()) < terms.holdout_share)
     choice.reason[choice.held] = HOLDOUT
-    choice.language = _languages(people, languages, default_language)
-    remapped, shares = _write_for(choice, max_variants)
-    _store(engine, plan, _rows(choice, plan, holdout_share, now))
+    choice.language = _languages(people, terms)
+    remapped, shares = _write_for(choice, terms.max_variants)
+    _store(engine, plan, _rows(choice, plan, terms.holdout_share, now))
     return _summary(choice, plan, remapped, shares)
 
 
-def _check(engine: Engine, channels: Sequence[str], languages: Sequence[str], default_language: str, economics: Economics,
-           holdout_share: float, max_variants: int) -> None:
+def _check(engine: Engine, terms: Terms, economics: Economics) -> None:
     for table in ("segments", "predictions", "recommendations", "product_groups"):
         if not engine.exists(table):
             raise NotFittedError(_("Nothing has been learned yet ({table} is missing). Run `brandloom learn` first."),
                                  table=table)
-    if default_language not in languages:
+    if terms.default_language not in terms.languages:
         raise ConfigError(_("The default language '{language}' is not among the brief's languages: {languages}."),
-                          language=default_language, languages=", ".join(languages))
-    for channel in channels:
+                          language=terms.default_language, languages=", ".join(terms.languages))
+    for channel in terms.channels:
         if channel not in economics.cost_per_message:
             raise ConfigError(_("Channel '{channel}' has no cost per message. Channels with one: {known}."),
                               channel=channel, known=", ".join(sorted(economics.cost_per_message)))
-    if not channels:
+    if not terms.channels:
         raise ConfigError(_("The brief names no channel. Give at least one, such as 'email'."))
-    if not 0 <= holdout_share < 1:
-        raise ConfigError(_("The holdout share is {share}; it must be 0 or more and below 1 (0.1 is 10 %)."), share=holdout_share)
-    if max_variants < 1:
-        raise ConfigError(_("max_variants is {most}; it must be at least 1."), most=max_variants)
+    if not 0 <= terms.holdout_share < 1:
+        raise ConfigError(_("The holdout share is {share}; it must be 0 or more and below 1 (0.1 is 10 %)."), share=terms.holdout_share)
+    if terms.max_variants < 1:
+        raise ConfigError(_("max_variants is {most}; it must be at least 1."), most=terms.max_variants)
 
 
 def _read_people(engine: Engine, products: Products, now: datetime) -> pa.Table:
@@ -195,17 +208,17 @@ def _read_people(engine: Engine, products: Products, now: datetime) -> pa.Table:
     return people
 
 
-def _options(people: pa.Table, channels: Sequence[str], economics: Economics, discount: float, eligibility: pa.Table) -> list[_Option]:
+def _options(people: pa.Table, terms: Terms, economics: Economics, eligibility: pa.Table) -> list[_Option]:
     p, spend, customers = _floats(people, "p_purchase"), _floats(people, "expected_spend"), people["customer"].combine_chunks()
     return [_Option(channel, permission(eligibility, customers, channel), economics.cost_per_message[channel],
-                    incremental_value(p, spend, economics=economics.on(channel), discount=discount)) for channel in channels]
+                    incremental_value(p, spend, economics=economics.on(channel), discount=terms.discount)) for channel in terms.channels]
 
 
-def _choose(people: pa.Table, options: Sequence[_Option], audience: Audience, budget: Decimal | float | None) -> _Choice:
+def _choose(people: pa.Table, options: Sequence[_Option], terms: Terms) -> _Choice:
     customers = _strings(people, "customer")
-    inside = _inside(people, audience)
+    inside = _inside(people, terms.audience)
     permissions = [replace(one.permission, allowed=one.permission.allowed & inside) for one in options]
-    best = best_channel(permissions, [one.value for one in options], [one.cost for one in options], budget=budget)
+    best = best_channel(permissions, [one.value for one in options], [one.cost for one in options], budget=terms.budget)
     reachable = best >= 0
     cost = np.where(reachable, np.array([one.cost for one in options])[best], 0.0)
     value = np.stack([one.value for one in options])[best, np.arange(len(customers))]
@@ -218,7 +231,7 @@ def _choose(people: pa.Table, options: Sequence[_Option], audience: Audience, bu
     reason[open_ & ~has_products] = "no_products"
     worth = open_ & has_products & (value > cost)
     reason[open_ & has_products & ~worth] = "not_worth_it"
-    within, beyond = within_limits(worth, value, cost, customers, budget=budget, max_size=audience.max_size)
+    within, beyond = within_limits(worth, value, cost, customers, budget=terms.budget, max_size=terms.audience.max_size)
     reason[beyond] = "over_budget"
     reason[worth & ~within & ~beyond] = "audience_full"
     return _Choice(people, customers, options, value, cost, channel, reason, within, np.zeros_like(within), channel)
@@ -232,9 +245,9 @@ def _inside(people: pa.Table, audience: Audience) -> Bools:
     return inside
 
 
-def _languages(people: pa.Table, languages: Sequence[str], default: str) -> Strings:
-    by_head = {language.lower()[:2]: language for language in reversed(languages)}
-    return np.array([by_head.get(code, default) for code in people["language"].to_pylist()], dtype=object)
+def _languages(people: pa.Table, terms: Terms) -> Strings:
+    by_head = {language.lower()[:2]: language for language in reversed(terms.languages)}
+    return np.array([by_head.get(code, terms.default_language) for code in people["language"].to_pylist()], dtype=object)
 
 
 def _write_for(choice: _Choice, max_variants: int) -> tuple[int, Sequence[tuple[int, float]]]:
