@@ -89,18 +89,14 @@ CHINESE = ["订单编号,会员号,下单时间,商品编码,商品名称,数量
 @pytest.mark.parametrize("encoding", ["utf-8", "gb18030", "gbk"])
 def test_chinese_headings_dates_and_amounts(tmp_path: Path, encoding: str) -> None:
     with open_shop(tmp_path, ShopConfig(timezone="Asia/Shanghai")) as shop:
-        _chinese_orders_load(shop, encoding)
-
-
-def _chinese_orders_load(shop: Shop, encoding: str) -> None:
-    report = shop.load(shop.write("订单.csv", *CHINESE, encoding=encoding))
-    assert report.files[0].encoding == ("utf-8" if encoding == "utf-8" else "gb18030")
-    assert report.rows_new == 3 and report.notes["adjustments"] == 1
-    rows = shop.rows("SELECT occurred_at, kind, quantity, amount FROM events ORDER BY occurred_at")
-    assert [(r["occurred_at"], r["kind"], r["quantity"], float(r["amount"])) for r in rows] == [
-        (datetime(2024, 1, 5, 6, 30), "purchase", 2.0, 1299.0), (datetime(2024, 1, 6, 0, 5), "adjustment", 1.0, 12.0),
-        (datetime(2024, 1, 7, 0, 0), "purchase", 1.0, 649.5)]
-    assert shop.rows("SELECT name FROM products") == [{"name": "龙井茶叶礼盒"}]
+        report = shop.load(shop.write("订单.csv", *CHINESE, encoding=encoding))
+        assert report.files[0].encoding == ("utf-8" if encoding == "utf-8" else "gb18030")
+        assert report.rows_new == 3 and report.notes["adjustments"] == 1
+        rows = shop.rows("SELECT occurred_at, kind, quantity, amount FROM events ORDER BY occurred_at")
+        assert [(r["occurred_at"], r["kind"], r["quantity"], float(r["amount"])) for r in rows] == [
+            (datetime(2024, 1, 5, 6, 30), "purchase", 2.0, 1299.0), (datetime(2024, 1, 6, 0, 5), "adjustment", 1.0, 12.0),
+            (datetime(2024, 1, 7, 0, 0), "purchase", 1.0, 649.5)]
+        assert shop.rows("SELECT name FROM products") == [{"name": "龙井茶叶礼盒"}]
 
 
 def test_western_accents_are_not_taken_for_chinese(shop: Shop) -> None:
