@@ -7,15 +7,21 @@ from dataclasses import replace
 from decimal import Decimal
 from functools import lru_cache
 
-from brandloom.content.checks.figures import Figure
-from brandloom.content.checks.ground import Ground, Stated
+from brandloom.content.checks.figures import Figure, read_figures, value_of
+from brandloom.content.checks.ground import Ground, Stated, stem
 from brandloom.content.checks.roles import clause, roles_of_key
 
 _AT_LEAST = re.compile(r"(?:\bover|\bmore than|\babove|\bat least|超过|超|逾|至少|不少于|高于)\s*[£$€¥]?\s*$", re.IGNORECASE)
-_AT_MOST = re.compile(r"(?:\bunder|\bless than|\bbelow|\bfewer than|\bno more than|\bwithin|不到|不足|低于|少于|不超过)\s*[£$€¥]?\s*$",
+_AT_MOST = re.compile(r"(?:\bchange (?:out of|from)(?: an?)?|\bunder|\bless than|\bbelow|\bfewer than|\bno more than|\bwithin|不到|不足|低于|少于|不超过)\s*[£$€¥]?\s*$",
                       re.IGNORECASE)
-_AND_MORE = re.compile("多|余|\\+| plus")
+_AND_MORE = re.compile("多|余|来|\\+| plus")
+_LITTLE = re.compile(r"(?:\blittle|\bjust|\bbarely|\bslightly|\bonly|\ba (?:little|touch|shade|bit|whisker|fraction)) (?:more than|over|above|under|less than|below)\s*[£$€¥]?\s*$", re.IGNORECASE)
+"""A bound that says it is a close one."""
 _ABOUT = re.compile("出头|开外|往上|左右|上下")
+_ROUGHLY = re.compile(r"(?:\babout|\baround|\broughly|\bapproximately|\bsome|\bbarely|\bscarcely|\bhardly|\ba good|大约|大概|大致|差不多|约莫?|将将|也就)\s*[£$€¥]?\s*$",
+                      re.IGNORECASE)
+_OR_SO = re.compile(r"\s*(?:or so\b|or thereabouts|-?ish\b|give or take)", re.IGNORECASE)
+_CHANGE = re.compile("(?:还)?有找")
 _NEARLY = re.compile(r"(?:\bnearly|\balmost|\bclose to|将近|接近|近)\s*[£$€¥]?\s*$", re.IGNORECASE)
 
 
@@ -32,7 +38,15 @@ def bears(figure: Figure, roles: frozenset[str], text: str, known: Ground) -> bo
         same = [item for item in same if item.roles]
     if figure.kind == "duration" and not roles:
         same = [item for item in same if not item.roles & _PROMISES or _speaks_of(item.roles, text)]
+    if figure.kind == "count":
+        counted = _counted(figure, text, known)
+        if counted:
+            numbers = [item.figure.number for item in counted]
+            before = text[max(0, figure.start - 20):figure.start]
+            return any(number == figure.number or _fits_bound(figure, number, before, text) for number in (*numbers, sum(numbers)))
     if any(_equal(item.figure, figure) for item in same):
+        return True
+    if figure.kind == "count" and not roles and _bare_price(figure, text, known):
         return True
     if figure.kind == "temperature" and any(item.figure.kind == "count" and item.figure.number == figure.number
                                             and _WARMTH.search(item.said) for item in known.stated):
@@ -58,6 +72,45 @@ def bears(figure: Figure, roles: frozenset[str], text: str, known: Ground) -> bo
                                       and _named(item, text) for item in known.stated):
         return True
     return _bounded(figure, text, same, roles) or _derived(figure, roles, text, known)
+
+
+_NOUN_AFTER = re.compile(r"\s*(?:来|多|余)?(?:个|条|只|把|块|片|张|层|支|份|件|粒|枚|颗|口|根|页|格|道|种|档|款)?((?:[a-z]+[ -])?[a-z]{3,}|[\u4e00-\u9fff]{1,4})", re.IGNORECASE)
+
+
+def _counted(figure: Figure, text: str, known: Ground) -> list[Stated]:
+    """Figures of the fields named like what is counted: of 'pockets: 2' where the text says 'four pockets'."""
+    match = _NOUN_AFTER.match(text, figure.end)
+    if match is None:
+        return []
+    words = {stem(word) for word in re.findall("[a-z]{3,}", match[1].lower())}
+    found = []
+    for item in known.stated:
+        name = item.said.split(":")[0].strip().lower()
+        if item.figure.kind != "count" or not name or name.startswith("count of") or item.roles - {"pieces", "sizes", "colours"}:
+            continue
+        if name.isascii():
+            fits = bool(words) and {stem(word) for word in re.findall("[a-z]{3,}", name) if word not in ("number", "count", "total")} <= words
+        else:
+            noun = re.sub("(?:数量?|个数)$", "", name)
+            fits = len(noun) > 1 and match[1].startswith(noun)
+        if fits and re.search("[a-z]{3}|[\u4e00-\u9fff]{2}", name):
+            found.append(item)
+    return found
+
+
+_SELLS = re.compile(r"(?:现在|现|卖|只要|仅|才|到手|付|一次|每次|\bnow|\bjust|\bonly|\bat|\bfor)\s*$", re.IGNORECASE)
+_MONEY_WORD = re.compile(r"原价|定价|售价|市场价|[元块£$€¥]|\bprice|\bwas\b", re.IGNORECASE)
+
+
+def _bare_price(figure: Figure, text: str, known: Ground) -> bool:
+    """True for a number without a unit where prices are spoken of: 定价39.8，这里卖27.9."""
+    if re.match(r"[\u4e00-\u9fffA-Za-z%]", text[figure.end:figure.end + 1]) or not _SELLS.search(text[max(0, figure.start - 6):figure.start]):
+        return False
+    if not _MONEY_WORD.search(text):
+        return False
+    money = [item.figure.number for item in known.stated if item.figure.kind == "money"]
+    counts = [item.figure.number for item in known.stated if item.figure.kind == "count" and item.figure.number > 1]
+    return figure.number in money or any(price / count == figure.number for price in money for count in counts)
 
 
 def _named(item: Stated, text: str) -> bool:
@@ -128,40 +181,78 @@ def _bounded(figure: Figure, text: str, same: list[Stated], roles: frozenset[str
     numbers = [_hours(item.figure) / (730 if figure.unit == "mo" else 1) if figure.kind == "duration" else item.figure.number for item in same]
     before = text[max(0, figure.start - 20):figure.start]
     if figure.kind == "count" and not roles:
-        return False
-    if _AT_MOST.search(before):
-        return any(figure.number / 2 <= number <= figure.number for number in numbers)
-    if _AT_LEAST.search(before) or _AND_MORE.match(text, figure.end):
-        return any(figure.number <= number <= 2 * figure.number for number in numbers)
+        numbers = [item.figure.number for item in same if item.roles & {"sold", "reviews"}]
+    return any(_fits_bound(figure, number, before, text) for number in numbers)
+
+
+def _fits_bound(figure: Figure, number: Decimal, before: str, text: str) -> bool:
+    """True when a stated number is what a bounded or rounded figure says."""
+    close = Decimal("1.1") if _LITTLE.search(before) else Decimal(2)
+    if _AT_MOST.search(before) or _CHANGE.match(text, figure.end):
+        return figure.number / close <= number <= figure.number
+    if re.search("[多来余]", figure.text) or _AND_MORE.match(text, figure.end):
+        # 七十多 lies between seventy and eighty, 一百多 between one and two hundred; 来 may fall a little short too.
+        step = _place(figure)
+        return figure.number - (step / 10 if "来" in f"{figure.text}{text[figure.end:figure.end + 1]}" else 0) <= number < figure.number + step
+    if _AT_LEAST.search(before):
+        return figure.number <= number <= close * figure.number
+    if _ROUGHLY.search(before) or _OR_SO.match(text, figure.end):
+        return abs(number - figure.number) <= number * Decimal("0.06")
     about = _ABOUT.match(text, figure.end)
     if about:
         high = Decimal("1.15") if about.group() in ("出头", "开外", "往上") else Decimal("1.08")
-        return any(figure.number * (2 - high if high < Decimal("1.1") else 1) <= number <= figure.number * high for number in numbers)
-    return bool(_NEARLY.search(before)) and any(figure.number * Decimal("0.9") <= number <= figure.number for number in numbers)
+        return figure.number * (2 - high if high < Decimal("1.1") else 1) <= number <= figure.number * high
+    return bool(_NEARLY.search(before)) and figure.number * Decimal("0.9") <= number <= figure.number
+
+
+def _place(figure: Figure) -> Decimal:
+    """One of the last place that the figure names, in its unit: ten of 七十, a thousand of 三千, and all of it for 一米 or ½ kg."""
+    said = _spelled(figure.text)
+    if said is None or not said:
+        return figure.number
+    size = Decimal(1)
+    while said % (size * 10) == 0:
+        size *= 10
+    return figure.number * size / said
+
+
+def _spelled(text: str) -> Decimal | None:
+    match = re.match(r"[\d,]+(?:\.\d+)?(?:\s?[万亿千百])?|[零〇一二两三四五六七八九十百千万亿]+", text)
+    number = value_of(match.group()) if match else None
+    return number if number is not None and number == int(number) else None
 
 
 _EACH = re.compile(r"\bper\b|\beach\b|\bapiece\b|\ba (?:bag|cup|piece|sheet)\b|每|平均", re.IGNORECASE)
 
 
-_TOTAL = re.compile(r"\b(?:in total|altogether|in all|extends?|overall)\b|总共|一共|共计?|加起来|合计|总计", re.IGNORECASE)
+_TOTAL = re.compile(r"\b(?:together|a pair|the two of them|both of them|in total|altogether|in all|extends?|overall)\b|总共|一共|共计?|加起来|合计|总计", re.IGNORECASE)
 _GAP = re.compile(r"\b(?:more|extra|cheaper|less|dearer|saves?|save)\b|贵|便宜|差|多花|省|少", re.IGNORECASE)
 
 
-def _combined(figure: Figure, said: str, prices: list[Decimal], known: Ground) -> bool:
+_APIECE = re.compile(r"单[只个件片包]|每[只个件片包]|\beach\b|\bper\b", re.IGNORECASE)
+
+
+def _combined(figure: Figure, said: str, prices: list[Decimal], known: Ground, known_text: str) -> bool:
     """What two stated figures make together: a sum or so many times so much, a gap between two prices, what a bundle saves."""
     alike = [item.figure.number for item in known.stated if item.figure.kind == figure.kind and item.figure.unit == figure.unit][:30]
     if figure.kind not in ("count", "money") and _TOTAL.search(said):
         counts = [item.figure.number for item in known.stated if item.figure.kind == "count" and item.figure.number > 1][:30]
+        apiece = [item.figure.number for item in known.stated if item.figure.kind == figure.kind and _APIECE.search(item.said)]
+        said_counts = [item.number for item in read_figures(said) if item.kind == "count" and 1 < item.number < 100]
+        before = known_text[max(0, figure.start - 20):figure.start]
+        if any(one * count == figure.number or _fits_bound(figure, one * count, before, known_text) for one in apiece for count in said_counts):
+            return True
         if any(one + other == figure.number for at, one in enumerate(alike) for other in alike[:at]) or any(
                 abs(one * count - figure.number) < Decimal("0.001") for one in alike for count in counts):
             return True
     if figure.kind != "money" or not _GAP.search(said):
         return False
-    bundles = [count * one - other for count in (2, 3, 4, 5) for one in prices for other in prices if other > one]
+    times = {Decimal(2), Decimal(3), Decimal(4), Decimal(5)} | {item.number for item in read_figures(said) if item.kind == "count" and item.number < 100}
+    bundles = [count * one - other for count in times for one in prices for other in prices if other > one]
     return figure.number in bundles or any(one - other == figure.number for one in prices for other in prices)
 
 
-_ALSO = {"warranty": re.compile(r"\bcovered|\bbacked|\bprotected|保障", re.IGNORECASE),
+_ALSO = {"warranty": re.compile(r"\bgoes? wrong|\bbreaks?\b|\bfaults?\b|有问题|坏了|故障|\bcovered|\bbacked|\bprotected|保障", re.IGNORECASE),
          "shelf": re.compile(r"\bkeeps?\b|\bstores?\b|\blasts?\b|[存放]|喝|吃", re.IGNORECASE)}
 _ALSO["delivery"] = _ALSO["dispatch"] = re.compile(r"\btakes?\b|\bwait|\bready\b|就?到|需要?|等", re.IGNORECASE)
 
@@ -190,10 +281,12 @@ def _derived(figure: Figure, roles: frozenset[str], text: str, known: Ground) ->
     before = [item.figure.number for item in known.stated if item.figure.kind == "money" and "was" in item.roles]
     pairs = [(old, new) for old in before for new in prices if old > new > 0]
     said = text[slice(*clause(text, figure.start, figure.end))]
-    if _combined(figure, said, prices, known):
+    if _combined(figure, said, prices, known, text):
         return True
     if figure.kind == "money" and (_spread(figure, said, prices, text) or _per_measure(figure, text, prices, known)):
         return True
+    if figure.kind == "money" and any(get - pay == Decimal("0.5") and price / 2 == figure.number for get, pay in known.offers for price in prices):
+        return bool(re.search(r"第[二2]|\bsecond\b|\bnext\b|\banother\b", said, re.IGNORECASE))
     if figure.kind == "money" and "saving" in roles and any(12 * month - year == figure.number for month in prices for year in prices):
         return True
     # '2.5kg×4' is ten kilos.
@@ -204,7 +297,9 @@ def _derived(figure: Figure, roles: frozenset[str], text: str, known: Ground) ->
     if figure.kind == "money" and roles & {"saving", "was"}:
         return any(old - new == figure.number for old, new in pairs)
     if figure.kind == "percent":
-        return any(-Decimal("0.5") <= 100 * (old - new) / old - figure.number < 1 for old, new in pairs)
+        before = text[max(0, figure.start - 20):figure.start]
+        return any(-Decimal("0.5") <= 100 * (old - new) / old - figure.number < 1 or _fits_bound(figure, 100 * (old - new) / old, before, text)
+                   for old, new in pairs)
     if figure.kind != "duration" and _EACH.search(said):
         wholes = [item.figure.number for item in known.stated if _alike(item.figure, figure)]
         counts = [item.figure.number for item in known.stated if item.figure.kind == "count" and item.figure.number > 1

@@ -64,15 +64,16 @@ UNITS = {name.replace("-", " "): (kind, base, Decimal(size.split("/")[0]) / Deci
          for kind, base, sizes in _MEASURES for size, names in sizes.items() for name in names.split()}
 _NUMBER = r"\d{1,15}(?:,\d{3}){0,5}(?:\.\d{1,15})?(?:\s?[½¼¾])?|\.\d{1,15}|[½¼¾]"
 _WORD = "(?:" + "|".join(_WORDS) + ")"
-_SAID = rf"{_WORD}(?:(?:[- ]|\sand\s){_WORD})*(?:\sand\sa\shalf)?"
+_SAID = rf"{_WORD}(?:(?:[- ]|\sand\s){_WORD})*(?:(?<=ty)-one\b)?(?:\sand\sa\shalf)?"
 _HAN = "[零〇一二两三四五六七八九十百千万亿]"
 _HAN_NUMBER = rf"\d{{1,15}}(?:,\d{{3}}){{0,5}}(?:\.\d{{1,15}})?\s?[万亿千百]|{_HAN}{{1,16}}(?:点{_HAN}{{1,9}})?|半"
 _ANY = (rf"(?:{_HAN_NUMBER}|{_NUMBER}|\b{_SAID}\b|\b(?:one|a|an)\sand\sa\shalf\b|\bhalf(?:\san?)?\b|"
         r"\b(?:a (?:full|whole|generous|hefty)|an?|one)\b)")
-_JOIN = r"\s*(?:-|–|—|~|～|\bto\b|\band\b|\bor\b|至|到|或|x|×|\*|\bby\b|乘以?)\s*"
+# The hyphen of forty-eight and the "and" of a hundred and twenty join no range.
+_JOIN = r"\s*(?:(?<!ty)-|-(?!(?:two|three|four|five|six|seven|eight|nine)\b)|–|—|~|～|\bto\b|(?<!hundred )(?<!thousand )\band\b|\bor\b|至|到|或|x|×|\*|\bby\b|乘以?)\s*"
 _MONTH = (r"(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|"
           r"aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)")
-_MEASURE_WORD = ("(?:个|件|款|种|份|次|名|位|人|盒|套|倍|层|支|只|瓶|袋|包|张|片|代|项|道|大|多|余|成|店|家门店|%|块|枚|粒|颗|条|双"
+_MEASURE_WORD = ("(?:来|个|件|款|种|份|次|名|位|人|盒|套|倍|层|支|只|瓶|袋|包|张|片|代|项|道|大|多|余|成|店|家门店|%|块|枚|粒|颗|条|双"
                  "|对|本|册|台|部|箱|罐|杯|泡|节|户|家|档|色|口|根|把|束|朵|页|期|轮|岁|周岁|星|场|座|辆|组|遍|抽|枝|辈|孔|格|门|尺|(?<!十)分(?!钟))")
 
 
@@ -155,6 +156,9 @@ def value_of(text: str) -> Decimal | None:
 
 def _spoken(text: str) -> Decimal | None:
     words = [word for word in text.split() if word != "and"]
+    if len(words) > 1 and words[-1] == "one":
+        tens = _spoken(" ".join(words[:-1]))
+        return None if tens is None else tens + 1
     if words and all(word in _WORDS for word in words):
         total = section = Decimal(0)
         for word in words:
@@ -203,7 +207,10 @@ def _figure(match: re.Match[str], kind: str, number: Decimal | None, unit: str =
 
 def _both(match: re.Match[str], kind: str, scale: Callable[[Decimal], Decimal], unit: str = "") -> Iterator[Figure]:
     """The figure, and the first one too where two share a unit: '2-3 days', 200x230cm."""
-    casual = match["n"].lower() in ("a", "an", "one", "一")
+    groups = match.groupdict()
+    casual = (match["n"].lower() in ("a", "an", "one", "一") and not groups.get("more") and not groups.get("half")
+              and not match.group()[match.end("n") - match.start():][:1].strip() in tuple("多来余")
+              and match.string[match.end():match.end() + 1] != "多")
     spoken = match["n"]
     if len(spoken) == 2 and all(c in _DIGITS for c in spoken) and _DIGITS[spoken[1]] == _DIGITS[spoken[0]] + 1:
         # 三四天 is three or four days.
@@ -262,6 +269,32 @@ def _clock(match: re.Match[str]) -> Iterator[Figure]:
 def _fraction(match: re.Match[str]) -> Iterator[Figure]:
     whole = {"third": 3, "quarter": 4, "fifth": 5, "tenth": 10}[match["part"].lower()]
     yield from _figure(match, "percent", (100 * (value_of(match["n"]) or Decimal(1)) / whole).quantize(Decimal("0.1")))
+
+
+_FESTIVALS = {"valentine['’]?s(?: day)?|情人节": "02-14", "christmas eve|平安夜": "12-24", "christmas(?: day)?(?! eve)|圣诞节?": "12-25",
+              "boxing day": "12-26", "new year['’]?s eve|跨年夜?": "12-31", "new year['’]?s day|元旦": "01-01", "hallowe['’]?en|万圣节": "10-31",
+              "st[.]? patrick['’]?s day": "03-17", "国庆节?": "10-01", "劳动节|五一": "05-01", "儿童节|六一": "06-01", "妇女节|女神节": "03-08",
+              "双十一|双11": "11-11", "双十二|双12": "12-12", "618": "06-18"}
+"""Days with a name and a date that is the same every year."""
+_FESTIVAL_AT = "(?:" + "|".join(_FESTIVALS) + ")"
+_COLLECTIVES = {"trio": 3, "threesome": 3, "quartet": 4, "foursome": 4, "quintet": 5, "sextet": 6}
+_COLLECTIVE = "|".join(_COLLECTIVES)
+
+
+def _festival(match: re.Match[str]) -> Iterator[Figure]:
+    day = next(day for name, day in _FESTIVALS.items() if re.fullmatch(name, match.group().lower()))
+    yield from _figure(match, "date", Decimal(0), day=day)
+
+
+def _spoken_price(match: re.Match[str]) -> Iterator[Figure]:
+    """'For fifteen ninety-nine' is 15.99 of whatever currency."""
+    whole, cents = value_of(match["h"]), value_of(match["t"])
+    if whole is not None and cents is not None:
+        yield Figure("money", whole + cents / 100, "", match.string[match.start("h"):match.end()], match.start("h"), match.end())
+
+
+def _collective(match: re.Match[str]) -> Iterator[Figure]:
+    yield from _figure(match, "count", Decimal(_COLLECTIVES[match["n"].lower()]))
 
 
 def _minor(match: re.Match[str]) -> Iterator[Figure]:
@@ -325,7 +358,7 @@ _READERS: tuple[tuple[str, re.Pattern[str], Callable[[re.Match[str]], Iterator[F
                      rf"(?P<h>\d{{1,2}}|{_HAN}{{1,2}})点(?:(?P<half>半)|(?P<min>\d{{1,2}})分?)?"), _clock),
     (r"\d点", _compile(r"(?<![\d.])(?P<h>\d{1,2})点(?:(?P<half>半)|(?P<min>\d{1,2})分?)?(?!\d)"), _clock),
     (r"third|quarter|fifth|tenth",
-     _compile(r"\b(?P<n>a|an|one|two|three|four) (?P<part>third|quarter|fifth|tenth)s? (?:off|less|cheaper|lower)\b"), _fraction),
+     _compile(r"\b(?P<n>a|an|one|two|three|four) (?P<part>third|quarter|fifth|tenth)s? (?:off|less|cheaper|lower|of (?:the|its|that) (?:\w+ )?price)\b"), _fraction),
     (r"成", _compile(r"(?P<n>[一二三四五六七八九])成(?:五)?(?![为了立长功员熟就本品交分都])"),
      lambda match: _figure(match, "percent", (value_of(match["n"]) or Decimal(0)) * 10)),
     (r"\d{4}[-/.]\d", _compile(r"(?<!\d)(?P<y>\d{4})[-/.](?P<m>\d{1,2})[-/.](?P<d>\d{1,2})(?!\d)(?:t\d\d:\d\d\S*)?"), _day),
@@ -342,36 +375,44 @@ _READERS: tuple[tuple[str, re.Pattern[str], Callable[[re.Match[str]], Iterator[F
     (r"%|cent|pct", _compile(rf"{_PAIR}\s*(?:%|percent\b|per cent\b|pct\b)"), _percent),
     (r"百分", _compile(rf"百分之(?P<n>{_NUMBER}|{_HAN}{{1,16}})"), _percent),
     (r"折", _compile(r"(?P<n>半|\d{1,2}(?:\.\d+)?|[一二三四五六七八九](?:点?[一二三四五六七八九])?)\s*折(?![叠扣射返痕腰磨])"), _zhe),
-    (r"half|半", _compile(r"\bhalf(?:[- ]price|[- ]off| the (?:usual |normal |regular )?price)\b|半价|一半的价格|便宜一半|便宜了一半"),
+    (r"half|半", _compile(r"(?<!and a )\bhalf(?:[- ]price|[- ]off| the (?:usual |normal |regular )?price)\b|半价|一半的价格|(?:便宜|少|省|降|砍)了?一半|对半砍|打?对折"),
      lambda match: _figure(match, "percent", Decimal(50))),
     (r"fiver|tenner", _compile(r"\b(?:a )?(?:fiver|tenner)\b"),
      lambda match: _figure(match, "money", Decimal(5 if "fiver" in match.group().lower() else 10), "GBP")),
     (r"half", _compile(r"\bhalf a dozen\b"), lambda match: _figure(match, "count", Decimal(6))),
+    (r"打", _compile(rf"(?P<n>\d{{1,4}}|{_HAN}{{1,4}}|半)打(?![折包扮开招磨印造分算赏底破卡理])"),
+     lambda match: _figure(match, "count", (value_of(match["n"]) or Decimal(0)) * 12)),
+    (r"trio|tet\b|some of", _compile(r"\b(?P<n>trio|quartet|quintet|sextet|threesome|foursome) of\b"), _collective),
+    (_FESTIVAL_AT, _compile(rf"(?:(?<=until )|(?<=till )|(?<=before )|(?<=by )|(?<=up to )|(?<=through )|(?<=ends on )|(?<=ends )|(?<=[到至])|(?<=截止))"
+                            rf"(?P<n>{_FESTIVAL_AT})|(?P<x>{_FESTIVAL_AT})(?=[当]?[天日]?(?:截止|为止|结束|之?前))"), _festival),
+    (_WORD, _compile(rf"\b(?:for|just|only|at|to|costs?|now|pay|yours for) (?P<h>one|{_WORD}(?:-{_WORD})?) "
+                     r"(?P<t>(?:twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety)(?:-(?:one|two|three|four|five|six|seven|eight|nine))?)(?=[,.;!?]|$| [ft]|all)"),
+     _spoken_price),
     (r"双", _compile("双(?=[支只瓶盒包袋件条人][装])"), lambda match: _figure(match, "count", Decimal(2))),
     (r"quarter", _compile(r"\b(?:a|one) quarter off\b"), lambda match: _figure(match, "percent", Decimal(25))),
     (_SIGNS, _compile(rf"(?P<sign>{_SIGNS})\s*(?:(?P<a>{_NUMBER})\s*(?:-|–|~|to)\s*(?:{_SIGNS})?\s*)?(?P<n>{_NUMBER})(?P<k>k\b)?"), _money),
     (_LATIN_MONEY, _compile(rf"{_PAIR}[ -]?(?P<sign>{_LATIN_MONEY})\b(?:\s(?P<tail>\d\d|{_SAID})\b(?![\s-]\w+ off))?"), _money),
     (_HAN_MONEY,
-     _compile(rf"{_PAIR}\s*(?P<sign>{_HAN_MONEY})(?:(?<!钱)(?<!币)(?P<rest>[\d一二三四五六七八九]"
+     _compile(rf"{_PAIR}\s*[多来余]?(?P<sign>{_HAN_MONEY})(?:(?<!钱)(?<!币)(?P<rest>[\d一二三四五六七八九]"
               r"(?![\d十百千万双件个只盒套支包袋瓶条片张块台本份斤])))?"), _money),
     (r"\dp\b", _compile(rf"(?<![\w.])(?P<n>\d{{1,9}})(?P<sign>p)\b|(?P<x>\b{_SAID}\b)\s(?:pence)\b"),
      lambda match: _minor(match) if match["n"] else iter(())),
     (r"pence|cent|毛|分钱", _compile(rf"(?P<n>{_ANY})\s*(?P<sign>pence|cents?|分钱|毛钱|毛)(?![a-z])"), _minor),
     (r"个半", _compile(rf"(?P<n>{_ANY})\s*个半\s*(?P<unit>小时|月|星期|礼拜|钟头)"),
      lambda match: _figure(match, *_with_half(match))),
-    (r"and a half", _compile(rf"(?P<n>{_ANY})\s+(?P<unit>hour|day|week|month|year|kilo|litre|metre)s? and a half\b"),
+    (r"and a half", _compile(rf"(?P<n>{_ANY})\s+(?P<unit>hour|day|week|month|year|kilo|litre|metre|foot|inch|ounce|pint|mile|yard|gallon)s? and a half\b"),
      lambda match: _figure(match, *_with_half(match))),
     (r"\d|[a-z]{3}", _compile(rf"{_TRIPLE}[\s-]?(?P<unit>{_LONG})(?![A-Za-z])"), _measure),
     (r"\d\s?[a-z]",
      re.compile(rf"(?:(?P<z>{_NUMBER})\s*[x×*]\s*)?(?:(?P<a>{_NUMBER}){_JOIN})?(?P<n>{_NUMBER})\s?(?P<unit>{_SHORT}|{_SHORT.upper()})(?![A-Za-z])"),
      _measure),
-    (r"[\u4e00-\u9fff]", _compile(rf"{_TRIPLE}\s*(?P<unit>{_ZH_UNITS})(?P<half>半)?"
+    (r"[\u4e00-\u9fff]", _compile(rf"{_TRIPLE}\s*[多来余]?(?P<unit>{_ZH_UNITS})(?P<half>半)?"
                                   rf"(?P<more>零?[一二三四五六七八九]{{1,2}}(?![十百千万个罐盒袋瓶包条件只支片块份箱套桶串张本颗枚]))?"), _measure),
     (r"\d", _compile(rf"(?P<n>\d{{1,15}}(?:\.\d{{1,15}})?\s?[万亿]|{_NUMBER})(?:k\b)?"), _count),
     (_WORD, _compile(rf"\b(?P<n>{_SAID})\b"), _count),
     (_HAN, _compile(rf"(?P<n>{_HAN}{{1,16}})(?={_MEASURE_WORD})"), _count),
     (r"[十百千万]", _compile(rf"(?P<n>{_HAN}*[十百千万])(?=出头(?!的[你人女男年])|左右|上下|开外|往上)"), _count),
-    (_HAN, _compile(rf"(?:不到|不足|不过|只花|花|低于|只要|仅需|只需|售价|只卖|价格|现价|定价|就要|才卖|才)"
+    (_HAN, _compile(rf"(?:不到|不足|不过|只花|花|低于|只要|仅需|只需|售价|只卖|价格|现价|定价|就要|才卖|才|省|立减|减|便宜|优惠|抵|返)"
                     rf"(?P<n>{_HAN}{{2,}})(?=[，。！？,!?；;\s]|就|起|便|能|可|$)"), _count),
     (r"[百千万]", _compile(r"(?P<n>[一二两三四五六七八九][百千万][零〇一二两三四五六七八九十百千]+)"), _count),
 )
@@ -383,7 +424,7 @@ def _with_half(match: re.Match[str]) -> tuple[str, Decimal | None, str]:
     return kind, None if number is None else (number + Decimal("0.5")) * size, base
 
 
-_ANY_FIGURE = _compile(rf"\d|[½¼¾]|{_HAN}|[半双]|\b(?:{_WORD}|half|an?|one|quarter|third|fifth|tenth|fiver|tenner)\b|{_MONTH_AT}")
+_ANY_FIGURE = _compile(rf"\d|[½¼¾]|{_HAN}|[半双]|\b(?:{_WORD}|half|an?|one|quarter|third|fifth|tenth|fiver|tenner|{_COLLECTIVE})\b|{_FESTIVAL_AT}|{_MONTH_AT}")
 
 
 @cache

@@ -13,6 +13,7 @@ from functools import cache, lru_cache
 from brandloom.content.checks.claims import TOKEN, Mention, broader, mentions, same_word
 from brandloom.content.checks.figures import MONEY_SIGNS, UNITS, Figure, plain, read_figures
 from brandloom.content.checks.normalise import fold
+from brandloom.content.checks.offers import stated_offers
 from brandloom.content.checks.products import Product, products_of
 from brandloom.content.checks.roles import role_at, roles_of_key
 from brandloom.content.checks.tables import read_table
@@ -25,7 +26,7 @@ _NO = frozenset(("", "no", "none", "false", "n/a", "na", "null", "nil", "-", "no
                  "不可", "不需要", "不能"))
 _SAYS_NO = frozenset(("no", "none", "false", "not", "否", "无", "没有", "不", "不支持", "不含", "不可", "不需要", "不能"))
 _YES = frozenset(("yes", "true", "y", "ok", "included", "是", "有", "支持", "可", "可以", "含", "需要", "能", "✓", "√"))
-_NEGATION_EN = re.compile(r"\b(?:no|not|without|never|non|zero|neither|nor|cannot|free (?:of|from)|(?:wo|do|does|is|are|need|ca)n?['’]t)\b"
+_NEGATION_EN = re.compile(r"\b(?:nothing to|keep\w* (?:it|them) (?:away from|out of)|no|not|without|never|non|zero|neither|nor|cannot|free (?:of|from)|(?:wo|do|does|is|are|need|ca)n?['’]t)\b"
                           r"(?! (?:only|just|merely)\b)[\s-]*(?:[\w-]+[\s-]+){0,3}$", re.IGNORECASE)
 _NEGATION_ZH = re.compile("(?:不(?!仅|但|只|光|断|锈)[带]?|无(?!线)|没有?|非|免|未|零)[需用要含有易会必须添加任何支持提供接受享]{0,4}$")
 
@@ -55,6 +56,8 @@ class Ground:
     fields: list[tuple[str, str]] = field(default_factory=list)
     absent: set[str] = field(default_factory=set)
     """Names of fields that say no, in lower case."""
+    offers: frozenset[tuple[Decimal, Decimal]] = frozenset()
+    """So many pieces for so many prices."""
     products: list[Product] = field(default_factory=list)
     """The products of a list of records; none where there is one product."""
     translated: str = ""
@@ -127,6 +130,7 @@ def ground(records: object, *, currency: str = "") -> Ground:
         out.stated += _read_figures(path, text, value, scope or currency)
     out.text = "\n".join(f"{key} {text}" for key, text in out.fields).lower()
     out.holding = "\n".join(f"{key} {'no' if text.strip().lower() in _NO else text}" for key, text in out.fields).lower()
+    out.offers = stated_offers(out.fields)
     _translate(out)
     _derive(out)
     return out
@@ -313,7 +317,7 @@ def _typed(item: Figure, key: str, currency: str) -> list[Figure]:
     unit = _unit_of(key)
     if unit:
         kind, base, size = UNITS[unit]
-        return [replace(item, kind=kind, number=item.number * size, unit=base)]
+        return [replace(item, kind=kind, number=item.number * size, unit=base, text=f"{item.text} {unit}")]
     return [item]
 
 
@@ -370,6 +374,8 @@ def _derive(out: Ground) -> None:
                 out.affirmed.add("few left")
         if "delivery" in roles and item.figure.kind == "duration":
             out.affirmed |= {"next day", "fast delivery"} if number == 24 else {"same day", "fast delivery"} if number < 24 else set()
+        if "dispatch" in roles and item.figure.kind == "duration" and number <= 24:
+            out.affirmed.add("dispatched next day")
         if "warranty" in roles and number > 0:
             out.affirmed.add("warranty")
         if "returns" in roles and number > 0:

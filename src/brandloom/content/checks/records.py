@@ -15,6 +15,7 @@ from brandloom.content.checks.finding import Finding, Severity, finding
 from brandloom.content.checks.ground import Ground, ground, negated
 from brandloom.content.checks.implied import denied_fields, harmless, implied
 from brandloom.content.checks.normalise import Folded, fold_places
+from brandloom.content.checks.offers import offers
 from brandloom.content.checks.products import parts_of
 from brandloom.content.checks.relative import told_dates
 from brandloom.content.checks.roles import clause, role_at
@@ -98,6 +99,11 @@ def _hits(plain: str, known: Ground, today: date | None) -> list[_Hit]:
             borne.append(figure)
         else:
             found.append(hit)
+    for offer in offers(plain):
+        if offer.same in known.offers:
+            quoted.append((offer.start, offer.end))
+        else:
+            found.append(_Hit("discount", "ban", "both", offer.start, offer.end, CLASSES["discount"]))
     denied, contradicted = denied_fields(plain, known)
     quoted += [*free, *denied, *implied(plain, known)]
     found += [_Hit("feature", "evidence", "both", start, end, CLASSES["feature"]) for start, end in contradicted]
@@ -111,7 +117,10 @@ def _hits(plain: str, known: Ground, today: date | None) -> list[_Hit]:
 
 
 def _introduces(item: Phrase, borne: list[Figure]) -> bool:
-    """True for 'cheaper by' before a figure that the records bear out."""
+    """True for 'cheaper by' before a figure that the records bear out, for 'change from' one, and for 'until' a stated feast."""
+    inside = {one.kind for one in borne if item.start <= one.start < item.end}
+    if item.kind in ("date", "price") and {"date": "date", "price": "money"}[item.kind] in inside:
+        return True
     return item.kind in ("comparison", "discount") and any(item.start <= one.start <= item.end + 2 and one.kind in ("money", "percent")
                                                            for one in borne)
 
@@ -256,6 +265,7 @@ def _weekday(day: str) -> str:
         return ""
 
 
+_IN_STOCK = re.compile(r"\b(?:left|remaining|remain|in stock)\b|库存|仅剩|只剩|现货", re.IGNORECASE)
 _OF_TEN = re.compile(r"(?:out of |/ ?|满分)$", re.IGNORECASE)
 _CLASS_OF = {"clock": "date", "money": "price", "percent": "percent", "date": "date", "duration": "duration", "count": "quantity"}
 _CLASS_OF_ROLE = {"delivery": "delivery", "dispatch": "delivery", "rating": "testimonial", "reviews": "testimonial", "sold": "testimonial",
@@ -266,6 +276,8 @@ _CLASS_OF_ROLE = {"delivery": "delivery", "dispatch": "delivery", "rating": "tes
 def _judge(figure: Figure, text: str, known: Ground) -> _Hit | None:
     """None when the records bear the figure out, else the finding it makes."""
     roles = role_at(text, figure.start, figure.end, figure.kind)
+    if "pieces" in roles and _IN_STOCK.search(text[slice(*clause(text, figure.start, figure.end))]):
+        roles = frozenset(("stock",))
     if figure.kind == "money" and not roles:
         roles = frozenset(("price",))
     before = text[max(0, figure.start - 12):figure.start]

@@ -28,7 +28,7 @@ def role_at(text: str, start: int, end: int, kind: str) -> frozenset[str]:
     for role, kinds, side, pattern in _roles():
         for match in pattern.finditer(text, low, high) if kind in kinds else ():
             gap = text[match.end():start] if match.end() <= start else text[end:match.start()] if match.start() >= end else ""
-            if side == "before" and match.start() >= end:
+            if (side == "before" and match.start() >= end) or (side == "after" and match.end() <= start):
                 continue
             distance = sum(2.5 if "\u4e00" <= c <= "\u9fff" else 1.0 for c in gap)
             if distance <= _REACH and (best is None or distance < best[0]):
