@@ -124,8 +124,8 @@ class Editor:
 def run_brand(brand: int, language: str, heed: float, texts: int, folder: Path, *, learn: bool) -> list[tuple[int, float]]:
     """Edits and share of words changed, text by text."""
     ledger = open_ledger_at(f"sqlite:///{folder / f'{brand}-{language}-{heed}-{learn}.sqlite'}")
-    audit, editor, writer = Audit(ledger, b"k" * 32), Editor(language, brand), Writer(language, heed, brand)
-    at, model, needed = desk.Desk(ledger, audit), ScriptedTextModel(writer), list[tuple[int, float]]()
+    editor, writer = Editor(language, brand), Writer(language, heed, brand)
+    at, model, needed = desk.Desk(ledger, Audit(ledger, b"k" * 32)), ScriptedTextModel(writer), list[tuple[int, float]]()
     for number in range(texts):
         now = BEGAN + timedelta(hours=number)
         writer.text, writer.product = number, PRODUCTS[language][number % len(PRODUCTS[language])]
@@ -141,7 +141,7 @@ def run_brand(brand: int, language: str, heed: float, texts: int, folder: Path, 
         if learn and number % 5 == 4:
             for one in desk.struck_words(ledger, brand="b", language=language):
                 if editor.dislikes(one.word):
-                    desk.judge_word(ledger, audit, one.word, brand="b", language=language, avoid=True, by="Ana", now=now)
+                    at.judge_word(one.word, brand="b", language=language, avoid=True, by="Ana", now=now)
     ledger.close()
     return needed
 

@@ -213,7 +213,7 @@ def test_an_edit_becomes_a_preference_pair_of_openings_and_an_example(shop: Shop
 
 def test_what_people_changed_reaches_the_next_campaigns_prompts(shop: Shop, shop_files: Path, plan: Plan) -> None:
     edit(shop, plan)
-    desk.judge_word(shop.ledger, shop.audit, "moonlit", brand="Candle Shop", language="en", avoid=True, by="Ed Itor", now=NOW)
+    shop.desk.judge_word("moonlit", brand="Candle Shop", language="en", avoid=True, by="Ed Itor", now=NOW)
     model = shop.model
     assert isinstance(model, ScriptedTextModel)
     before = len(model.calls)

@@ -60,11 +60,23 @@ def test_clicks_count_where_they_are_sure_and_in_one_test(ledger: Ledger) -> Non
         at.record_result(first.id, source="may", shown=10, clicks=11, conversions=0, now=NOW)
 
 
+def test_tests_with_other_readers_are_weighed_not_added_up() -> None:
+    """The worse text was shown more where everybody clicks: added up it would win (Simpson's paradox)."""
+    keen, cold = (60, 600, 9, 60), (1, 60, 1, 600)
+    worse = [(30, 300, 4, 30), (0, 30, 6, 300)]
+    assert better([keen]) < 0.2 and better([keen, cold]) < 0.5
+    assert sum(one[0] for one in worse) / 330 > sum(one[2] for one in worse) / 330 and better(worse) < 0.5
+
+
 @settings(max_examples=200)
 @given(st.integers(0, 50), st.integers(1, 50), st.integers(0, 50), st.integers(1, 50))
 def test_the_probability_of_a_better_rate_is_one(hits: int, miss: int, other: int, other_miss: int) -> None:
-    sure = better(hits, hits + miss, other, other + other_miss)
-    assert 0 <= sure <= 1 and sure + better(other, other + other_miss, hits, hits + miss) == pytest.approx(1)
+    own, others = (hits, hits + miss), (other, other + other_miss)
+    sure = better([(*own, *others)])
+    assert 0 <= sure <= 1 and sure + better([(*others, *own)]) == pytest.approx(1)
+    assert abs(better([(*own, *others)] * 2) - 0.5) >= abs(sure - 0.5)
+    assert better([(*own, *others), (*others, *own)]) == pytest.approx(0.5)
+    assert better([]) == 0.5
     if hits * other_miss > other * miss and hits + miss == other + other_miss:
         assert sure > 0.5
 
@@ -99,14 +111,14 @@ def test_words_struck_again_and_again_are_proposed_and_a_person_decides(ledger: 
         assert [(one.word, one.struck, one.kept) for one in proposed] == ([("轻松", 3, 0)] if number == 2 else [])
     assert desk.taught(ledger, asked(), brand="Spruce").voice.avoid == ()
     audit = Audit(ledger, KEY)
-    desk.judge_word(ledger, audit, "轻松", brand="Spruce", language="zh", avoid=True, by="Ana", now=NOW)
+    at.judge_word("轻松", brand="Spruce", language="zh", avoid=True, by="Ana", now=NOW)
     taught = desk.taught(ledger, asked(), brand="Spruce")
     assert taught.voice.avoid == ("轻松",)
     assert "brand-word" in {item.rule for item in studio.Gate(taught).check({"text": ZH + "轻松一点。"})}
     assert desk.taught(ledger, asked(facts=["轻松杯盖"]), brand="Spruce").voice.avoid == ()
     with pytest.raises(StateError, match="is the name of a model"):
-        desk.judge_word(ledger, audit, "慢慢", brand="Spruce", language="zh", avoid=True, by="qwen2.5", now=NOW, machines=["qwen2.5"])
-    desk.judge_word(ledger, audit, "轻松", brand="Spruce", language="zh", avoid=False, by="Ana", now=NOW)
+        at.judge_word("慢慢", brand="Spruce", language="zh", avoid=True, by="qwen2.5", now=NOW)
+    at.judge_word("轻松", brand="Spruce", language="zh", avoid=False, by="Ana", now=NOW)
     assert desk.avoided_words(ledger, brand="Spruce", language="zh") == ()
     assert audit.verify() is None
 

@@ -247,8 +247,7 @@ def words(directory: Dir, lang: Annotated[str, typer.Option(metavar="LANG", help
         name = brand or at.workspace.config.name
         for word, verdict in ((avoid, True), (allow, False)):
             if word is not None:
-                desk.judge_word(at.ledger, at.audit, word, brand=name, language=lang, avoid=verdict, by=by or "", now=datetime.now(UTC),
-                                machines=at.desk.machines)
+                at.desk.judge_word(word, brand=name, language=lang, avoid=verdict, by=by or "", now=datetime.now(UTC))
         proposed = desk.struck_words(at.ledger, brand=name, language=lang)
         avoided = desk.avoided_words(at.ledger, brand=name, language=lang)
     table = Table(say(_("Word")), say(_("Struck out of")), say(_("Left in")), say(_("Avoided")))

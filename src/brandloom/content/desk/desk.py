@@ -12,6 +12,7 @@ from sqlalchemy import Connection, func, insert, select, update
 
 from brandloom.content.brand import BrandKit
 from brandloom.content.checks import Finding
+from brandloom.content.checks.normalise import fold
 from brandloom.content.desk import book
 from brandloom.content.desk.book import Piece, State, Version
 from brandloom.content.desk.campaign import CampaignText, Plans
@@ -234,6 +235,23 @@ class Desk:
             counts = {"shown": shown, "clicks": clicks, "conversions": conversions}
             connection.execute(insert(table).values(piece=found.id, version=number, source=name, at=now, **counts))
             self._log(connection, "measured", found, "brandloom", now, version=number, **counts)
+
+    def judge_word(self, word: str, *, brand: str, language: str, avoid: bool, by: str, now: datetime) -> None:
+        """Keep a person's word on whether the brand avoids a word from now on; see `struck_words`.
+
+        Raises:
+            ConfigError: no word, or one too long.
+            StateError: a model's name.
+        """
+        plain = " ".join(fold(word).casefold().split())
+        if not 0 < len(plain) <= 64 or not plain.isprintable():
+            raise ConfigError(_("A word to avoid has 1 to 64 characters."))
+        table = schema.desk_words
+        with self._ledger.begin() as connection:
+            person = self._person(connection, by)
+            connection.execute(table.delete().where(table.c.brand == brand, table.c.language == language, table.c.word == plain))
+            connection.execute(insert(table).values(brand=brand, language=language, word=plain, avoid=avoid, by=person, at=now))
+            self._audit.append("copy.word", brand, person, {"avoid": avoid, "language": language, "letters": len(plain)}, now, connection=connection)
 
     def approved(self, piece: str) -> Version:
         """The version that may be used.

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
 from difflib import SequenceMatcher
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import select
 
 from brandloom.content.brand import BrandKit, VoiceKit
 from brandloom.content.brief import Brief, Language
@@ -18,11 +17,7 @@ from brandloom.content.checks.figures import read_figures
 from brandloom.content.checks.normalise import fold
 from brandloom.content.desk.book import Piece, Version, read_pieces, read_versions
 from brandloom.content.desk.compare import tokens, whole
-from brandloom.content.desk.people import require_person
 from brandloom.content.studio import Asked
-from brandloom.errors import ConfigError
-from brandloom.govern import Audit
-from brandloom.i18n import _
 from brandloom.ledger import Ledger, schema
 
 MOST_EXAMPLES = 5
@@ -83,24 +78,6 @@ def struck_words(ledger: Ledger, *, brand: str, language: str) -> list[StruckWor
     longest = [word for word, count in often.items() if not any(word != other and word in other and often[other] == count for other in often)]
     found = [StruckWord(word, language, often[word], kept[word]) for word in longest if word not in judged]
     return sorted(found, key=lambda one: (-one.struck, one.kept, one.word))
-
-
-def judge_word(ledger: Ledger, audit: Audit, word: str, *, brand: str, language: str, avoid: bool, by: str, now: datetime,
-               machines: Collection[str] = ()) -> None:
-    """Keep a person's word on whether the brand avoids a word from now on.
-
-    Raises:
-        ConfigError: no word, or one too long.
-        StateError: a model's name.
-    """
-    plain, person = " ".join(fold(word).casefold().split()), require_person(by, machines)
-    if not 0 < len(plain) <= 64 or not plain.isprintable():
-        raise ConfigError(_("A word to avoid has 1 to 64 characters."))
-    table = schema.desk_words
-    with ledger.begin() as connection:
-        connection.execute(delete(table).where(table.c.brand == brand, table.c.language == language, table.c.word == plain))
-        connection.execute(insert(table).values(brand=brand, language=language, word=plain, avoid=avoid, by=person, at=now))
-        audit.append("copy.word", brand, person, {"avoid": avoid, "language": language, "letters": len(plain)}, now, connection=connection)
 
 
 def avoided_words(ledger: Ledger, *, brand: str, language: str) -> tuple[str, ...]:
