@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from brandloom.llm.endpoint import EndpointModel
 
 _SERVER = Path(__file__).with_name("server.py")
+_LOAD_TIMEOUT_S = 180.0
+_ANSWER_TIMEOUT_S = 600.0  # generous, since cores may be shared
 
 
 class EmbeddedModel(TextModel):
@@ -35,23 +37,18 @@ class EmbeddedModel(TextModel):
     Args:
         path: the weights, a .gguf file.
         adapter: a LoRA in a .gguf file, trained on these weights; every request is answered with it.
-        adapter_scale: how much of the adapter is added; 0 is the base model.
         threads: threads that compute; None takes one per core, at most 8.
         context: most tokens of one request, prompt and answer together.
         slots: requests computed at the same time; more wait in a queue. Each slot also remembers the beginning it read last,
             so two keep an English and a Chinese example at hand even when requests come one by one.
         name: what the model is called in results; the file's name when None.
-        load_timeout_s: longest wait for the weights to load.
-        timeout_s: longest wait for one answer; generous, since cores may be shared.
-        repack: keep a second, faster copy of the weights in memory.
         on_text: told each piece of an answer as it comes.
     Raises:
         ConfigError: there is no such file, it is not GGUF, or the runtime is not installed.
     """
 
-    def __init__(self, path: Path, *, adapter: Path | None = None, adapter_scale: float = 1.0, threads: int | None = None,
-                 context: int = 4096, slots: int = 2, name: str | None = None, load_timeout_s: float = 180.0,
-                 timeout_s: float = 600.0, batch: int = 512, repack: bool = False, on_text: Callable[[str], None] | None = None) -> None:
+    def __init__(self, path: Path, *, adapter: Path | None = None, threads: int | None = None, context: int = 4096, slots: int = 2,
+                 name: str | None = None, on_text: Callable[[str], None] | None = None) -> None:
         if importlib.util.find_spec("xllamacpp") is None:
             raise ConfigError(_("This machine has no runtime for embedded models. Run `pip install xllamacpp` (Linux and macOS), "
                                 "or set BRANDLOOM_MODEL_URL to an OpenAI-compatible endpoint."))
@@ -59,10 +56,10 @@ class EmbeddedModel(TextModel):
         self.name = name or self.path.stem
         self.slots = slots
         self._arguments = ["--weights", str(self.path), "--name", self.name, "--threads", str(threads or _cores()),
-                           "--context", str(context), "--slots", str(slots), "--batch", str(batch), *(["--repack"] * repack)]
+                           "--context", str(context), "--slots", str(slots)]
         if adapter is not None:
-            self._arguments += ["--adapter", str(check_gguf(adapter)), "--adapter-scale", str(adapter_scale)]
-        self._load_timeout_s, self._timeout_s, self._on_text = load_timeout_s, timeout_s, on_text
+            self._arguments += ["--adapter", str(check_gguf(adapter))]
+        self._on_text = on_text
         self._child: subprocess.Popen[bytes] | None = None
         self._endpoint: EndpointModel | None = None
         self._peak_bytes: int | None = None
@@ -75,7 +72,7 @@ class EmbeddedModel(TextModel):
             progress: told the seconds waited so far, about twice a second.
         Raises:
             ConfigError: the child ended while loading: not enough memory, or weights it cannot read.
-            ProviderError: it was not ready within `load_timeout_s`.
+            ProviderError: it was not ready within three minutes.
         """
         self._ready(progress)
 
@@ -111,8 +108,8 @@ class EmbeddedModel(TextModel):
             if self._endpoint is None:
                 self._child, url, key = self._launch(progress)
                 from brandloom.llm.endpoint import EndpointModel
-                self._endpoint = EndpointModel(url, key=key, model=self.name, timeout_s=self._timeout_s,
-                                               longest_s=self._timeout_s, retries=1, grammar=_grammar, on_text=self._on_text)
+                self._endpoint = EndpointModel(url, key=key, model=self.name, timeout_s=_ANSWER_TIMEOUT_S,
+                                               longest_s=_ANSWER_TIMEOUT_S, retries=1, grammar=_grammar, on_text=self._on_text)
             return self._endpoint
 
     def _launch(self, progress: Callable[[float], None] | None) -> tuple[subprocess.Popen[bytes], str, str]:
@@ -146,7 +143,7 @@ class EmbeddedModel(TextModel):
             selector.register(child.stdout, selectors.EVENT_READ)
             while not selector.select(timeout=0.5):
                 waited = time.monotonic() - began
-                if waited > self._load_timeout_s:
+                if waited > _LOAD_TIMEOUT_S:
                     raise ProviderError(_("Model '{model}' was not ready after {seconds:.0f} s. Close other programs and try "
                                           "again, or use a smaller model."), retryable=True, model=self.name, seconds=waited)
                 if progress:

@@ -42,17 +42,16 @@ def _load(options: argparse.Namespace, key: str) -> Any:
     params = xllamacpp.CommonParams()
     params.model.path = options.weights
     if options.adapter is not None:
-        params.lora_adapters = [xllamacpp.CommonAdapterLoraInfo(options.adapter, options.adapter_scale)]
+        params.lora_adapters = [xllamacpp.CommonAdapterLoraInfo(options.adapter, 1.0)]
     params.model_alias = {options.name}
     params.api_keys = [key]
     params.n_ctx = options.context * options.slots
     params.n_parallel = options.slots
     params.n_threads_http = options.slots + 2
     params.n_gpu_layers = 0
-    params.n_ubatch = options.batch
     params.cpuparams.n_threads = params.cpuparams_batch.n_threads = options.threads
     # A repacked second copy of the weights, and a store of old prompts, would each cost up to gigabytes.
-    params.no_extra_bufts = not options.repack
+    params.no_extra_bufts = True
     params.cache_ram_mib = 0
     params.cache_prompt = True
     # Its search for thoughts and tool calls answers 500, and throws the text away, where a reply is cut off or half a pattern.
@@ -68,11 +67,9 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser()
     for name in ("--weights", "--name"):
         parser.add_argument(name, required=True)
-    for name in ("--parent", "--threads", "--context", "--slots", "--batch"):
+    for name in ("--parent", "--threads", "--context", "--slots"):
         parser.add_argument(name, type=int, required=True)
-    parser.add_argument("--repack", action="store_true")
     parser.add_argument("--adapter")
-    parser.add_argument("--adapter-scale", type=float, default=1.0)
     return parser.parse_args()
 
 
