@@ -49,8 +49,9 @@ def adapt(directory: Dir,
     how = adapters.Training(limit_s=60 * minutes)
     try:
         with bars() as progress:
-            card = desk.adapt(ledger, base, name or directory.resolve().name.lower(), settings.cache, brand=brand, how=how, requests=drafts,
-                              now=datetime.now(UTC), progress=progress)
+            preferences = desk.read_preferences(ledger, brand=brand, requests=drafts)
+            card = desk.adapt(preferences, base, name or directory.resolve().name.lower(), settings.cache, how=how, now=datetime.now(UTC),
+                              progress=progress)
     finally:
         ledger.close()
     if as_json:

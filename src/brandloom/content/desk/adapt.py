@@ -44,6 +44,19 @@ class Base:
 
 
 @dataclass(frozen=True)
+class Preferences:
+    """What people of the desk preferred: earlier for learning, later for judging."""
+
+    examples: Sequence[Example]
+    """All of them, as the desk gives them."""
+    learned: Sequence[Example]
+    pairs: Sequence[Example]
+    """Later than any that is learned from."""
+    requests: Mapping[str, Asked]
+    """The latest requests of those that judge, for both to write anew; empty leaves that test out."""
+
+
+@dataclass(frozen=True)
 class Writing:
     """First replies to later requests, greedy, of base and adapter."""
 
@@ -73,55 +86,60 @@ def read_examples(ledger: Ledger, *, brand: str | None = None) -> list[Example]:
     return [*map(_of_pair, pairs), *(_of_text(one, version) for one, version in approved if version.origin in _WRITTEN)]
 
 
-def adapt(ledger: Ledger, base: Base, name: str, cache: Path, *, now: datetime, brand: str | None = None, how: adapters.Training | None = None,
-          requests: int = 12, progress: Progress | None = None) -> Card:
-    """Train an adapter on earlier preferences, judge it on later ones, and keep it with its card.
-
-    It counts as better only if it surely moves towards what is preferred (`Judged.better`) and its replies neither surely pass the gate less often
-    nor surely name fewer of the products' values. Called again after an interruption with the same desk, it goes on where it stopped.
+def read_preferences(ledger: Ledger, *, brand: str | None = None, requests: int = 12) -> Preferences:
+    """What the desk gives to train on and to judge by.
 
     Args:
-        base: what to train on.
-        name: the adapter's begins with it and ends with a mark of the examples and the base, so that a later one replaces none in use.
-        cache: the machine's folder of models.
-        requests: how many of the later requests both write anew, as a test of writing; 0 leaves that out.
-        progress: told the stage and the share of it that is done.
+        requests: how many of the latest requests both write anew, as a test of writing; 0 leaves that out.
+
     Raises:
-        ConfigError: the libraries of the `train` extra are missing, or the base cannot be trained on.
         DataError: too few preferences.
     """
-    adapters.require_training()
     examples = read_examples(ledger, brand=brand)
-    learned, pairs = _sides(examples)
-    base_sha256, data_sha256 = sha256_of(base.path), adapters.digest(examples)
-    whole = adapters.require_name(f"{name}-{sha256(f'{base_sha256} {data_sha256}'.encode()).hexdigest()[:8]}")
-    folder = adapters.adapters_folder(cache) / whole
-    run, judged = _train(base, learned, pairs, folder, how or adapters.Training(), progress)
-    file = folder / adapters.FILE
-    writing = compare_writing(base.path, file, _requests(ledger, pairs, brand, requests), progress=_stage(progress, _("Writing")))
-    card = Card(name=whole, base=base.name, base_sha256=base_sha256, sha256=sha256_of(file), data_sha256=data_sha256, learned=len(learned),
-                made_at=now.isoformat(timespec="seconds"), better=judged.better and not (writing is not None and writing.worse), training=run,
-                figures={"pairs": judged.to_dict(), "writing": None if writing is None else asdict(writing)})
-    adapters.put_card(card, cache)
-    return card
-
-
-def _sides(examples: Sequence[Example]) -> tuple[list[Example], list[Example]]:
-    """Examples to learn from, and later pairs to judge by."""
     learned, later = adapters.split(examples, judged=JUDGED)
     pairs = [one for one in later if one.rejected is not None]
     if len(learned) < LEAST_LEARNED or len(pairs) < LEAST_JUDGED:
         raise DataError(_("The desk gives {learned} examples to learn from and {judged} later pairs to judge by; an adapter needs "
                           "{least_learned} and {least_judged}. Go on editing and rejecting; `brandloom copy pairs` counts them."),
                         learned=len(learned), judged=len(pairs), least_learned=LEAST_LEARNED, least_judged=LEAST_JUDGED)
-    return learned, pairs
+    return Preferences(examples, learned, pairs, _requests(ledger, pairs, brand, requests))
 
 
-def _train(base: Base, learned: Sequence[Example], pairs: Sequence[Example], folder: Path, how: adapters.Training,
+def adapt(preferences: Preferences, base: Base, name: str, cache: Path, *, now: datetime, how: adapters.Training | None = None,
+          progress: Progress | None = None) -> Card:
+    """Train an adapter on earlier preferences, judge it on later ones, and keep it with its card.
+
+    It counts as better only if it surely moves towards what is preferred (`Judged.better`) and its replies neither surely pass the gate less often
+    nor surely name fewer of the products' values. Called again after an interruption with the same preferences, it goes on where it stopped.
+
+    Args:
+        base: what to train on.
+        name: the adapter's begins with it and ends with a mark of the examples and the base, so that a later one replaces none in use.
+        cache: the machine's folder of models.
+        progress: told the stage and the share of it that is done.
+    Raises:
+        ConfigError: the libraries of the `train` extra are missing, or the base cannot be trained on.
+    """
+    adapters.require_training()
+    base_sha256, data_sha256 = sha256_of(base.path), adapters.digest(preferences.examples)
+    whole = adapters.require_name(f"{name}-{sha256(f'{base_sha256} {data_sha256}'.encode()).hexdigest()[:8]}")
+    folder = adapters.adapters_folder(cache) / whole
+    run, judged = _train(base, preferences, folder, how or adapters.Training(), progress)
+    file = folder / adapters.FILE
+    writing = compare_writing(base.path, file, preferences.requests, progress=_stage(progress, _("Writing")))
+    card = Card(name=whole, base=base.name, base_sha256=base_sha256, sha256=sha256_of(file), data_sha256=data_sha256,
+                learned=len(preferences.learned), made_at=now.isoformat(timespec="seconds"),
+                better=judged.better and not (writing is not None and writing.worse), training=run,
+                figures={"pairs": judged.to_dict(), "writing": None if writing is None else asdict(writing)})
+    adapters.put_card(card, cache)
+    return card
+
+
+def _train(base: Base, preferences: Preferences, folder: Path, how: adapters.Training,
            progress: Progress | None) -> tuple[dict[str, Any], adapters.Judged]:
     """Train, judge and write the file. What torch holds is let go before the runtime loads the weights too."""
-    trained = adapters.train(base.path, learned, folder, how, progress=_stage(progress, _("Training")))
-    judged = adapters.judge(trained.tuned, pairs, progress=_stage(progress, _("Judging")))
+    trained = adapters.train(base.path, preferences.learned, folder, how, progress=_stage(progress, _("Training")))
+    judged = adapters.judge(trained.tuned, preferences.pairs, progress=_stage(progress, _("Judging")))
     adapters.write_adapter(trained.tuned, folder / adapters.FILE)
     return {**asdict(how), "steps": trained.steps, "steps_planned": trained.steps_planned, "seconds": round(trained.seconds, 1),
             "left_out": trained.left_out, "loss_last": round(mean(trained.losses[-10:]), 4)}, judged
