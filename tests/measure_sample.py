@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from brandloom.measure import Capture, Estimate, HitRates, Readout, Report, Stage, Truth, text
+from brandloom.measure import Capture, Count, Estimate, HitRates, Readout, Report, Stage, Truth, text
 from brandloom.measure import report as r
 
 EMAIL = """<!doctype html><html><body style="margin:0;background:#f2f2ef;font-family:Arial,sans-serif">
@@ -27,8 +27,8 @@ def sample(capture: Capture, hits: HitRates, readout: Readout, truth: Truth, *, 
 
 
 def _file(product: str) -> r.LoadedFile:
-    reasons = (r.Count("price is not above 0", 2515), r.Count("quantity is below 0 without a cancellation", 1336))
-    return r.LoadedFile("online_retail.parquet", "orders", 541909, 532790, 0, 9119, (*reasons, r.Count(product, 1)),
+    reasons = (Count("price is not above 0", 2515), Count("quantity is below 0 without a cancellation", 1336))
+    return r.LoadedFile("online_retail.parquet", "orders", 541909, 532790, 0, 9119, (*reasons, Count(product, 1)),
                         (text("{n} cancelled orders became returns", n=9251),
                          text("{n} rows without a customer are kept for product statistics", n=132220)))
 
@@ -45,7 +45,7 @@ def _customers() -> r.Customers:
             ("At risk", 905, 890_000, 112, .2), ("Asleep", 1223, 520_000, 240, .08)]
     return r.Customers(4063, 7_930_000.0, tuple(r.SegmentRow(name.lower(), name, n, float(money), days, p)
                                                 for name, n, money, days, p in rows),
-                       (r.Count("United Kingdom", 3671), r.Count("Germany", 91), r.Count("France", 83)))
+                       (Count("United Kingdom", 3671), Count("Germany", 91), Count("France", 83)))
 
 
 def _model() -> r.ModelCard:
@@ -71,14 +71,14 @@ def _audience(readout: Readout) -> r.Audience:
     steps = (("Known customers", 4063), ("Consent to e-mail", 2893), ("Address known", 2893), ("Under the cap", 2893),
              ("Worth it", 1604), ("Within the budget", 800), ("Get a message", readout.sent.people))
     left = (("no consent", 1170), ("not worth it", 1289), ("over budget", 804), ("holdout", readout.holdout.people))
-    return r.Audience(tuple(r.Step(*step) for step in steps), tuple(r.Count(*row) for row in left), 800,
+    return r.Audience(tuple(r.Step(*step) for step in steps), tuple(Count(*row) for row in left), 800,
                       readout.sent.people, readout.holdout.people, 1.44, 50.0, Estimate(310_000.0, 262_000.0, 371_000.0),
                       Estimate(5_430.0, 4_580.0, 6_490.0), .05, False, readout.detectable.lift)
 
 
 def _products(product: str) -> tuple[r.ProductRow, ...]:
-    return (r.ProductRow("22423", product, "Kitchen & <table>", 212, 12.75, (r.Count("again", 180), r.Count("together", 32))),
-            r.ProductRow("85123A", "WHITE HANGING HEART T-LIGHT HOLDER", "Candles", 167, 2.95, (r.Count("popular", 9),)))
+    return (r.ProductRow("22423", product, "Kitchen & <table>", 212, 12.75, (Count("again", 180), Count("together", 32))),
+            r.ProductRow("85123A", "WHITE HANGING HEART T-LIGHT HOLDER", "Candles", 167, 2.95, (Count("popular", 9),)))
 
 
 def _content(copy: str) -> r.Content:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from brandloom.measure import Estimate, Report, Stage, text
+from brandloom.measure import Count, Estimate, Report, Stage, text
 from brandloom.measure import report as r
 
 
@@ -19,15 +19,15 @@ def sample_report() -> Report:
                               "zoe@reader.example", (("List-Id", "x"),), ("bought before",), "a/b/email/en")
     return Report(
         shop=r.ShopFacts("Lantern Hall", "GBP", "2024-06-01", "2024-06-02T08:40:00", 30, "p1", "Evening lights", True),
-        load=r.Load((r.LoadedFile("orders.csv", "orders", 10, 8, 1, 1, (r.Count("no price", 1),), ("returns recognised",)),) * 12,
+        load=r.Load((r.LoadedFile("orders.csv", "orders", 10, 8, 1, 1, (Count("no price", 1),), ("returns recognised",)),) * 12,
                     "2024-01-01", "2024-05-31"),
         demand=(r.Period("2024-04-01", 10, 8, 100.0), r.Period("2024-05-01", 12, 9, 120.0)),
-        customers=r.Customers(20, 220.0, (r.SegmentRow("regulars", "Regulars", 20, 220.0, 9.0, 0.4, "come often"),), (r.Count("Wales", 20),)),
+        customers=r.Customers(20, 220.0, (r.SegmentRow("regulars", "Regulars", 20, 220.0, 9.0, 0.4, "come often"),), (Count("Wales", 20),)),
         model=r.ModelCard("Trees", 100, ("2024-04-01",), (r.Metric("AUC", half, half, "recency", True, "rank"),), (r.Feature("days", 0.3),),
                           ("weather",)),
         likely=r.Likely(half, (r.Decile(1, 2, 0.5, 0.4, 0.6, 1.0, 1),), 1, (r.Prospect("c_1", half, 9.0, ("bought lately",)),) * 20),
-        audience=r.Audience((r.Step("Known", 20), r.Step("Get a message", 9)), (r.Count("no consent", 3),) * 9, 10, 9, 1, 0.2, 5.0, half, half, 0.1),
-        products=(r.ProductRow("P1", "Red Candle", "candles", 9, 12.5, (r.Count("popular now", 9),)),) * 25,
+        audience=r.Audience((r.Step("Known", 20), r.Step("Get a message", 9)), (Count("no consent", 3),) * 9, 10, 9, 1, 0.2, 5.0, half, half, 0.1),
+        products=(r.ProductRow("P1", "Red Candle", "candles", 9, 12.5, (Count("popular now", 9),)),) * 25,
         content=r.Content("model-1", (card,) * 12, 1, 0, 0, 1, 2.0, 3, 4, ("Made with AI",), ("Figures trace to facts",), ((1, 0.9),)),
         messages=(message,) * 6, delivery=r.Delivery(9, 8, 0, 1, 0, 8, "loopback", ("invented addresses",)),
         stages=(Stage("load", 1.0, 50.0),),

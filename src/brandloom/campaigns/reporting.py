@@ -27,7 +27,7 @@ from brandloom.errors import BrandloomError
 from brandloom.govern import visible_label
 from brandloom.i18n import _
 from brandloom.ledger import Ledger, schema
-from brandloom.measure import Estimate, both, capture, hit_rate, holdout_readout, observe_outcomes, power, text
+from brandloom.measure import Count, Estimate, both, capture, hit_rate, holdout_readout, observe_outcomes, power, text
 from brandloom.measure import report as r
 from brandloom.sources import note_text, reason_text
 from brandloom.workspace import Workspace
@@ -71,7 +71,7 @@ def _load(engine: Engine, ledger: Ledger) -> r.Load:
         detail = json.loads(row.detail)
         files.append(r.LoadedFile(
             row.source, row.kind, row.rows_read, row.rows_new, row.rows_known, row.rows_refused,
-            tuple(r.Count(both(partial(reason_text, code)), count) for code, count in detail.get("reasons", {}).items()),
+            tuple(Count(both(partial(reason_text, code)), count) for code, count in detail.get("reasons", {}).items()),
             tuple(both(partial(_counted, note_text, code, count))
                   for code, count in detail.get("notes", {}).items() if count)))
     span = engine.query("SELECT MIN(occurred_at) AS first, MAX(occurred_at) AS last FROM events").to_pylist()[0]
@@ -98,7 +98,7 @@ def _customers(engine: Engine) -> r.Customers:
     revenue = float(total["total"][0].as_py())
     rows = tuple(r.SegmentRow(one.segment, customers.SEGMENT_LABELS[one.segment], one.size, one.revenue_share * revenue,
                               one.median_days_since_last or 0.0, chance.get(one.segment)) for one in customers.segment_summary(engine))
-    countries = tuple(r.Count(row["country"], row["n"]) for row in engine.query(
+    countries = tuple(Count(row["country"], row["n"]) for row in engine.query(
         "SELECT country, COUNT(*) AS n FROM customers WHERE country IS NOT NULL GROUP BY country ORDER BY n DESC, country LIMIT 8").to_pylist())
     return r.Customers(sum(row.customers for row in rows), revenue, rows, countries)
 
@@ -164,7 +164,7 @@ def _audience(engine: Engine, plan: Plan, assumed_lift: float) -> r.Audience:
     funnel.append(r.Step(_("Get a message"), sent))
     spend = engine.query(read_sql("campaigns", "expected"), plan=plan.id).to_pylist()[0]
     detectable = power(sent, held, float(spend["rate"] or 0.0)) if held else None
-    return r.Audience(tuple(funnel), tuple(r.Count(REASONS[key], n) for key, n in sorted(left.items(), key=lambda one: -one[1])),
+    return r.Audience(tuple(funnel), tuple(Count(REASONS[key], n) for key, n in sorted(left.items(), key=lambda one: -one[1])),
                       sent + held, sent, held, done["cost"], None if plan.brief.budget is None else float(plan.brief.budget),
                       Estimate(spend["mid"] or 0.0, spend["low"] or 0.0, spend["high"] or 0.0, 80),
                       Estimate(spend["gain"] or 0.0, spend["gain_low"] or 0.0, spend["gain_high"] or 0.0, 80), assumed_lift, False,
@@ -192,7 +192,7 @@ def _products(engine: Engine, plan: Plan) -> tuple[r.ProductRow, ...]:
     rows = []
     for product in top:
         fact = facts.get(product, {})
-        reasons = tuple(r.Count(RECOMMENDED[row["reason"]], row["n"]) for row in sorted(why, key=lambda one: -one["n"]) if row["product"] == product)
+        reasons = tuple(Count(RECOMMENDED[row["reason"]], row["n"]) for row in sorted(why, key=lambda one: -one["n"]) if row["product"] == product)
         rows.append(r.ProductRow(product, humanise(fact.get("name") or product), fact.get("label_en") or "", counts[product],
                                  None if fact.get("price") is None else float(fact["price"]), reasons))
     return tuple(rows)

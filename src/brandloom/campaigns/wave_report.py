@@ -18,8 +18,8 @@ from brandloom.decide import FLOOR
 from brandloom.deliver import MACHINES, TextShare, Wave
 from brandloom.deliver.clicks import LIFETIME
 from brandloom.i18n import _, say
-from brandloom.measure import Estimate, PolicyValue, both, text_values, wilson
-from brandloom.measure import report as r
+from brandloom.measure import Count, Estimate, PolicyValue, both, text_values, wilson
+from brandloom.measure.wave_rows import CellWaves, TextRow, WaveRow, Waves
 from brandloom.measure.words import Words
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ MOVED = 0.1
 """Least change of a share between two waves that is told."""
 
 
-def wave_chapter(shop: Shop, plan: Plan) -> r.Waves | None:
+def wave_chapter(shop: Shop, plan: Plan) -> Waves | None:
     """None before anything was sent, and where no cell has several texts. Outcomes are those to date, late ones included."""
     opened = deliver.waves_of(shop.ledger, plan.id)
     several = {cell: texts for cell, texts in plan.cells.items() if len(texts) > 1}
@@ -45,8 +45,8 @@ def wave_chapter(shop: Shop, plan: Plan) -> r.Waves | None:
     cells = tuple(_cell(plan, cell, texts, opened, to_date, values.get(cell, {})) for cell, texts in several.items())
     machines = shop.engine.query("SELECT machine, COUNT(*) AS n FROM clicks WHERE plan = $plan AND machine IS NOT NULL GROUP BY machine "
                                  "ORDER BY n DESC, machine", plan=plan.id).to_pylist()
-    return r.Waves(learn.metric if learn else "clicks", plan.waves, len(opened), learn.every if learn else "", FLOOR, cells,
-                   tuple(r.Count(MACHINES[row["machine"]], row["n"]) for row in machines))
+    return Waves(learn.metric if learn else "clicks", plan.waves, len(opened), learn.every if learn else "", FLOOR, cells,
+                   tuple(Count(MACHINES[row["machine"]], row["n"]) for row in machines))
 
 
 def _to_date(shop: Shop, plan: Plan, now: datetime) -> pa.Table:
@@ -55,17 +55,17 @@ def _to_date(shop: Shop, plan: Plan, now: datetime) -> pa.Table:
     return responses(shop.engine, plan, window=window, until=now + window)
 
 
-def _cell(plan: Plan, cell: str, texts: tuple[str, ...], opened: list[Wave], to_date: pa.Table, values: dict[str, PolicyValue]) -> r.CellWaves:
+def _cell(plan: Plan, cell: str, texts: tuple[str, ...], opened: list[Wave], to_date: pa.Table, values: dict[str, PolicyValue]) -> CellWaves:
     first = plan.variant(texts[0])
     names = {text: ascii_uppercase[number % 26] for number, text in enumerate(texts)}
     counts = _counts(to_date.filter(pc.equal(to_date["cell"], cell)))
-    rows = tuple(r.WaveRow(wave.number, one.text, one.share, *counts.get((one.text, wave.number), (0, 0)),
+    rows = tuple(WaveRow(wave.number, one.text, one.share, *counts.get((one.text, wave.number), (0, 0)),
                            wilson(*reversed(counts.get((one.text, wave.number), (0, 0)))))
                  for wave in opened for one in wave.texts if one.cell == cell)
     personas = {one.key: one for one in plan.personas}
     groups = {one.key: one for one in plan.groups}
     persona, group = personas.get(first.persona), groups.get(first.product_group)
-    return r.CellWaves(cell, persona.label_en if persona else first.persona, group.label_en if group else first.product_group, first.channel,
+    return CellWaves(cell, persona.label_en if persona else first.persona, group.label_en if group else first.product_group, first.channel,
                        first.language, tuple(_text(plan, text, names[text], rows, values.get(text)) for text in texts), rows,
                        _moved(plan, names, [[one for one in wave.texts if one.cell == cell] for wave in opened]))
 
@@ -76,10 +76,10 @@ def _counts(rows: pa.Table) -> dict[tuple[str, int], tuple[int, int]]:
     return {(row["text"], row["wave"]): (row["brought_count"], row["brought_sum"]) for row in found}
 
 
-def _text(plan: Plan, text: str, name: str, rows: tuple[r.WaveRow, ...], value: PolicyValue | None) -> r.TextRow:
+def _text(plan: Plan, text: str, name: str, rows: tuple[WaveRow, ...], value: PolicyValue | None) -> TextRow:
     sent, hits = (sum(getattr(row, what) for row in rows if row.text == text) for what in ("sent", "successes"))
     always: Estimate | None = value.steady if value else None
-    return r.TextRow(text, name, plan.variant(text).title, sent, hits, wilson(hits, sent), always,
+    return TextRow(text, name, plan.variant(text).title, sent, hits, wilson(hits, sent), always,
                      value.effective if value else None)
 
 

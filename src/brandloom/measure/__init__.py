@@ -30,10 +30,10 @@ from brandloom.measure.meter import Meter, Stage
 from brandloom.measure.offpolicy import PolicyValue, always, policy_value, text_values
 from brandloom.measure.replay import Capture, HitRates, capture, hit_rate
 from brandloom.measure.report import Report, from_json, to_json
-from brandloom.measure.words import Both, Text, both, text, words
+from brandloom.measure.words import Both, Count, Text, both, text, words
 
 __all__ = [
-    "Arm", "Both", "Capture", "Estimate", "HitRates", "Meter", "PolicyValue", "Power", "Readout", "Report", "Stage", "Text", "Truth",
+    "Arm", "Both", "Capture", "Count", "Estimate", "HitRates", "Meter", "PolicyValue", "Power", "Readout", "Report", "Stage", "Text", "Truth",
     "always", "anytime_difference", "bootstrap", "bootstrap_ratio", "both", "capture", "fixed_difference", "from_json", "hit_rate",
     "holdout_readout", "newcombe", "observe_outcomes", "policy_value", "power", "report", "simulate_response", "text", "text_values", "to_json",
     "wilson", "words",

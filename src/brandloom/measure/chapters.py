@@ -12,7 +12,6 @@ from brandloom.measure.reader import Reader
 from brandloom.measure.report import (
     Audience,
     Content,
-    Count,
     Customers,
     FindingRow,
     Likely,
@@ -26,6 +25,7 @@ from brandloom.measure.report import (
     Report,
     VariantCard,
 )
+from brandloom.measure.words import Count
 
 KINDS = (_("orders"), _("events"), _("products"), _("customers"), _("documents"))
 """Kinds of file as the load names them; shown by looking the plain word up."""

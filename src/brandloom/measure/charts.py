@@ -20,7 +20,8 @@ from brandloom.measure.markup import Html, el, fold, table, writable
 from brandloom.measure.meter import Stage
 from brandloom.measure.reader import Reader
 from brandloom.measure.replay import Capture, HitRates
-from brandloom.measure.report import CellWaves, Decile, Period, SegmentRow, Step
+from brandloom.measure.report import Decile, Period, SegmentRow, Step
+from brandloom.measure.wave_rows import CellWaves
 
 _WIDTH, _LINE = 480, 30
 _VERSION = "6.4"

@@ -14,7 +14,7 @@ may be added with a default, nothing is renamed without a new number.
     ├── products     ProductRow...    what is recommended, and to how many
     ├── content      Content          variants with texts and checks, what the language model did, the AI label
     ├── messages     SampleMessage... as they would reach the person
-    ├── waves        Waves            what each text brought wave by wave, what moved and why
+    ├── waves        Waves            what each text brought wave by wave, what moved and why (`wave_rows`)
     ├── delivery     Delivery         queued, sent, failed, suppressed, uncertain, read back
     ├── replay       Replay           what the people bought afterwards: capture, calibration, recommendation hits
     ├── experiment   Experiment       holdout read-out; with the known truth when simulated
@@ -42,18 +42,11 @@ from brandloom.measure.experiment import Readout, Truth
 from brandloom.measure.intervals import Estimate
 from brandloom.measure.meter import Stage
 from brandloom.measure.replay import Capture, HitRates
-from brandloom.measure.words import Words
+from brandloom.measure.wave_rows import Waves
+from brandloom.measure.words import Count, Words
 
 SCHEMA = 1
 _STRICT = ConfigDict(extra="forbid")
-
-
-@dataclass(frozen=True)
-class Count:
-    """How many of something."""
-
-    label: Words
-    count: int
 
 
 @dataclass(frozen=True)
@@ -342,66 +335,6 @@ class Delivery:
     notes: tuple[Words, ...] = ()
     channels: tuple[ChannelRow, ...] = ()
     """Empty where there is mail alone."""
-
-
-@dataclass(frozen=True)
-class WaveRow:
-    """One text in one wave."""
-
-    wave: int
-    text: str
-    share: float
-    """Probability of this text for a person of the wave."""
-    sent: int
-    successes: int
-    """People of them who clicked or ordered, to date."""
-    rate: Estimate
-
-
-@dataclass(frozen=True)
-class TextRow:
-    """One text over all waves."""
-
-    text: str
-    name: str
-    """A, B, C ... in the order of the plan."""
-    subject: str
-    sent: int
-    successes: int
-    rate: Estimate
-    always: Estimate | None = None
-    """What sending it to everybody of the cell would have brought, from the logged probabilities; None while nothing is known."""
-    effective: float | None = None
-    """Messages that the estimate rests on."""
-
-
-@dataclass(frozen=True)
-class CellWaves:
-    """A persona, product group, channel and language with several texts."""
-
-    cell: str
-    persona: Words
-    group: Words
-    channel: str
-    language: str
-    texts: tuple[TextRow, ...]
-    rows: tuple[WaveRow, ...]
-    moved: tuple[Words, ...] = ()
-    """Wave by wave, where the shares went and on what grounds."""
-
-
-@dataclass(frozen=True)
-class Waves:
-    metric: str
-    """clicks or orders"""
-    waves: int
-    opened: int
-    every: str
-    floor: float
-    """Share of a wave dealt evenly whatever is known."""
-    cells: tuple[CellWaves, ...]
-    machines: tuple[Count, ...] = ()
-    """Clicks left out because a machine made them, by reason."""
 
 
 @dataclass(frozen=True)

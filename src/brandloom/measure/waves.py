@@ -6,7 +6,8 @@ from brandloom.i18n import _
 from brandloom.measure import charts
 from brandloom.measure.markup import Html, el, fold, join, table
 from brandloom.measure.reader import Reader
-from brandloom.measure.report import CellWaves, Report, Waves
+from brandloom.measure.report import Report
+from brandloom.measure.wave_rows import CellWaves, Waves
 
 METRICS = {"clicks": _("Clicks"), "orders": _("Orders")}
 

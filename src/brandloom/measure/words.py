@@ -27,6 +27,14 @@ class Both:
 Words = str | Text | Both
 
 
+@dataclass(frozen=True)
+class Count:
+    """How many of something."""
+
+    label: Words
+    count: int
+
+
 def both(make: Callable[[], str]) -> Both:
     """Render what another room says, in both languages."""
     made = {}
