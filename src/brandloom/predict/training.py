@@ -82,7 +82,7 @@ def fit(engine: Engine, as_of: datetime, *, horizon_days: int = 30, seed: int = 
 
 
 def fit_blend(rows: Examples, *, weight: float, level: Level, seed: int, threads: int, spend_power: float = 1.0,
-              members: int = N_MEMBERS, progress: Callable[[float], None] = lambda done: None) -> Blend:
+              progress: Callable[[float], None] = lambda done: None) -> Blend:
     """Fit the blend on these rows, and its bootstrap members on resampled customers: `threads` members at once, one thread each."""
     ones = np.ones(len(rows))
     people, inverse = np.unique(rows.customer, return_inverse=True)
@@ -97,9 +97,9 @@ def fit_blend(rows: Examples, *, weight: float, level: Level, seed: int, threads
     pairs: list[tuple[Pair, Pair]] = []
     with ThreadPoolExecutor(threads) as pool:
         whole = pool.submit(_purchase_pair, rows, ones, seed), pool.submit(_basket_pair, rows, ones, seed)
-        for pair in pool.map(member, range(members)):
+        for pair in pool.map(member, range(N_MEMBERS)):
             pairs.append(pair)
-            progress(len(pairs) / members)
+            progress(len(pairs) / N_MEMBERS)
         purchase, basket = whole[0].result(), whole[1].result()
     logged = np.log(sigmoid(purchase.raw(rows.x, weight, threads))) + basket.raw(rows.x, 0.5, threads)
     scale = float(np.log(np.sum(np.exp(logged)) / np.sum(np.exp(spend_power * logged))))
