@@ -21,11 +21,13 @@ import pytest
 from sqlalchemy import delete, select
 
 from brandloom.campaigns import Launch, Plan, Shop, create, open_shop, report_lines
+from brandloom.campaigns.feedback import keep_results
 from brandloom.campaigns.keep import keep_plan
 from brandloom.campaigns.planning import text_scores
-from brandloom.campaigns.plans import plan_digest
+from brandloom.campaigns.plans import plan_digest, read_plan
 from brandloom.campaigns.sending import launch
 from brandloom.content import Brief, ProductGroup, Request, text_key
+from brandloom.content.desk import read_pairs, read_pieces, read_results
 from brandloom.content.response import fit_response
 from brandloom.decide import FLOOR, texts_worth_writing
 from brandloom.deliver import ClickLinks, OutboxChannel, Visit, follow, status, waves_of
@@ -120,6 +122,30 @@ def test_waves_move_to_the_text_that_is_clicked(shop: Shop) -> None:
     assert second.known == second.successes > 5
     subjects = Counter(str(message_from_bytes(data, policy=policy.default)["Subject"]) for data in channel)
     assert subjects["Subject B"] > subjects["Subject A"] + subjects["Subject C"]
+
+
+def test_what_readers_clicked_teaches_the_desk(shop: Shop) -> None:
+    """Each wave is a test of its own; only messages that had their time count, and the same counts are written once."""
+    plan, channel = planned(shop), OutboxChannel()
+    go(shop, plan, channel, 0)
+    click(shop, channel, "Subject B")
+    click(shop, channel, "Subject A", hours=30)  # after the pause: too late to count
+    with shop.ledger.read() as connection:
+        assert not any(read_results(connection, one) for one in read_pieces(connection, plan=plan.id))
+    for day in (1, 2, 3):
+        go(shop, plan, channel, day)
+        click(shop, channel, "Subject B")
+    with shop.ledger.read() as connection:
+        found = {one.name: read_results(connection, one) for one in read_pieces(connection, plan=plan.id)}
+    first = {name.partition("#")[2] or "1": next(one for one in results if one.source.endswith(" 1")) for name, results in found.items()}
+    assert first["2"].clicks == first["2"].shown > 5 and first["1"].clicks == first["3"].clicks == 0
+    sent = shop.engine.query("SELECT COUNT(*) AS n FROM messages WHERE plan = $plan AND state = 'sent'", plan=plan.id).to_pylist()[0]["n"]
+    assert sum(one.shown for results in found.values() for one in results) == sent
+    assert {one.source for results in found.values() for one in results} == {f"{plan.id} {wave}" for wave in (1, 2, 3)}
+    pairs = [one for one in read_pairs(shop.ledger) if one.source == "clicks"]
+    assert {(one.chosen["subject"], one.rejected["subject"]) for one in pairs} == {("Subject B", "Subject A"), ("Subject B", "Subject C")}
+    assert all(0.9 < one.strength <= 1 for one in pairs) and not [one for one in read_pairs(shop.ledger) if one.source == "conversions"]
+    assert keep_results(shop, read_plan(shop.ledger, plan.id)) == 0
 
 
 def test_everybody_has_a_logged_probability_and_shares_sum_to_one(shop: Shop) -> None:

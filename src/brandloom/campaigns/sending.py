@@ -8,6 +8,7 @@ from datetime import UTC, datetime, time
 from typing import TYPE_CHECKING, Any
 
 from brandloom import deliver
+from brandloom.campaigns.feedback import keep_results
 from brandloom.campaigns.messages import MessageWriter, Tracking, items_of
 from brandloom.campaigns.plans import Plan, require_approval, set_status
 from brandloom.campaigns.posts import export_posts, posts_of
@@ -113,6 +114,7 @@ def _settled(shop: Shop, plan: Plan, shared: int) -> Launch:
         set_status(shop.ledger, plan.id, "finished")
         shop.audit.append("plan.finished", plan.id, actor="brandloom", detail={"sent": now.sent, "audience": now.audience}, now=shop.clock())
     copy_to_warehouse(shop, plan)
+    keep_results(shop, plan)
     next_at = min((at for at in (now.next_at, waves.next_at) if at is not None), default=None)
     return Launch(plan.id, False, now.audience + waves.waiting, now.sent, now.failed, now.suppressed, now.uncertain, now.queued + now.sending,
                   shared, dict(now.reasons), next_at, wave=waves.opened, waves=waves.waves, waiting=waves.waiting,

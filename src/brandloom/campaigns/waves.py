@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import pyarrow as pa
@@ -148,10 +148,14 @@ def _tallies(shop: Shop, plan: Plan, now: datetime) -> dict[str, Tally]:
     return found
 
 
-def responses(engine: Engine, plan: Plan, *, window: timedelta, until: datetime) -> pa.Table:
+def responses(engine: Engine, plan: Plan, *, window: timedelta, until: datetime, metric: Literal["clicks", "orders"] | None = None) -> pa.Table:
     """Messages sent at least `window` before `until` (naive UTC): customer, cell, text, wave, propensity, and 1 where one `brought` a click or
-    an order within the window."""
-    metric = plan.brief.learn.metric if plan.brief.learn else "clicks"
+    an order within the window.
+
+    Args:
+        metric: what counts; what the plan learns from when None.
+    """
+    metric = metric or (plan.brief.learn.metric if plan.brief.learn else "clicks")
     return engine.query(read_sql("campaigns", "responses"), plan=plan.id, metric=metric, until=until, window_s=int(window.total_seconds()))
 
 

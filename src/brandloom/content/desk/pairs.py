@@ -15,7 +15,7 @@ from datetime import datetime
 from itertools import combinations
 from typing import Any
 
-from brandloom.content.desk.book import Piece, Version, pick, plain_parts, read_decisions, read_pieces, read_results, read_versions
+from brandloom.content.desk.book import Piece, Result, Version, pick, plain_parts, read_decisions, read_pieces, read_results, read_versions
 from brandloom.content.desk.compare import changed
 from brandloom.content.studio import Gate
 from brandloom.content.studio.gate import Copy
@@ -72,21 +72,30 @@ def read_pairs(ledger: Ledger, *, brand: str | None = None) -> list[Pair]:
     for group in siblings.values():
         # All texts of a plan go out, so that the approval of one is no choice.
         found += [] if group[0].campaign else _choices(group, versions)
-        counted = [(one, _numbered(versions[one.id], item.version), item) for one in group for item in results[one.id]]
+        counted = [(one, version, own) for one in group for version in versions[one.id]
+                   if (own := {item.source: item for item in results[one.id] if item.version == version.number})]
         for metric in ("clicks", "conversions"):
-            found += _measured([(one, version, item.source, getattr(item, metric), item.shown) for one, version, item in counted], metric)
+            found += _measured(counted, metric)
     # An edit of the shop's own sentences alone says nothing of the model's, nor does a part in which nothing else stands.
     return [one for one in found if one.chosen != one.rejected and all((*one.chosen.values(), *one.rejected.values()))]
 
 
-def better(hits: int, shown: int, other_hits: int, other_shown: int) -> float:
-    """Probability that the first rate is the higher one.
+def better(tests: Iterable[tuple[int, int, int, int]]) -> float:
+    """Probability that the first rate is the higher one, by tests that showed both texts to readers drawn alike.
 
-    Rates with half a hit and half a miss added, their logits taken as normal; flat prior.
+    Logits of rates, half a hit and half a miss added, are taken as normal with a flat prior; the differences of the tests are weighed by
+    their precision. Rates of different tests are never compared with each other, for their readers differ.
+
+    Args:
+        tests: per test hits and times shown of the first text, then of the second.
     """
-    odds = [math.log((one + 0.5) / (all_ - one + 0.5)) for one, all_ in ((hits, shown), (other_hits, other_shown))]
-    spread = math.sqrt(sum(1 / (one + 0.5) + 1 / (all_ - one + 0.5) for one, all_ in ((hits, shown), (other_hits, other_shown))))
-    return 0.5 * (1 + math.erf((odds[0] - odds[1]) / spread / math.sqrt(2)))
+    total = precision = 0.0
+    for hits, shown, other_hits, other_shown in tests:
+        counts = [(hits + 0.5, shown - hits + 0.5), (other_hits + 0.5, other_shown - other_hits + 0.5)]
+        own, other = (math.log(one / miss) for one, miss in counts)
+        weight = 1 / sum(1 / one + 1 / miss for one, miss in counts)
+        total, precision = total + weight * (own - other), precision + weight
+    return 0.5 * (1 + math.erf(total / math.sqrt(precision) / math.sqrt(2))) if precision else 0.5
 
 
 def _within(piece: Piece, versions: Sequence[Version], sent_back: set[int]) -> Iterator[Pair]:
@@ -112,12 +121,14 @@ def _choices(group: Sequence[Piece], versions: dict[str, list[Version]]) -> Iter
             yield _pair(one, pick(versions[one.id], one, None), pick(versions[other.id], other, None), "choice", 0.8)
 
 
-def _measured(counted: Sequence[tuple[Piece, Version, str, int, int]], metric: str) -> Iterator[Pair]:
-    """Texts of one request in the same test; rates of different tests are not compared, for their readers differ."""
+def _measured(counted: Sequence[tuple[Piece, Version, dict[str, Result]]], metric: str) -> Iterator[Pair]:
+    """Texts of one request by the tests that showed both."""
     for first, second in combinations(counted, 2):
-        if first[2] != second[2] or first[1].digest == second[1].digest:
+        shared = sorted(first[2].keys() & second[2].keys())
+        if not shared or first[1].digest == second[1].digest:
             continue
-        sure = better(first[3], first[4], second[3], second[4])
+        own, other = ([(getattr(one[2][test], metric), one[2][test].shown) for test in shared] for one in (first, second))
+        sure = better((*mine, *theirs) for mine, theirs in zip(own, other, strict=True))
         winner, loser = (first, second) if sure >= 0.5 else (second, first)
         if max(sure, 1 - sure) >= SURE:
             yield _pair(winner[0], winner[1], loser[1], metric, max(sure, 1 - sure))
