@@ -43,7 +43,7 @@ def bears(figure: Figure, roles: frozenset[str], text: str, known: Ground) -> bo
         if counted:
             numbers = [item.figure.number for item in counted]
             before = text[max(0, figure.start - 20):figure.start]
-            return any(number == figure.number or _fits_bound(figure, number, before, text) for number in (*numbers, sum(numbers)))
+            return any(number == figure.number or fits_bound(figure, number, before, text) for number in (*numbers, sum(numbers)))
     if any(_equal(item.figure, figure) for item in same):
         return True
     if figure.kind == "count" and not roles and _bare_price(figure, text, known):
@@ -74,6 +74,7 @@ def bears(figure: Figure, roles: frozenset[str], text: str, known: Ground) -> bo
     return _bounded(figure, text, same, roles) or _derived(figure, roles, text, known)
 
 
+_COUNTING = frozenset(stem(word) for word in ("number", "count", "total", "quantity", "amount"))
 _NOUN_AFTER = re.compile(r"\s*(?:来|多|余)?(?:个|条|只|把|块|片|张|层|支|份|件|粒|枚|颗|口|根|页|格|道|种|档|款)?((?:[a-z]+[ -])?[a-z]{3,}|[\u4e00-\u9fff]{1,4})", re.IGNORECASE)
 
 
@@ -86,16 +87,20 @@ def _counted(figure: Figure, text: str, known: Ground) -> list[Stated]:
     found = []
     for item in known.stated:
         name = item.said.split(":")[0].strip().lower()
-        if item.figure.kind != "count" or not name or name.startswith("count of") or item.roles - {"pieces", "sizes", "colours"}:
+        listed = name.startswith("count of ")
+        name = name.removeprefix("count of ")
+        if item.figure.kind != "count" or not name or item.roles - {"pieces", "sizes", "colours"}:
             continue
         if name.isascii():
-            fits = bool(words) and {stem(word) for word in re.findall("[a-z]{3,}", name) if word not in ("number", "count", "total")} <= words
+            named = {stem(word) for word in re.findall("[a-z]{3,}", name)} - _COUNTING
+            fits = bool(named) and named <= words
         else:
             noun = re.sub("(?:数量?|个数)$", "", name)
             fits = len(noun) > 1 and match[1].startswith(noun)
         if fits and re.search("[a-z]{3}|[\u4e00-\u9fff]{2}", name):
-            found.append(item)
-    return found
+            found.append((listed, item))
+    # Of a list the number of its entries counts, not the numbers in them.
+    return [item for listed, item in found if listed or not any(other for other, _item in found)]
 
 
 _SELLS = re.compile(r"(?:现在|现|卖|只要|仅|才|到手|付|一次|每次|\bnow|\bjust|\bonly|\bat|\bfor)\s*$", re.IGNORECASE)
@@ -182,10 +187,10 @@ def _bounded(figure: Figure, text: str, same: list[Stated], roles: frozenset[str
     before = text[max(0, figure.start - 20):figure.start]
     if figure.kind == "count" and not roles:
         numbers = [item.figure.number for item in same if item.roles & {"sold", "reviews"}]
-    return any(_fits_bound(figure, number, before, text) for number in numbers)
+    return any(fits_bound(figure, number, before, text) for number in numbers)
 
 
-def _fits_bound(figure: Figure, number: Decimal, before: str, text: str) -> bool:
+def fits_bound(figure: Figure, number: Decimal, before: str, text: str) -> bool:
     """True when a stated number is what a bounded or rounded figure says."""
     close = Decimal("1.1") if _LITTLE.search(before) else Decimal(2)
     if _AT_MOST.search(before) or _CHANGE.match(text, figure.end):
@@ -240,7 +245,7 @@ def _combined(figure: Figure, said: str, prices: list[Decimal], known: Ground, k
         apiece = [item.figure.number for item in known.stated if item.figure.kind == figure.kind and _APIECE.search(item.said)]
         said_counts = [item.number for item in read_figures(said) if item.kind == "count" and 1 < item.number < 100]
         before = known_text[max(0, figure.start - 20):figure.start]
-        if any(one * count == figure.number or _fits_bound(figure, one * count, before, known_text) for one in apiece for count in said_counts):
+        if any(one * count == figure.number or fits_bound(figure, one * count, before, known_text) for one in apiece for count in said_counts):
             return True
         if any(one + other == figure.number for at, one in enumerate(alike) for other in alike[:at]) or any(
                 abs(one * count - figure.number) < Decimal("0.001") for one in alike for count in counts):
@@ -298,7 +303,7 @@ def _derived(figure: Figure, roles: frozenset[str], text: str, known: Ground) ->
         return any(old - new == figure.number for old, new in pairs)
     if figure.kind == "percent":
         before = text[max(0, figure.start - 20):figure.start]
-        return any(-Decimal("0.5") <= 100 * (old - new) / old - figure.number < 1 or _fits_bound(figure, 100 * (old - new) / old, before, text)
+        return any(-Decimal("0.5") <= 100 * (old - new) / old - figure.number < 1 or fits_bound(figure, 100 * (old - new) / old, before, text)
                    for old, new in pairs)
     if figure.kind != "duration" and _EACH.search(said):
         wholes = [item.figure.number for item in known.stated if _alike(item.figure, figure)]

@@ -323,6 +323,7 @@ def _typed(item: Figure, key: str, currency: str) -> list[Figure]:
 
 def _unit_of(key: str) -> str | None:
     """The unit in which the name of a field says its number is."""
+    key = re.sub("(?<=[\u4e00-\u9fff])(厘米|毫米|公分|公斤|千克|毫升|英寸)$", r" \1", key)
     key = re.sub("(天|月|年|小时|分钟)[数限]$", lambda match: " " + match[1].replace("月", "个月"), key)
     tokens = ["inch" if word == "in" else word for word in key.lower().split()[-1:]] if key.lower().endswith(" in") else key.lower().split()
     # 'min age' is no age in minutes.

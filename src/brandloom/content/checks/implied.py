@@ -6,6 +6,7 @@ import re
 from functools import cache, lru_cache
 
 from brandloom.content.checks.ground import Ground, stem
+from brandloom.content.checks.roles import clause
 from brandloom.content.checks.tables import read_table
 
 
@@ -29,10 +30,19 @@ def denied_fields(text: str, known: Ground) -> tuple[list[tuple[int, int]], list
             before = text[max(0, match.start() - 24):match.start()]
             denied = (_DENIED.search(re.split("[,.;!?，。；！？]", before)[-1])
                       or re.match(r"[ -]free\b|[^，。]{0,2}(?:没有|不支持|不含)", text[match.end():], re.IGNORECASE))
+            if _INCLUDING.search(name) and not denied:
+                around = text[slice(*clause(text, match.start(), match.end()))]
+                denied = _OWN.search(around)
+                if not denied and not _COMES.search(around):
+                    continue
             (right if denied else wrong).append((match.start() - (len(denied.group()) if denied and denied.re is _DENIED else 0), match.end()))
     return right, wrong
 
 
+_INCLUDING = re.compile(r"\bincluded\b|^(?:包?含|带|配|附|自带)")
+"""Names of fields on what comes with a product."""
+_OWN = re.compile(r"\b(?:your own|buy|separately|need|not included|supply)\b|自己|另[购买配备行]|自备|自配|单独|不含|没有", re.IGNORECASE)
+_COMES = re.compile(r"\b(?:comes?|included?|includes|including|in the box|supplied|with|free|thrown in|ready|from us|there)\b|[附送赠配带含]|都有|齐全|一起", re.IGNORECASE)
 _DENIED = re.compile(r"(?:\b(?:no|not|never|without|zero|non|isn['’]t|aren['’]t|doesn['’]t|don['’]t|neither|nor|free of)\b[\w' -]{0,18}|"
                      r"(?:不|没|无|非|别|免|零|勿)[^，。]{0,5})$", re.IGNORECASE)
 
@@ -40,8 +50,9 @@ _DENIED = re.compile(r"(?:\b(?:no|not|never|without|zero|non|isn['’]t|aren['�
 @lru_cache(maxsize=2000)
 def _naming(name: str) -> re.Pattern[str]:
     if not name.isascii():
-        return re.compile(re.escape(re.sub("^(?:支持|是否|有无|可|含|带)", "", name)))
-    words = [re.escape(word) for word in name.split() if word not in ("has", "is", "with", "available")]
+        return re.compile(re.escape(re.sub("^(?:支持|是否|有无|可|包含|含|带|附|自带)", "", name)))
+    words = [re.escape(word) for word in name.split()
+             if word not in ("has", "is", "with", "available", "included", "required", "needed")]
     if len(words) == 1 and len(stem(words[0])) >= 5:
         # 'engraving: no' denies 'we engrave' too.
         return re.compile(rf"\b{stem(words[0])}\w*", re.IGNORECASE)

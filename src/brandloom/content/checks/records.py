@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 
-from brandloom.content.checks.bearing import bears, same_matter
+from brandloom.content.checks.bearing import bears, fits_bound, same_matter
 from brandloom.content.checks.claims import CLASSES, Mention, all_mentions, is_idiom
 from brandloom.content.checks.figures import Figure, read_figures
 from brandloom.content.checks.finding import Finding, Severity, finding
-from brandloom.content.checks.ground import Ground, ground, negated
+from brandloom.content.checks.ground import Ground, ground, negated, stem
 from brandloom.content.checks.implied import denied_fields, harmless, implied
 from brandloom.content.checks.normalise import Folded, fold_places
 from brandloom.content.checks.offers import offers
@@ -94,7 +94,7 @@ def _hits(plain: str, known: Ground, today: date | None) -> list[_Hit]:
     for figure in read_figures(plain):
         if _touches(figure.start, figure.end, free):
             continue
-        hit = None if _within(figure.start, figure.end, quoted) else _judge(figure, plain, known)
+        hit = None if _within(figure.start, figure.end, quoted) or (today and _since(figure, plain, known, today)) else _judge(figure, plain, known)
         if hit is None:
             borne.append(figure)
         else:
@@ -112,17 +112,64 @@ def _hits(plain: str, known: Ground, today: date | None) -> list[_Hit]:
               *((item.start, item.end) for item in listed if is_idiom(item) or known.holds(item))]
     found += _listed([item for item in listed if not is_idiom(item)], plain, known, borne)
     found += [_Hit(item.kind, "evidence", "both", item.start, item.end, CLASSES[item.kind]) for item in phrases(plain, known, hidden)
-              if not _introduces(item, borne) and (item.kind != "date" or not _on_a_stated_weekday(plain[item.start:item.end], known))]
+              if not (_introduces(item, plain, known, borne) or _tallied(item.kind, item.start, item.end, plain, borne)) and (item.kind != "date" or not _on_a_stated_weekday(plain[item.start:item.end], known))]
     return found
 
 
-def _introduces(item: Phrase, borne: list[Figure]) -> bool:
+def _introduces(item: Phrase, text: str, known: Ground, borne: list[Figure]) -> bool:
     """True for 'cheaper by' before a figure that the records bear out, for 'change from' one, and for 'until' a stated feast."""
     inside = {one.kind for one in borne if item.start <= one.start < item.end}
+    if item.kind == "delivery" and "dispatched next day" in known.affirmed and _SENDS.search(text[item.start:item.end]):
+        return True
     if item.kind in ("date", "price") and {"date": "date", "price": "money"}[item.kind] in inside:
         return True
     return item.kind in ("comparison", "discount") and any(item.start <= one.start <= item.end + 2 and one.kind in ("money", "percent")
                                                            for one in borne)
+
+
+_COUNTS = re.compile(r"\b(?:gave|given|give|rated?|scored?|reviewed|reviews?|ratings?|said their piece|had their say|weighed in|left|bought|own|stars?|"
+                     r"average|home)\b|打出|打了|给出|给了|评|买|带走|入手|下单|拍下|好评率|评分|分", re.IGNORECASE)
+_PRAISES = re.compile(r"\b(?:lov\w+|swear|ador\w+|favou?rites?|best|recommend\w*|rav\w+|happy|delighted|satisfied|perfect|thrilled|trust\w*|again|all|every\w*|"
+                      r"most|half)\b|说|夸|爱|推荐|好用|满意|喜欢|回购|复购|首选|满分|点赞|信赖|一致|都|公认|追捧", re.IGNORECASE)
+
+
+def _tallied(kind: str, start: int, end: int, text: str, borne: list[Figure]) -> bool:
+    """True for people who are only counted, by a figure that the records bear out, and not made to praise: 两百多位买家打出4.7分."""
+    if kind != "testimonial":
+        return False
+    low, high = clause(text, start, end)
+    said = text[low:high]
+    return bool(_COUNTS.search(said)) and not _PRAISES.search(said) and any(
+        item.kind in ("count", "percent") and low <= item.start < high for item in borne)
+
+
+_SENDS = re.compile(r"\bleaves?\b|\bsen[dt]\b|\bdispatch\w*|\bpost(?:ed)?\b|\bout the door\b|寄|发货|发出|出库|发走", re.IGNORECASE)
+_FREE = re.compile(r"\bfree\b|\bincluded\b|\bcomplimentary\b|免费|赠|送|不另收", re.IGNORECASE)
+
+
+def _given(mention: Mention, text: str, known: Ground) -> bool:
+    """True for what a field of the same words says is free: 'engraved at no charge' of 'engraving: free'."""
+    said = text[slice(*clause(text, mention.start, mention.end))]
+    if re.search(r"deliver|shipp|postage|\bpost\b|运费|邮费|快递|配送", said, re.IGNORECASE):
+        return "free shipping" in known.affirmed and not any("threshold" in item.roles for item in known.stated)
+    words = {stem(word) for word in re.findall("[A-Za-z]{4,}", said)} | set(re.findall("(?=([\u4e00-\u9fff]{2}))", said))
+    return any(_FREE.search(f"{key} {value}") and words & (
+        {stem(word) for word in re.findall("[A-Za-z]{4,}", f"{key} {value}")} | set(re.findall("(?=([\u4e00-\u9fff]{2}))", f"{key} {value}")))
+        for key, value in known.fields if value.strip().lower() not in ("no", "false", "否", "无"))
+
+
+def _since(figure: Figure, text: str, known: Ground, today: date) -> bool:
+    """True for so many years since a stated date: 'nearly twenty years old' of 'released: 2007-10-10'."""
+    if figure.kind != "duration" or figure.unit != "mo" or figure.number < 12 or not _AGO.search(text):
+        return False
+    days = [_with_year(item.figure, today) for item in known.stated if not item.roles & {"end", "delivery", "shelf", "warranty", "returns", "age"}
+            and (item.figure.kind == "date" or item.roles & {"founded", "start", "made"})]
+    spans = [Decimal(12 * (today.year - int(day[:4])) + (today.month - int(day[5:7]) if len(day) > 6 else 0)) for day in days
+             if re.match(r"\d{4}", day)]
+    return any(abs(span - figure.number) < 12 or fits_bound(figure, span, text[max(0, figure.start - 20):figure.start], text) for span in spans)
+
+
+_AGO = re.compile(r"\b(?:old|ago|since|going|running|on|anniversary|years of)\b|多?年前|以来|历史|问世|上市|年了", re.IGNORECASE)
 
 
 def _told(text: str, known: Ground, today: date) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
@@ -191,7 +238,7 @@ def _listed(listed: list[Mention], text: str, known: Ground, borne: list[Figure]
             continue
         if concept.kind in ("shop", "date", "guarantee") and any(item.start < mention.end and mention.start < item.end for item in borne):
             continue
-        if _backed(mention, text, known, borne) or (concept.kind == "ingredient" and _served(mention, text, known)):
+        if _backed(mention, text, known, borne) or _tallied(concept.kind, mention.start, mention.end, text, borne) or (concept.kind == "ingredient" and _served(mention, text, known)):
             continue
         scope = "both" if any(item.scope == "both" for item in mention.concepts) else "copy"
         yield _Hit(concept.kind, concept.severity, scope, mention.start, mention.end, CLASSES[concept.kind])
@@ -234,6 +281,8 @@ _GAPS = frozenset(("便宜", "省", "cheaper"))
 
 def _backed(mention: Mention, text: str, known: Ground, borne: list[Figure]) -> bool:
     """A word of time, saving or rank that only introduces a figure which the records bear out."""
+    if any(concept.kind == "gift" for concept in mention.concepts) and _given(mention, text, known):
+        return True
     kinds = {"date": ("date", "duration", "count"), "discount": ("percent", "money"), "guarantee": ("duration",)}
     wanted = next((kinds[concept.kind] for concept in mention.concepts if concept.kind in kinds), ())
     low, high = clause(text, mention.start, mention.end)

@@ -45,14 +45,24 @@ def phrases(text: str, known: Ground, hidden: list[tuple[int, int]]) -> Iterator
     rest = "".join(bare)
     for kind, grounded, pattern in _patterns():
         for match in pattern.finditer(text):
-            if grounded and not re.search(r"\w", rest[match.start("x"):match.end("x")]):
+            end = _said_until(match) if grounded else match.end()
+            if grounded and not re.search(r"\w", rest[match.start("x"):end]):
                 continue
             if _inside(match.start(), hidden) and kind != "price" and not grounded:
                 continue
-            if not (says_words(rest[match.start("x"):match.end("x")], known) if grounded else _excused(kind, match, known)):
+            if not (says_words(rest[match.start("x"):end], known) if grounded else _excused(kind, match, known)):
                 yield Phrase(kind, *_span(match))
     yield from _names(text, known, hidden)
     yield from _quotes(text, known)
+
+
+_GOES_ON = re.compile(r"\s(?:so|that|which|because|when|while|until|if|but|where)\b", re.IGNORECASE)
+
+
+def _said_until(match: re.Match[str]) -> int:
+    """Where the words of group x end: before a clause of their own, as in 'lined with cotton so that nothing scratches'."""
+    on = _GOES_ON.search(match["x"] or "")
+    return match.start("x") + on.start() if on else match.end("x")
 
 
 def says_words(words: str, known: Ground) -> bool:
