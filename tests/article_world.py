@@ -9,7 +9,7 @@ from datetime import date
 from typing import Any
 
 from brandloom.content import articles
-from brandloom.content.articles import read_order, write_article
+from brandloom.content.articles import plan_article, read_order, write_article
 from brandloom.llm import Message, ScriptedTextModel
 
 TODAY = date(2026, 11, 22)
@@ -36,7 +36,7 @@ def order(content: dict[str, Any]) -> articles.Order:
 
 
 def plain(content: dict[str, Any]) -> articles.Article:
-    return write_article(None, order(content), today=TODAY)
+    return write_article(None, plan_article(order(content)), today=TODAY)
 
 
 def teller(*, lie: str = "") -> ScriptedTextModel:

@@ -16,7 +16,7 @@ from markdown_it import MarkdownIt
 
 from article_world import CUP, KETTLES, TODAY, brief, chinese, order, plain, teller
 from brandloom.content import articles
-from brandloom.content.articles import write_article
+from brandloom.content.articles import plan_article, write_article
 from brandloom.content.articles.links import own_url, place_links
 from brandloom.content.articles.metadata import slug
 from brandloom.content.articles.page import _mark
@@ -76,7 +76,7 @@ def as_page(markdown: str) -> str:
 
 @pytest.mark.slow
 def test_every_payload_stays_dead_in_every_field_even_past_the_gate() -> None:
-    base = write_article(teller(), order(brief()), today=TODAY)
+    base = write_article(teller(), plan_article(order(brief())), today=TODAY)
     for payload in payloads():
         section = replace(base.passages[0].section, heading=payload, keyword=payload)
         passage = replace(base.passages[0], section=section, text=payload)
@@ -212,7 +212,7 @@ def test_structured_data_names_breadcrumbs_and_questions() -> None:
 
 def test_generated_pages_are_labelled_for_people_and_programs() -> None:
     for content, seen in ((brief(), "AI-generated"), (brief(jurisdiction="cn"), "AI-generated AI生成"), (chinese(), "AI生成")):
-        made = write_article(teller(), order(content), today=TODAY, maker=Maker("Harbour", b"k" * 32))
+        made = write_article(teller(), plan_article(order(content)), today=TODAY, maker=Maker("Harbour", b"k" * 32))
         label = label_in_html(made.html)
         assert label is not None and is_genuine(label, "\n".join(passage.text for passage in made.passages), key=b"k" * 32)
         assert f'<span class="ai">{seen}</span>' in made.html and made.sentence in made.html
@@ -223,7 +223,7 @@ def test_generated_pages_are_labelled_for_people_and_programs() -> None:
 
 def test_the_audit_chain_holds_what_a_model_wrote(ledger: Ledger) -> None:
     audit, now = Audit(ledger, b"k" * 32), datetime(2026, 11, 22, tzinfo=UTC)
-    made = write_article(teller(), order(brief()), today=TODAY)
+    made = write_article(teller(), plan_article(order(brief())), today=TODAY)
     assert articles.keep_record(made, audit, actor="anna", now=now) == 1
     assert articles.keep_record(plain(brief()), audit, actor="anna", now=now) == 0
     assert made.mark is not None and audit.verify() is None and audit.head().seq == 1

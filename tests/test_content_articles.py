@@ -19,7 +19,7 @@ from brandloom.llm import Message, ScriptedTextModel
 @pytest.mark.parametrize("kind", ["blog", "seo", "guide", "faq", "news"])
 @pytest.mark.parametrize("content", [brief(), chinese()], ids=["en", "zh"])
 def test_no_section_is_planned_without_facts(kind: str, content: dict[str, Any]) -> None:
-    planned, _keywords, _questions = plan_article(order(content | {"format": kind}))
+    planned = plan_article(order(content | {"format": kind})).outline
     assert len(planned.sections) > 2
     assert all(section.items or section.words for section in planned.sections)
     told = {item.text(content["lang"]) for section in planned.sections for item in section.items}
@@ -29,7 +29,7 @@ def test_no_section_is_planned_without_facts(kind: str, content: dict[str, Any])
 
 def test_what_customers_ask_and_no_fact_answers_is_reported() -> None:
     searches = ["quiet kettle"] * 3 + ["how heavy is the kettle?"] * 2 + ["how big is the glass kettle?"] * 2
-    planned, _keywords, _questions = plan_article(order(brief(texts=[{"kind": "searches", "texts": searches}], format="faq")))
+    planned = plan_article(order(brief(texts=[{"kind": "searches", "texts": searches}], format="faq"))).outline
     assert "quiet kettle" not in [section.keyword for section in planned.sections]
     assert planned.unanswered == ("How heavy is the kettle?",)
     (size,) = [section for section in planned.sections if section.heading == "How big is the glass kettle?"]
@@ -38,13 +38,13 @@ def test_what_customers_ask_and_no_fact_answers_is_reported() -> None:
 
 def test_the_main_keyword_is_the_best_one_that_the_product_bears_out() -> None:
     reviews = ["my glass kettle broke", "the glass kettle is fine", "a glass kettle", "a quiet kettle", "quiet kettle", "quiet kettle"]
-    planned, _keywords, _questions = plan_article(order(brief(topic="", products=KETTLES[1:], texts=[{"kind": "reviews", "texts": reviews}])))
+    planned = plan_article(order(brief(topic="", products=KETTLES[1:], texts=[{"kind": "reviews", "texts": reviews}]))).outline
     assert planned.keyword == "glass kettle" and planned.headline.startswith("Glass kettle")
 
 
 def test_a_fact_stands_under_what_it_is_about() -> None:
     facts = ["Every kettle set can be returned within 30 days.", "Orders over 40 GBP are delivered free of charge."]
-    planned, _keywords, _questions = plan_article(order(brief(facts=facts)))
+    planned = plan_article(order(brief(facts=facts))).outline
     found = {item.value: section.heading for section in planned.sections if section.kind == "facts" for item in section.items}
     assert [found[fact] for fact in facts] == ["Returns", "Price, delivery"]
 
@@ -59,7 +59,7 @@ def test_a_keyword_that_may_not_be_said_is_refused_or_reported() -> None:
     with pytest.raises(ConfigError, match="The keyword '全网第一保温杯' may not be said"):
         plain(chinese(keyword="全网第一保温杯"))
     reviews = ["最好的保温杯", "买了最好的", "最好的杯子", "真是最好的"]
-    planned, _keywords, _questions = plan_article(order(chinese(topic="", texts=[{"kind": "searches", "texts": ["顶级保温杯"] * 4 + reviews}])))
+    planned = plan_article(order(chinese(topic="", texts=[{"kind": "searches", "texts": ["顶级保温杯"] * 4 + reviews}]))).outline
     assert planned.keyword != "顶级保温杯" and "顶级保温杯" in [text for text, _reason in planned.unusable]
 
 
@@ -85,7 +85,7 @@ def test_a_brief_that_cannot_be_met_gets_one_line(changes: dict[str, Any], messa
 @pytest.mark.parametrize("content", [brief(), chinese()], ids=["en", "zh"])
 def test_every_kind_is_written_by_a_model_and_without_one(kind: str, content: dict[str, Any]) -> None:
     for model in (None, teller()):
-        made = write_article(model, order(content | {"format": kind}), today=TODAY)
+        made = write_article(model, plan_article(order(content | {"format": kind})), today=TODAY)
         assert made.outline.keyword.casefold() in made.title.casefold()
         assert not [item for item in made.notices if item.level == "error"]
         assert missing_fields(made.schema) == []
@@ -100,7 +100,7 @@ def test_every_kind_is_written_by_a_model_and_without_one(kind: str, content: di
 ], ids=["en", "zh"])
 def test_lies_do_not_get_out(content: dict[str, Any], lies: Sequence[str]) -> None:
     for lie in lies:
-        made = write_article(teller(lie=lie), order(content), today=TODAY)
+        made = write_article(teller(lie=lie), plan_article(order(content)), today=TODAY)
         assert lie.strip() not in made.markdown and lie.strip() not in made.html
         assert {passage.source for passage in made.passages} <= {"repaired", "plain"}
         assert any(passage.rejected for passage in made.passages)
@@ -108,14 +108,14 @@ def test_lies_do_not_get_out(content: dict[str, Any], lies: Sequence[str]) -> No
 
 @pytest.mark.parametrize("reply", ["", "{", "[]", '{"text": 3}', '{"text": ""}', "null", "Sorry, I cannot help with that.", '{"text": "' + "very " * 400 + '"}'])
 def test_replies_that_are_none_give_the_plain_facts(reply: str) -> None:
-    made = write_article(ScriptedTextModel(lambda _messages, _schema: reply), order(brief()), today=TODAY)
+    made = write_article(ScriptedTextModel(lambda _messages, _schema: reply), plan_article(order(brief())), today=TODAY)
     assert {passage.source for passage in made.passages} == {"plain"} and made.mark is None
     assert "49 GBP" in made.markdown
 
 
 def test_an_interrupted_run_goes_on_where_it_stopped(tmp_path: Path) -> None:
     whole, keep = teller(), tmp_path / "progress.json"
-    expected = write_article(whole, order(brief()), today=TODAY)
+    expected = write_article(whole, plan_article(order(brief())), today=TODAY)
     done = iter(range(3))
 
     def dies(messages: Sequence[Message], schema: object) -> str:
@@ -123,27 +123,27 @@ def test_an_interrupted_run_goes_on_where_it_stopped(tmp_path: Path) -> None:
             raise ProviderError("The line is down.")
         return teller().complete(messages, schema=None, max_tokens=1).text
     with pytest.raises(ProviderError, match="The line is down"):
-        write_article(ScriptedTextModel(dies), order(brief()), today=TODAY, keep=keep)
+        write_article(ScriptedTextModel(dies), plan_article(order(brief())), today=TODAY, keep=keep)
     kept = json.loads(keep.read_text(encoding="utf-8"))["sections"]
     assert 1 <= len(kept) <= 3
     again = teller()
-    made = write_article(again, order(brief()), today=TODAY, keep=keep)
+    made = write_article(again, plan_article(order(brief())), today=TODAY, keep=keep)
     assert [passage.text for passage in made.passages] == [passage.text for passage in expected.passages]
     assert len(again.calls) < len(whole.calls)
 
 
 def test_kept_sections_are_checked_again_and_never_used_for_another_brief(tmp_path: Path) -> None:
     keep = tmp_path / "progress.json"
-    write_article(teller(), order(brief()), today=TODAY, keep=keep)
+    write_article(teller(), plan_article(order(brief())), today=TODAY, keep=keep)
     content = json.loads(keep.read_text(encoding="utf-8"))
     name = next(iter(content["sections"]))
     keep.write_text(json.dumps(content | {"sections": {name: "The best kettle, now only 3 GBP for everybody in town."}}), encoding="utf-8")
-    assert "3 GBP" not in write_article(teller(), order(brief()), today=TODAY, keep=keep).markdown
+    assert "3 GBP" not in write_article(teller(), plan_article(order(brief())), today=TODAY, keep=keep).markdown
     other = ScriptedTextModel(lambda _messages, _schema: "no")
-    write_article(other, order(brief(persona="students")), today=TODAY, keep=keep)
+    write_article(other, plan_article(order(brief(persona="students"))), today=TODAY, keep=keep)
     assert other.calls
     keep.write_text("{ broken", encoding="utf-8")
-    write_article(teller(), order(brief()), today=TODAY, keep=keep)
+    write_article(teller(), plan_article(order(brief())), today=TODAY, keep=keep)
     assert keep.with_name("progress.json.old").read_text(encoding="utf-8") == "{ broken"
 
 

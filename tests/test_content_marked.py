@@ -31,7 +31,7 @@ def checked(file: Path, capsys: pytest.CaptureFixture[str], *more: str) -> tuple
 
 @pytest.fixture
 def written(shop: Shop) -> articles.Article:
-    made = articles.write_article(teller(), order(brief()), today=TODAY, maker=Maker.of(shop.workspace))
+    made = articles.write_article(teller(), articles.plan_article(order(brief())), today=TODAY, maker=Maker.of(shop.workspace))
     articles.keep_record(made, shop.audit, actor="Ana", now=NOW)
     return made
 
@@ -56,7 +56,7 @@ def test_an_articles_mark_is_read_and_proven(shop: Shop, written: articles.Artic
 
 def test_chinese_pages_and_pages_without_a_model_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for model, seal in ((teller(), "unchanged"), (None, "none")):
-        (tmp_path / "page.html").write_text(articles.write_article(model, order(chinese()), today=TODAY).html, encoding="utf-8")
+        (tmp_path / "page.html").write_text(articles.write_article(model, articles.plan_article(order(chinese())), today=TODAY).html, encoding="utf-8")
         assert [(row["what"], row["seal"]) for row in checked(tmp_path / "page.html", capsys)[1]] == [("article", seal)]
 
 
@@ -110,5 +110,5 @@ def test_marks_follow_the_workspace_where_the_brief_names_no_jurisdiction(worksp
     [piece] = pieces(made, Maker.of(workspace))
     assert piece.mark is not None and piece.mark.visible == visible
     assert pieces(made, studio.NOBODY)[0].mark.visible == "AI-generated"  # type: ignore[union-attr]
-    article = articles.write_article(teller(), order(brief(**({"jurisdiction": own} if own else {}))), today=TODAY, maker=Maker.of(workspace))
+    article = articles.write_article(teller(), articles.plan_article(order(brief(**({"jurisdiction": own} if own else {})))), today=TODAY, maker=Maker.of(workspace))
     assert article.mark is not None and article.mark.visible == ("AI-generated" if own else "AI-generated AI生成")

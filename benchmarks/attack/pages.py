@@ -17,7 +17,7 @@ from pydantic import BaseModel, ValidationError
 from benchmarks.attack.browser import Harmless, Page
 from benchmarks.attack.paths import HOSTS, UNSUBSCRIBE, Paths
 from brandloom.content import Brief, Press, Product, Variant
-from brandloom.content.articles import Article, read_order, write_article
+from brandloom.content.articles import Article, plan_article, read_order, write_article
 from brandloom.content.articles.links import own_url
 from brandloom.content.brand import brand_sender, look
 from brandloom.content.brand.kit import BrandKit
@@ -53,7 +53,7 @@ def harmless_article(form: str) -> Article:
     """An article in which every place holds a harmless word."""
     words = '{"text": "A red candle of wax stands on the table in the evening. The candle burns for 20 hours."}'
     order = read_order(json.dumps({"lang": "en", "format": form, **_BRIEF}), source="b")
-    return write_article(ScriptedTextModel(lambda _messages, _schema: words, name="m"), order, today=_TODAY)
+    return write_article(ScriptedTextModel(lambda _messages, _schema: words, name="m"), plan_article(order), today=_TODAY)
 
 
 def filled(value: Any, supply: Iterator[str], paths: Paths, name: str = "") -> Any:

@@ -87,17 +87,17 @@ def _write(text: str, file: Path, targets: list[Path], *, model: str | None, out
         shop = None if workspace is None else _Shop(workspace, stack)
         order = order if shop is None else shop.fill(order)
         more: list[Texts] = [] if shop is None else shop.texts(order.lang)
+        planned = articles.plan_article(order, folder=folder, more=more)
         if outline_only:
-            planned, keywords, questions = articles.plan_article(order, folder=folder, more=more)
-            sys.stdout.write(json.dumps({"outline": planned.to_dict(order.lang), "keywords": [item.to_dict() for item in keywords],
-                                         "questions": [item.text for item in questions]}, ensure_ascii=False, indent=2) + "\n")
+            sys.stdout.write(json.dumps({"outline": planned.outline.to_dict(order.lang), "keywords": [item.to_dict() for item in planned.keywords],
+                                         "questions": [item.text for item in planned.questions]}, ensure_ascii=False, indent=2) + "\n")
             return
         chosen = None if model == "none" else stack.enter_context(
             llm.open_model(settings.model_copy(update={"model_name": model}) if model else settings))
         now = datetime.now(UTC)
         try:
             with bars() as progress:
-                made = articles.write_article(chosen, order, today=now.astimezone().date(), folder=folder, more=more, keep=keep,
+                made = articles.write_article(chosen, planned, today=now.astimezone().date(), keep=keep,
                                               progress=lambda done, total: progress(_("Writing"), done / total),
                                               **({} if shop is None else {"maker": shop.maker}))
         except (BrandloomError, KeyboardInterrupt):
@@ -117,7 +117,7 @@ def _save(made: Article, targets: list[Path], *, as_json: bool) -> None:
         path.write_text({".html": made.html, ".md": made.markdown, ".json": content}[path.suffix.lower()], encoding="utf-8")
     if as_json or not targets:
         sys.stdout.write(content if as_json else made.markdown)
-    written = sum(item.source in ("model", "repaired") for item in made.passages)
+    written = sum(item.by_model for item in made.passages)
     err.print(say(_("{count} sections, {model} written by a model, the others from the facts; {errors} errors and {warnings} warnings of the "
                     "SEO check."), count=len(made.passages), model=written, errors=sum(item.level == "error" for item in made.notices),
                   warnings=sum(item.level == "warning" for item in made.notices)), highlight=False)

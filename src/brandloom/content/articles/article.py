@@ -35,6 +35,17 @@ VOLUMES_UNKNOWN = _("Search volumes are unknown: nobody gave any. The order rest
 
 
 @dataclass(frozen=True)
+class ArticlePlan:
+    """What an article is going to say, before anything is written."""
+
+    order: Order
+    outline: Outline
+    keywords: tuple[Keyword, ...]
+    questions: tuple[Question, ...]
+    """What customers ask."""
+
+
+@dataclass(frozen=True)
 class Article:
     """A finished article; all of its text has passed the gate."""
 
@@ -101,7 +112,7 @@ class Article:
                 "completion_tokens": sum(item.completion_tokens for item in self.passages)}
 
 
-def plan_article(order: Order, *, folder: Path = Path(), more: Sequence[Texts] = ()) -> tuple[Outline, list[Keyword], list[Question]]:
+def plan_article(order: Order, *, folder: Path = Path(), more: Sequence[Texts] = ()) -> ArticlePlan:
     """Keywords, questions and outline without writing anything.
 
     Args:
@@ -112,17 +123,16 @@ def plan_article(order: Order, *, folder: Path = Path(), more: Sequence[Texts] =
     corpus = split_by_topic(corpus, topic, order.lang) if topic else corpus
     keywords = find_keywords(corpus, order.lang, volumes=order.volumes)
     questions = find_questions([item for item in corpus if item.kind != "rest"], order.lang)
-    return make_outline(order, keywords, questions), keywords, questions
+    return ArticlePlan(order, make_outline(order, keywords, questions), tuple(keywords), tuple(questions))
 
 
-def write_article(model: TextModel | None, order: Order, *, today: date, folder: Path = Path(), more: Sequence[Texts] = (), keep: Path | None = None,
-                  maker: Maker = NOBODY, progress: Progress | None = None) -> Article:
+def write_article(model: TextModel | None, plan: ArticlePlan, *, today: date, keep: Path | None = None, maker: Maker = NOBODY,
+                  progress: Progress | None = None) -> Article:
     """Write an article; everything on the page has passed the studio's gate.
 
     Args:
         model: any text model; None puts the facts in order without one.
         today: the day it is dated, unless the brief gives one.
-        folder, more: as for `plan_article`.
         keep: file for finished sections; an interrupted run goes on from it.
         maker: who answers for it; its key seals the AI mark.
         progress: called with (done, all) after each section.
@@ -130,18 +140,17 @@ def write_article(model: TextModel | None, order: Order, *, today: date, folder:
         ProviderError, ConfigError: the model failed; with `keep` the finished sections are on disk.
         DataError, ConfigError: nothing may be said, or the shop's own words may not be printed.
     """
-    outline, keywords, questions = plan_article(order, folder=folder, more=more)
+    order, outline, published = plan.order, plan.outline, plan.order.published or today
     passages = write_passages(model, order, outline, keep=keep, progress=progress)
     place = slug(outline.keyword if len(outline.keyword) > 1 else outline.headline, order.lang)
     url = absolute(order.url or f"/{place}", order.site)
     links = place_links([item.text if item.section.kind != "quote" else "" for item in passages],
                         [(page.url, page.keywords or (page.title,)) for page in order.pages], order.lang, own=order.url or url)
     title, description = page_title(order, outline), page_description(order, passages)
-    generated = any(item.source in ("model", "repaired") for item in passages)
-    mark, sentence = _marked(order, passages, maker) if generated else (None, "")
-    schema = structured_data(order, outline, passages, title=title, description=description, url=url, today=today, generated=generated)
-    return Article(order, tuple(keywords), tuple(questions), outline, tuple(passages), tuple(map(tuple, links)), _related(order, links, url),
-                   _table(order) if order.format == "guide" else (), title, description, place, url, order.published or today, schema, mark,
+    mark, sentence = _marked(order, passages, maker) if any(item.by_model for item in passages) else (None, "")
+    schema = structured_data(order, outline, passages, title=title, description=description, url=url, published=published)
+    return Article(order, plan.keywords, plan.questions, outline, tuple(passages), tuple(map(tuple, links)), _related(order, links, url),
+                   _table(order) if order.format == "guide" else (), title, description, place, url, published, schema, mark,
                    sentence, model.name if model else None)
 
 

@@ -32,15 +32,15 @@ _GONE = re.compile(r"out of stock|sold out|unavailable|缺货|售罄|无货|^\s*
 _THERE = re.compile(r"in stock|available|有货|现货|充足|^\s*(?:yes|true|是)\s*$", re.IGNORECASE)
 
 
-def structured_data(order: Order, outline: Outline, passages: Sequence[Passage], *, title: str, description: str, url: str, today: date,
-                    generated: bool) -> dict[str, Any]:
-    """The page as one graph.
+def structured_data(order: Order, outline: Outline, passages: Sequence[Passage], *, title: str, description: str, url: str,
+                    published: date) -> dict[str, Any]:
+    """The page as one graph. Where a model wrote any of it, that is said as `digitalSourceType`.
 
     Args:
         url: the article's address, a path where the shop's is unknown.
-        generated: whether a model wrote any of it, which is then said as `digitalSourceType`.
     """
-    graph = [_article(order, outline, description=description, url=url, today=today, generated=generated)]
+    generated = any(item.by_model for item in passages)
+    graph = [_article(order, outline, description=description, url=url, published=published, generated=generated)]
     questions = [{"@type": "Question", "name": item.section.heading, "acceptedAnswer": {"@type": "Answer", "text": item.text}}
                  for item in passages if item.section.kind == "question"]
     if questions and order.format == "faq":
@@ -89,14 +89,14 @@ def product_node(product: Mapping[str, Any], order: Order) -> dict[str, Any] | N
     return {"@type": "Product", "name": name, **({"brand": {"@type": "Brand", "name": brand}} if brand else {}), "offers": offer}
 
 
-def _article(order: Order, outline: Outline, *, description: str, url: str, today: date, generated: bool) -> dict[str, Any]:
+def _article(order: Order, outline: Outline, *, description: str, url: str, published: date, generated: bool) -> dict[str, Any]:
     shop = plain_text(order.shop.name) or (urlsplit(order.site).hostname or "")
     publisher = {"@type": "Organization", "name": shop, **({"url": order.shop.url} if order.shop.url else {}),
                  **({"logo": {"@type": "ImageObject", "url": order.shop.logo}} if order.shop.logo else {})} if shop else None
     author: dict[str, Any] | None = {"@type": "Person", "name": plain_text(order.author)} if order.author else publisher
     headline = outline.headline[:110]
     node: dict[str, Any] = {"@type": TYPES[order.format], "headline": headline, "name": headline, "description": description,
-                            "inLanguage": "zh-CN" if order.lang == "zh" else "en", "datePublished": (order.published or today).isoformat(),
+                            "inLanguage": "zh-CN" if order.lang == "zh" else "en", "datePublished": published.isoformat(),
                             "author": author, "publisher": publisher, "keywords": outline.keyword,
                             "mainEntityOfPage": url if url.startswith("http") else None, "image": order.image.url if order.image else None,
                             "digitalSourceType": BY_MODEL if generated else None}

@@ -47,6 +47,11 @@ class Passage:
     prompt_tokens: int = 0
     completion_tokens: int = 0
 
+    @property
+    def by_model(self) -> bool:
+        """Whether a model wrote it."""
+        return self.source in ("model", "repaired")
+
     def to_dict(self, language: str) -> dict[str, Any]:
         checks = [{"rule": item.rule, "severity": item.severity, "excerpt": item.excerpt, "source": item.article, "reason": item.text(language),
                    "draft": "used" if item in self.cautions else "rejected"} for item in (*self.cautions, *self.rejected)]
@@ -75,7 +80,7 @@ def write_passages(model: TextModel | None, order: Order, outline: Outline, *, k
         passage = writer.again(kept.get(section.id)) or writer.write()
         if passage is not None:
             done.append(passage)
-            if passage.source in ("model", "repaired"):
+            if passage.by_model:
                 kept.put(section.id, passage.text)
         if progress is not None:
             progress(number, len(outline.sections))
