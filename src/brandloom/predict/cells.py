@@ -17,16 +17,15 @@ DOUBT = 1.0  # customers' worth of the prior that each recency row keeps: rows n
 
 
 def fit_cells(engine: Engine, as_of: datetime, horizon_days: int, first: datetime, *, share: float,
-              seed: int) -> tuple[Cells, Examples, datetime]:
+              seed: int) -> tuple[Cells, Examples]:
     """Fit on one cutoff whose window has ended; where history is shorter than two horizons, on its later half.
 
     Returns:
-        The scorer, and the rows and cutoff it used.
+        The scorer, and the rows it used.
     """
     window = max(1, min(horizon_days, (as_of - first).days // 2))
-    cutoff = as_of - timedelta(days=window)
-    rows = examples(engine, [cutoff], window, share=share, seed=seed)
-    return cells_from(rows, window_days=window, horizon_days=horizon_days), rows, cutoff
+    rows = examples(engine, [as_of - timedelta(days=window)], window, share=share, seed=seed)
+    return cells_from(rows, window_days=window, horizon_days=horizon_days), rows
 
 
 def cells_from(rows: Examples, *, window_days: int, horizon_days: int) -> Cells:

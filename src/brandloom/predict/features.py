@@ -31,7 +31,7 @@ class Examples:
     """Customers at one or more cutoffs and what they did in the horizon after each.
 
     Rows are sorted by cutoff, then customer. `x` has a column per name in `FEATURES`, missing values as NaN;
-    `cutoff` counts 0 for the latest. `bought` is 0/1, `spend` is money before returns.
+    `cutoff` is a row's place in `cutoffs`, 0 for the latest. `bought` is 0/1, `spend` is money before returns.
     """
 
     x: Floats
@@ -39,6 +39,7 @@ class Examples:
     spend: Floats
     cutoff: npt.NDArray[np.int64]
     customer: npt.NDArray[np.object_]
+    cutoffs: tuple[datetime, ...]
 
     def __len__(self) -> int:
         return len(self.bought)
@@ -47,7 +48,7 @@ class Examples:
         return f"Examples({len(self)} rows at {len(set(self.cutoff.tolist()))} cutoffs)"
 
     def where(self, keep: npt.NDArray[np.bool_] | npt.NDArray[np.int64]) -> Examples:
-        return Examples(self.x[keep], self.bought[keep], self.spend[keep], self.cutoff[keep], self.customer[keep])
+        return Examples(self.x[keep], self.bought[keep], self.spend[keep], self.cutoff[keep], self.customer[keep], self.cutoffs)
 
 
 Reader = Callable[[list[datetime]], Examples]
@@ -69,15 +70,15 @@ def reader(engine: Engine, end: datetime, horizon_days: int, *, share: float = 1
             for cutoff in cutoffs:
                 if cutoff not in known:
                     known[cutoff] = _at_cutoff(engine, cutoff, horizon_days, share=share, seed=seed, events=events)
-            return _joined([known[cutoff] for cutoff in cutoffs])
+            return _joined({cutoff: known[cutoff] for cutoff in cutoffs})
         yield read
 
 
-def _joined(parts: list[pa.Table]) -> Examples:
-    joined = pa.concat_tables(parts)
+def _joined(parts: dict[datetime, pa.Table]) -> Examples:
+    joined = pa.concat_tables(parts.values())
     return Examples(feature_matrix(joined), _column(joined, "bought"), _column(joined, "spend"),
-                    np.repeat(np.arange(len(parts)), [table.num_rows for table in parts]),
-                    np.array(joined["customer"].to_pylist(), dtype=object))
+                    np.repeat(np.arange(len(parts)), [table.num_rows for table in parts.values()]),
+                    np.array(joined["customer"].to_pylist(), dtype=object), tuple(parts))
 
 
 def feature_matrix(table: pa.Table) -> Floats:

@@ -34,11 +34,11 @@ class Level:
     source: str  # 'year_ago' or 'latest'
 
 
-def estimate_level(read: Reader, model: Linear, train: Examples, as_of: datetime, cutoffs: list[datetime], first: datetime) -> Level:
+def estimate_level(read: Reader, model: Linear, train: Examples, as_of: datetime, first: datetime) -> Level:
     """Level for [as_of, as_of + horizon) from errors at the training cutoffs and, where history reaches, a year before."""
     errors = level_errors(model, train)
-    past = [as_of - YEAR, *(cutoff - YEAR for cutoff in cutoffs)]
-    if len(cutoffs) < 2 or past[-1] - SETTLING < first:
+    past = [as_of - YEAR, *(cutoff - YEAR for cutoff in train.cutoffs)]
+    if len(train.cutoffs) < 2 or past[-1] - SETTLING < first:
         return Level(CARRY_OVER * float(errors[0]), _step_sd(np.diff(errors)), "latest")
     before = level_errors(model, read(past))
     step = float(before[0] - np.mean(before[1:]))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import numpy as np
@@ -68,17 +68,16 @@ def fit(engine: Engine, as_of: datetime, *, horizon_days: int = 30, seed: int = 
     history = read_history(engine, as_of)
     share = min(1.0, MAX_TRAINING_CUSTOMERS / history.people)
     with reader(engine, as_of, horizon_days, share=share, seed=seed) as read:
-        rows, cutoffs = read_examples(read, history, as_of, horizon_days)
-        if rows is not None and len(cutoffs) > 1:
-            weight, power, judged = _out_of_time(read, rows.where(rows.cutoff == 0), cutoffs[0], horizon_days, history, seed=seed,
-                                                 threads=threads)
+        rows = read_examples(read, history, as_of, horizon_days)
+        if rows is not None and len(rows.cutoffs) > 1:
+            weight, power, judged = _out_of_time(read, rows, horizon_days, history, seed=seed, threads=threads)
             tell("train", 0.4)
-            blend = fit_blend(rows, weight=weight, level=_level(read, rows, as_of, cutoffs, history), seed=seed, threads=threads,
+            blend = fit_blend(rows, weight=weight, level=_level(read, rows, as_of, history), seed=seed, threads=threads,
                               spend_power=power, progress=lambda done: tell("train", 0.4 + 0.6 * done))
-            return PurchaseModel(blend, _card(blend, rows, cutoffs, judged, history, as_of, horizon_days, seed))
-    cells, rows, cutoff = fit_cells(engine, as_of, horizon_days, history.first, share=share, seed=seed)
+            return PurchaseModel(blend, _card(blend, rows, judged, history, as_of, horizon_days, seed))
+    cells, rows = fit_cells(engine, as_of, horizon_days, history.first, share=share, seed=seed)
     tell("train", 1.0)
-    return PurchaseModel(cells, _card(cells, rows, [cutoff], None, history, as_of, horizon_days, seed))
+    return PurchaseModel(cells, _card(cells, rows, None, history, as_of, horizon_days, seed))
 
 
 def fit_blend(rows: Examples, *, weight: float, level: Level, seed: int, threads: int, spend_power: float = 1.0,
@@ -130,14 +129,14 @@ def read_history(engine: Engine, as_of: datetime) -> History:
     return History(row["first"], row["last"], row["buyers"], max(row["buyers"], int(str(on_file))))
 
 
-def read_examples(read: Reader, history: History, as_of: datetime, horizon_days: int) -> tuple[Examples | None, list[datetime]]:
-    """Training rows for a model as of this moment and their cutoffs, latest first; None where no cutoff is usable."""
+def read_examples(read: Reader, history: History, as_of: datetime, horizon_days: int) -> Examples | None:
+    """Training rows for a model as of this moment; None where no cutoff is usable."""
     cutoffs = training_cutoffs(history, as_of, horizon_days)
     if not cutoffs:
-        return None, []
+        return None
     rows = read(cutoffs)
-    good = _usable(rows, len(cutoffs))
-    return (rows.where(rows.cutoff < good), cutoffs[:good]) if good else (None, [])
+    good = _usable(rows)
+    return replace(rows.where(rows.cutoff < good), cutoffs=rows.cutoffs[:good]) if good else None
 
 
 def training_cutoffs(history: History, as_of: datetime, horizon_days: int) -> list[datetime]:
@@ -148,17 +147,16 @@ def training_cutoffs(history: History, as_of: datetime, horizon_days: int) -> li
     return [cutoff for cutoff in found if cutoff - step >= history.first]
 
 
-def _usable(rows: Examples, cutoffs: int) -> int:
+def _usable(rows: Examples) -> int:
     """How many cutoffs have enough customers, buyers and non-buyers; sizes only shrink going back."""
-    for k in range(cutoffs):
+    for k in range(len(rows.cutoffs)):
         bought = rows.bought[rows.cutoff == k]
         if len(bought) < MIN_CUSTOMERS or min(bought.sum(), (1 - bought).sum()) < MIN_PER_CLASS:
             return k
-    return cutoffs
+    return len(rows.cutoffs)
 
 
-def _out_of_time(read: Reader, latest: Examples, cutoff: datetime, horizon_days: int, history: History, *, seed: int,
-                 threads: int) -> tuple[float, float, Judged | None]:
+def _out_of_time(read: Reader, rows: Examples, horizon_days: int, history: History, *, seed: int, threads: int) -> tuple[float, float, Judged | None]:
     """Do at the latest training cutoff what `fit` does at `as_of`, and judge it on what followed.
 
     Returns:
@@ -166,10 +164,11 @@ def _out_of_time(read: Reader, latest: Examples, cutoff: datetime, horizon_days:
         the power of expected spend, and the rows that the card's metrics come from: before either was chosen on them, and
         none where history is too short for a second look back.
     """
-    older, cutoffs = read_examples(read, history, cutoff, horizon_days)
+    latest, cutoff = rows.where(rows.cutoff == 0), rows.cutoffs[0]
+    older = read_examples(read, history, cutoff, horizon_days)
     if older is None:
         return 0.5, 1.0, None
-    level = _level(read, older, cutoff, cutoffs, history)
+    level = _level(read, older, cutoff, history)
     blend = fit_blend(older, weight=0.5, level=level, seed=seed, threads=threads)
     losses = {w: _log_loss(latest.bought, sigmoid(blend.purchase.raw(latest.x, w, threads) + level.shift)) for w in WEIGHTS}
     best = min(WEIGHTS, key=lambda w: float(losses[w].mean()))
@@ -179,8 +178,8 @@ def _out_of_time(read: Reader, latest: Examples, cutoff: datetime, horizon_days:
     return weight, fit_spend_power(scores.spend, latest.spend), Judged.of(scores, latest.bought, latest.spend)
 
 
-def _level(read: Reader, rows: Examples, as_of: datetime, cutoffs: list[datetime], history: History) -> Level:
-    return estimate_level(read, fit_logistic(rows.x, rows.bought, np.ones(len(rows))), rows, as_of, cutoffs, history.first)
+def _level(read: Reader, rows: Examples, as_of: datetime, history: History) -> Level:
+    return estimate_level(read, fit_logistic(rows.x, rows.bought, np.ones(len(rows))), rows, as_of, history.first)
 
 
 def fit_spend_power(predicted: Floats, actual: Floats) -> float:
@@ -224,8 +223,8 @@ def _typical(members: list[Floats]) -> float:
     return float(np.sqrt(np.mean(np.var(np.stack(members), axis=0, ddof=1))))
 
 
-def _card(scorer: Scorer, rows: Examples, cutoffs: list[datetime], judged: Judged | None, history: History, as_of: datetime,
-          horizon_days: int, seed: int) -> ModelCard:
+def _card(scorer: Scorer, rows: Examples, judged: Judged | None, history: History, as_of: datetime, horizon_days: int,
+          seed: int) -> ModelCard:
     limits = [LIMITS_ALWAYS]
     weight, level = 0.0, Level(0.0, 0.0, "none")
     if isinstance(scorer, Blend):
@@ -236,6 +235,6 @@ def _card(scorer: Scorer, rows: Examples, cutoffs: list[datetime], judged: Judge
         limits.append(LIMITS_SEASON)
     return ModelCard(
         kind=scorer.kind, as_of=as_of, horizon_days=horizon_days, seed=seed, data_from=history.first, data_to=history.last,
-        cutoffs=tuple(cutoffs), customers=history.buyers, training_rows=len(rows), base_rate=float(rows.bought.mean()),
+        cutoffs=rows.cutoffs, customers=history.buyers, training_rows=len(rows), base_rate=float(rows.bought.mean()),
         features=FEATURES, tree_weight=weight, level_shift=level.shift, level_source=level.source,
         metrics=judge(judged, seed=seed) if judged is not None else {}, limits=tuple(limits))
