@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 import csv
 import doctest
 import importlib
 import importlib.util
+import inspect
 import json
 import os
 import pkgutil
@@ -253,6 +255,28 @@ def test_the_python_of_the_readme_runs(readme: Path, tmp_path: Path, monkeypatch
 
 def modules() -> list[str]:
     return [one.name for one in pkgutil.walk_packages(brandloom.__path__, "brandloom.") if "migrations" not in one.name]
+
+
+def test_the_python_of_the_pages_calls_what_is_there() -> None:
+    for page in PAGES:
+        for kind, body in FENCE.findall(page.read_text(encoding="utf-8")):
+            if kind == "python":
+                require_callable(ast.parse(body), page.name)
+
+
+def require_callable(tree: ast.Module, page: str) -> None:
+    """Every name imported from the package exists, and every call of one fits its signature."""
+    names = {alias.asname or alias.name: getattr(importlib.import_module(node.module or ""), alias.name) for node in ast.walk(tree)
+             if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("brandloom") for alias in node.names}
+    calls = [(names[node.func.id], node) for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+             and node.func.id in names]
+    calls += [(getattr(names[node.func.value.id], node.func.attr), node) for node in ast.walk(tree) if isinstance(node, ast.Call)
+              and isinstance(node.func, ast.Attribute) and isinstance(node.func.value, ast.Name) and node.func.value.id in names]
+    for called, node in calls:
+        try:
+            inspect.signature(called).bind(*node.args, **{one.arg: one.value for one in node.keywords if one.arg})
+        except TypeError as error:
+            raise AssertionError(f"{page}: {ast.unparse(node)}: {error}") from error
 
 
 def test_examples_of_docstrings_run() -> None:
