@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from brandloom.content.checks import Finding, check_against
-from brandloom.content.checks.concepts import Lexicon
 from brandloom.content.checks.normalise import read
+from brandloom.content.checks.scan import Scanner
 from brandloom.content.checks.sentences import STRETCH, stretches
 from brandloom.content.desk.book import finding_dict
 from brandloom.content.studio import Gate, read_asked
@@ -98,9 +98,9 @@ def test_a_lie_is_found_wherever_it_stands_in_a_long_text(at: int, join: str) ->
 
 
 def test_patterns_of_a_vocabulary_read_a_bounded_stretch_from_each_start() -> None:
-    book = Lexicon({}, {"run": ["ab[^z]*c"]})
-    assert [token.end - token.start for token in book.find_plain(read("ab" + "x" * 100 + "c"))] == [103]
-    assert book.find_plain(read("ab" + "x" * 1000 + "c")) == []
+    scanner = Scanner({}, {"run": ["ab[^z]*c"]})
+    assert scanner.plain_places(read("ab" + "x" * 100 + "c")) == {"run": [(0, 103)]}
+    assert scanner.plain_places(read("ab" + "x" * 1000 + "c")) == {}
 
 
 class CountingGate(Gate):

@@ -15,12 +15,12 @@ from hypothesis import strategies as st
 
 from brandloom.content import check_copy, check_words, review
 from brandloom.content.checks import JURISDICTIONS, sectors
-from brandloom.content.checks.concepts import Lexicon
 from brandloom.content.checks.ground import ground
 from brandloom.content.checks.normalise import read
 from brandloom.content.checks.packs import RESPECT, open_pack, sector_of
-from brandloom.content.checks.scan import Scanner
+from brandloom.content.checks.scan import Places, Scanner
 from brandloom.errors import DataError
+from plain_search import find_everywhere, find_written
 from test_cli import refused, run
 
 SENTENCES = Path(__file__).parents[1] / "benchmarks" / "data"
@@ -202,19 +202,13 @@ def test_a_scan_finds_what_a_plain_search_finds(jurisdiction: str, data: st.Data
     reading = read(text)
     for names in (pack.words.keys(), list(pack.words)[::3]):
         given_ = [{name: group[name] for name in group if name in names} for group in (pack.words, pack.patterns)]
-        plain, fast = _lexicons(jurisdiction, *given_)
-        for wanted, found in ((plain.find(reading), fast.places(reading)), (plain.find_plain(reading), fast.plain_places(reading))):
-            assert {(name, *place) for name, places in found.items() for place in places} == {(one.name, one.start, one.end) for one in wanted}
+        scanner = Scanner(*given_)
+        assert _found(scanner.places(reading)) == find_everywhere(*given_, reading)
+        assert _found(scanner.plain_places(reading)) == {hit[:3] for hit in find_written(*given_, reading.text)}
 
 
-_KEPT: dict[tuple[str, int], tuple[Lexicon, Scanner]] = {}
-
-
-def _lexicons(jurisdiction: str, words: dict[str, list[str]], patterns: dict[str, list[str]]) -> tuple[Lexicon, Scanner]:
-    key = jurisdiction, len(words)
-    if key not in _KEPT:
-        _KEPT[key] = Lexicon(words, patterns), Scanner(words, patterns)
-    return _KEPT[key]
+def _found(places: Places) -> set[tuple[str, int, int]]:
+    return {(name, *place) for name, stretches in places.items() for place in stretches}
 
 
 def test_no_finding_is_without_its_place_and_a_suggestion_in_the_readers_language() -> None:

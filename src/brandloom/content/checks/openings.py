@@ -1,4 +1,4 @@
-"""How the matches of a regular expression can begin, so that it is tried only where it may match."""
+"""How the matches of a regular expression can begin and what they must have, so that it is tried only where it may match."""
 
 from __future__ import annotations
 
@@ -68,3 +68,42 @@ def _members(items: Any) -> set[str]:
         else:
             return {_ANY}
     return found
+
+
+def needles(body: str) -> frozenset[str]:
+    """Wordings of which every match of a regular expression has at least one, as rare and few as they can be told; none where any will do."""
+    return frozenset(_needed(_parser.parse(body)))
+
+
+def _needed(items: Any) -> set[str]:
+    """Of the wordings that each part of a sequence asks for, those that a text is the least likely to have."""
+    asked: list[set[str]] = []
+    run = ""
+    for name, value in [*items, (None, None)]:
+        if str(name) == "LITERAL":
+            run += chr(value).lower()
+            continue
+        asked += [{run}] if run else []
+        run = ""
+        asked += [] if name is None else [_needed_by(str(name), value)]
+    return min(filter(None, asked), key=_likely, default=set())
+
+
+def _needed_by(name: str, value: Any) -> set[str]:
+    if name == "IN":
+        # A category has members in every script.
+        listed = set() if any(str(kind) == "CATEGORY" for kind, _member in value) else _members(value)
+        return set() if _ANY in listed else listed
+    if name == "BRANCH":
+        branches = list(map(_needed, value[1]))
+        return set().union(*branches) if all(branches) else set()
+    if name == "SUBPATTERN":
+        return _needed(value[-1])
+    if name in ("MAX_REPEAT", "MIN_REPEAT") and value[0] > 0:
+        return _needed(value[2])
+    return set()
+
+
+def _likely(wordings: set[str]) -> float:
+    """How likely a text has one of them: about twenty times less with every further character."""
+    return sum(20.0 ** -len(wording) for wording in wordings)

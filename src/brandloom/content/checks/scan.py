@@ -1,69 +1,102 @@
 """Where the words and patterns of a vocabulary stand in a text, found in a few sweeps however large the vocabulary is.
 
-A `Scanner` finds what `Lexicon` finds, and tests compare the two. Each run of two or three characters of a text is a number, a table says
-which numbers begin a word or a pattern, and only there is anything tried. The numbers of a text serve every vocabulary that is looked for.
+Each run of two or three characters of a text is a number, a table says which numbers begin a word or a pattern, and only there is anything
+tried. The numbers of a text serve every vocabulary that is looked for. Tests compare what is found with a plain search.
 """
 
 from __future__ import annotations
 
 import re
 from bisect import bisect_left, bisect_right
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import cache, lru_cache
-from typing import Any, NamedTuple
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from brandloom.content.checks.concepts import _STANDS, Lexicon, _genuine, _spell_out, _syllable_end, _whole, spaced
+from brandloom.content.checks.homophones import hear, sound
 from brandloom.content.checks.normalise import Folded, Reading, points
-from brandloom.content.checks.tables import read_table
+from brandloom.content.checks.openings import needles, openings
 
 Places = dict[str, list[tuple[int, int]]]
 """Concept -> the stretches of `reading.text` at which it stands, in no order."""
+REACH = 400
+"""Characters that a pattern may span: without an end, each of its starts would read all the rest of a text."""
 _SLOTS, _SHIFT = 1 << 18, np.uint32(14)
 """Slots of a table: with some thousand beginnings about one run in a hundred is looked at in vain."""
 _FIRST, _SECOND, _THIRD = np.uint32(0x9E3779B1), np.uint32(0x85EBCA6B), np.uint32(0xC2B2AE35)
-_Slots = npt.NDArray[np.intp]
-_Table = npt.NDArray[np.bool_]
+_SPACES = str.maketrans({"-": " ", "\n": " ", "\t": " ", "\u2019": "'", "\u2010": " ", "\u2011": " "})
+_SPACED = re.compile("[-\n\t\u2019\u2010\u2011]")
 
 
-class _Starts(NamedTuple):
-    """Where in a text something may begin: a word of two characters, a longer one, a pattern."""
+class _Entry(NamedTuple):
+    """A word of the vocabulary and its concepts; `is_latin` when a letter stands at one of its ends, which then must end a word."""
 
-    pairs: Sequence[int]
-    heads: Sequence[int]
-    openings: Sequence[int]
+    word: str
+    names: tuple[str, ...]
+    is_open: bool
+    is_latin: bool
 
-    def within(self, low: int, high: int) -> _Starts:
-        """Those from which two or three characters lie in a stretch."""
-        return _Starts(*(found[bisect_left(found, low):bisect_right(found, high - size)]
-                         for found, size in zip(self, (2, 3, 2), strict=True)))
+    def stands(self, text: str, start: int) -> bool:
+        """Whether it stands alone there, if it is Latin; Chinese has no such thing."""
+        end = start + len(self.word)
+        if _latin(text[start]) and start and _latin(text[start - 1]):
+            return False
+        if self.is_open or end >= len(text) or not _latin(text[end - 1]):
+            return True
+        # "won" is not in "won't".
+        return not _latin(text[end]) and not text.startswith("'t", end)
 
 
-class Scanner(Lexicon):
-    """A lexicon with tables of how its words and patterns begin.
+class _Start(NamedTuple):
+    """What begins with a run of one or two characters: the word that is all of it, and patterns by number."""
+
+    entry: _Entry | None
+    numbers: Sequence[int]
+
+
+_Hit = tuple[int, int, Sequence[str], str]
+"""Start and end of a word or a pattern in a text, its concepts, and itself."""
+
+
+class Scanner:
+    """Concepts and the words and patterns that stand for them.
 
     Args:
-        words, patterns: as for `Lexicon`.
+        words: concept -> words, folded; an English word matches whole unless it ends in `*`.
+        patterns: concept -> regular expressions on folded text, each read for `REACH` characters from where it begins.
     """
 
     def __init__(self, words: Mapping[str, Iterable[str]], patterns: Mapping[str, Iterable[str]]) -> None:
-        super().__init__(words, patterns)
-        self._heads: dict[str, tuple[int, ...]] = {}
-        """First three characters -> lengths of the words that begin so."""
-        for word in self._words:
+        self._patterns = [((name,), re.compile(body, re.IGNORECASE), needles(body)) for name, bodies in patterns.items() for body in bodies]
+        began: dict[str, list[int]] = defaultdict(list)
+        for number, (_names, pattern, _needles) in enumerate(self._patterns):
+            for opening in openings(pattern.pattern):
+                began[spaced(opening)].append(number)
+        entries = _entries(words)
+        self._anywhere = began.pop("", [])
+        self._starts = {run: _Start(entries.get(run), began.get(run, ())) for run in {*began, *(word for word in entries if len(word) < 3)}}
+        self._heads: dict[str, list[_Entry]] = defaultdict(list)
+        self._heard: dict[str, list[tuple[str, _Entry]]] = defaultdict(list)
+        for word, entry in entries.items():
             if len(word) > 2:
-                self._heads[word[:3]] = tuple(sorted({len(word), *self._heads.get(word[:3], ())}))
-        self._pair_table = _table(word for word in self._words if len(word) == 2)
-        self._head_table = _table(self._heads)
-        self._opening_table = _table(opening for opening in self._openings if len(opening) == 2)
-        self._sound_table = _table(sound for sound in self._sounds if len(sound) == 3)
-        self._singles, self._initial = _any_of(self._single), _any_of(self._initials)
+                self._heads[word[:3]].append(entry)
+            if len(word) > 1 and not word.isascii():
+                # Swapped characters count in words of three and more, pinyin in words of two as well.
+                self._heard[sound(word)[:3]].append((sound(word), entry))
+        self._weights = Counter(name for entry in entries.values() for name in entry.names)
+        self._weights.update(name for numbers in began.values() for number in numbers for name in self._patterns[number][0])
+        self._table, self._heard_table = _table([*self._starts, *self._heads]), _table(self._heard)
+        self._single = _any_of(run for run in self._starts if len(run) == 1)
+
+    def weight(self, name: str) -> int:
+        """How many ways there are to begin a concept: the fewer, the rarer it is in a text."""
+        return self._weights[name]
 
     def places(self, reading: Reading) -> Places:
-        """Every word and every pattern in every spelling."""
+        """Every word and every pattern in every spelling, shorter words inside longer ones too."""
         found = self.plain_places(reading)
         if reading.changed:
             self._add_disguised(reading, found)
@@ -74,124 +107,120 @@ class Scanner(Lexicon):
     def plain_places(self, reading: Reading) -> Places:
         """Every word and every pattern as it is written."""
         found: Places = defaultdict(list)
-        text = reading.text
-        starts = self._starts(text)
-        for start, end, entry in self._words_in(spaced(text), starts):
-            for name in entry.names:
+        for start, end, names, _said in self._hits(reading.text, *_taken(self._table, spaced(reading.text))):
+            for name in names:
                 found[name].append((start, end))
-        for start, end, name in self._patterns_in(text, starts):
-            found[name].append((start, end))
         return found
 
-    def _starts(self, text: str) -> _Starts:
-        pairs, triples = _hashed(spaced(text))
-        openings = _hashed(text)[0]
-        return _Starts(_taken(self._pair_table, pairs), _taken(self._head_table, triples), _taken(self._opening_table, openings))
-
-    def _words_in(self, text: str, starts: _Starts, low: int = 0) -> Iterator[tuple[int, int, Any]]:
-        """Place and entry of the words of a text that begins at `low` of another one, where these may start."""
-        words, heads = self._words, self._heads
-        spots = [(start - low, start - low + 2) for start in starts.pairs]
-        for start in starts.heads:
+    def _hits(self, text: str, pairs: Sequence[int], heads: Sequence[int], low: int = 0) -> list[_Hit]:
+        """What stands in a text that begins at `low` of another one, whose runs of two and of three characters may begin something there."""
+        flat, known, hits = spaced(text), self._starts, list[_Hit]()
+        tried: dict[int, list[int]] = defaultdict(list)
+        for number in self._anywhere:
+            tried[number] += range(len(text))
+        spots = [(start - low, flat[start - low:start - low + 2]) for start in pairs]
+        if self._single is not None:
+            spots += [(match.start(), match.group()) for match in self._single.finditer(flat)]
+        for start, run in spots:
+            if run in known:
+                entry, numbers = known[run]
+                if entry is not None and (not entry.is_latin or entry.stands(flat, start)):
+                    hits.append((start, start + len(run), entry.names, run))
+                for number in numbers:
+                    tried[number].append(start)
+        for start in heads:
             start -= low
-            spots += [(start, start + length) for length in heads.get(text[start:start + 3], ())]
-        if self._singles is not None:
-            spots += [match.span() for match in self._singles.finditer(text)]
-        for start, end in spots:
-            entry = words.get(text[start:end])
-            if entry is not None and end <= len(text) and (not entry.is_latin or _whole(text, start, end, entry.is_open)):
-                yield low + start, low + end, entry
-
-    def _patterns_in(self, text: str, starts: _Starts, low: int = 0) -> Iterator[tuple[int, int, str]]:
-        """Place and concept of the patterns of such a text; each goes on behind its last match."""
-        openings = self._openings
-        tried: dict[int, list[int]] = {number: list(range(len(text))) for number in self._anywhere}
-        for start in starts.openings:
-            start -= low
-            for number in openings.get(text[start:start + 2], ()):
-                tried.setdefault(number, []).append(start)
-        if self._initial is not None:
-            for match in self._initial.finditer(text):
-                for number in openings[match.group()]:
-                    tried.setdefault(number, []).append(match.start())
+            for entry in self._heads.get(flat[start:start + 3], ()):
+                if flat.startswith(entry.word, start) and (not entry.is_latin or entry.stands(flat, start)):
+                    hits.append((start, start + len(entry.word), entry.names, entry.word))
         for number, places in tried.items():
-            name, pattern = self._patterns[number]
+            names, pattern, needed = self._patterns[number]
+            # A few places cost less to try than to ask whether the text has what the pattern needs.
+            if len(needed) < len(places) and needed and not any(needle in text for needle in needed):
+                continue
             match_at, last = pattern.match, 0
             for start in sorted(places):
-                if start >= last and (found := match_at(text, start)) and found.end() > start:
-                    last = found.end()
-                    yield low + start, low + last, name
+                if start >= last and (found := match_at(text, start, start + REACH)) and (end := found.end()) > start:
+                    hits.append((start, end, names, text[start:end]))
+                    last = end
+        return hits
 
     def _add_disguised(self, reading: Reading, found: Places) -> None:
         """What stands in the bare text, around what was changed in it, and not in the text itself."""
         text, bare = reading.text, reading.bare
-        written, all_starts = spaced(bare.text), self._starts(bare.text)
+        pairs, heads = _taken(self._table, spaced(bare.text))
         for low, high in reading.changed:
-            starts = all_starts.within(low, high)
-            for start, end, entry in self._words_in(written[low:high], starts, low):
-                place = bare.source_span(start, end)
-                if text[slice(*place)] != entry.word:
-                    for name in entry.names:
+            for start, end, names, said in self._hits(bare.text[low:high], _within(pairs, low, high - 2), _within(heads, low, high - 3), low):
+                place = bare.source_span(low + start, low + end)
+                if text[place[0]:place[1]] != said:
+                    for name in names:
                         found[name].append(place)
-            for start, end, name in self._patterns_in(bare.text[low:high], starts, low):
-                place = bare.source_span(start, end)
-                if text[slice(*place)] != bare.text[start:end]:
-                    found[name].append(place)
 
     def _add_heard(self, bare: Folded, found: Places) -> None:
         """Words of which some characters were swapped for others, or for pinyin, of the same sound."""
-        heard, sounds = _hear(bare.text)
-        looks = [(start, sounds[start:start + 3]) for start in _taken(self._sound_table, _hashed(sounds)[1])]
-        if heard.text != bare.text:
-            looks += [(start, sounds[start:start + 2]) for match in _STANDS.finditer(heard.text) for start in (match.start() - 1, match.start())
-                      if start >= 0]
+        heard = hear(bare.text)
+        looks = [(start, heard.sounds[start:start + 3]) for start in _taken(self._heard_table, heard.sounds)[1]]
+        looks += [(start, heard.sounds[start:start + 2]) for place in heard.pinyin() for start in (place - 1, place) if start >= 0]
         for start, key in looks:
-            for entry in self._sounds.get(key, ()):
-                end = start + len(entry.word)
-                if heard.text[start:end] != entry.word and sounds[start:end] == entry.sound and _genuine(entry.word, start, heard, bare.text):
-                    low, high = heard.source_span(start, end)
-                    place = bare.source_span(low, _syllable_end(bare.text, high - 1))
+            for sounds, entry in self._heard.get(key, ()):
+                if heard.sounds.startswith(sounds, start) and heard.means(entry.word, start):
+                    place = bare.source_span(*heard.source_span(start, start + len(sounds)))
                     for name in entry.names:
                         found[name].append(place)
 
 
+def spaced(text: str) -> str:
+    """The text with hyphens and line ends as spaces, one for one, which is how words are kept."""
+    return text.translate(_SPACES) if _SPACED.search(text) else text
+
+
+def _entries(words: Mapping[str, Iterable[str]]) -> dict[str, _Entry]:
+    named: dict[str, set[str]] = defaultdict(set)
+    for name, group in words.items():
+        for word in group:
+            named[word].add(name)
+    entries: dict[str, _Entry] = {}
+    for word, names in named.items():
+        plain = word.removesuffix("*")
+        both = (*(entries[plain].names if plain in entries else ()), *sorted(names))
+        entries[plain] = _Entry(plain, both, word.endswith("*"), _latin(plain[0]) or _latin(plain[-1]))
+    return entries
+
+
+def _latin(character: str) -> bool:
+    return character.isascii() and character.isalnum()
+
+
 @lru_cache(maxsize=16)
-def _hear(text: str) -> tuple[Folded, str]:
-    """The text with pinyin as characters that stand for its sounds, and the same with every character that has a sound so replaced."""
-    heard = _spell_out(text)
-    codes = points(heard.text)
-    sounds = _sounds()[codes]
-    return heard, np.where(sounds, sounds, codes).tobytes().decode("utf-32-le", "surrogatepass")
-
-
-@cache
-def _sounds() -> npt.NDArray[np.uint32]:
-    """Code of a character -> code of the one that stands for its sound, as in `Lexicon`; 0 where it has none."""
-    table = np.zeros(0x110000, dtype=np.uint32)
-    for number, row in enumerate(read_table("homophones.zh.tsv")):
-        table[[ord(character) for character in row["characters"]]] = 0xE000 + number
-    return table
-
-
-@lru_cache(maxsize=16)
-def _hashed(text: str) -> tuple[_Slots, _Slots]:
-    """The slot of every run of two and of every run of three characters."""
+def _slots(text: str) -> npt.NDArray[np.intp]:
+    """The slot of every run of two characters, and behind them that of every run of three."""
     codes = points(text)
     pairs = codes[:-1] * _FIRST ^ codes[1:] * _SECOND
-    return (pairs >> _SHIFT).astype(np.intp), ((pairs[:-1] ^ codes[2:] * _THIRD) >> _SHIFT).astype(np.intp)
+    triples = pairs[:-1] ^ codes[2:] * _THIRD
+    slots = np.concatenate((pairs, triples)) >> _SHIFT
+    slots[len(pairs):] += np.uint32(_SLOTS)
+    return slots.astype(np.intp)
 
 
-def _table(runs: Iterable[str]) -> _Table:
-    """Which slots are taken by runs that are all of two or all of three characters."""
-    table = np.zeros(_SLOTS, dtype=np.bool_)
+def _table(runs: Iterable[str]) -> npt.NDArray[np.bool_]:
+    """Which slots are taken by runs of two or three characters; shorter ones take none."""
+    table = np.zeros(2 * _SLOTS, dtype=np.bool_)
     for run in runs:
-        table[_hashed(run)[len(run) - 2]] = True
+        if len(run) > 1:
+            table[_slots(run)[-1]] = True
     return table
 
 
-def _taken(table: _Table, slots: _Slots) -> list[int]:
-    found: list[int] = np.flatnonzero(table[slots]).tolist()
-    return found
+def _taken(table: npt.NDArray[np.bool_], text: str) -> tuple[list[int], list[int]]:
+    """Where in a text a run of two, and where one of three characters may be one that takes a slot."""
+    found: list[int] = table.take(_slots(text)).nonzero()[0].tolist()
+    pairs = max(len(text) - 1, 0)
+    middle = bisect_left(found, pairs)
+    return found[:middle], [place - pairs for place in found[middle:]]
+
+
+def _within(places: Sequence[int], low: int, high: int) -> Sequence[int]:
+    return places[bisect_left(places, low):bisect_right(places, high)]
 
 
 def _any_of(characters: Iterable[str]) -> re.Pattern[str] | None:

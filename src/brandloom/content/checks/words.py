@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import lru_cache
 
-from brandloom.content.checks.concepts import Lexicon, spaced
 from brandloom.content.checks.finding import Finding, finding
 from brandloom.content.checks.normalise import read
+from brandloom.content.checks.scan import Scanner, spaced
 from brandloom.i18n import _
 
 
@@ -21,15 +21,15 @@ def check_words(text: str, *, avoid: Sequence[str] = (), must_say: Sequence[str]
     reading = read(text)
     if not avoid and not must_say:
         return []
-    hits = {(token.start, token.end): token for token in _lexicon(tuple(avoid)).find_words(reading)}
+    hits = {place: word for word, places in _scanner(tuple(avoid)).places(reading).items() for place in places}
     found = []
     for start, end in sorted(hits):
         if any(low <= start and end <= high and (low, high) != (start, end) for low, high in hits):
             continue
         span = reading.source_span(start, end)
         found.append(finding("brand-word", "ban", place, text[span[0]:span[1]], _("'{excerpt}' is a word the brand avoids: '{word}'."),
-                             span=span, word=hits[start, end].word))
-    said = {token.word for token in _lexicon(tuple(must_say)).find_words(reading)}
+                             span=span, word=hits[start, end]))
+    said = _scanner(tuple(must_say)).places(reading)
     found += [finding("must-say", "ban", place, word, _("'{excerpt}' has to be said and is missing.")) for word in must_say
               if _plain(word).strip("*") and _plain(word).removesuffix("*") not in said]
     return found
@@ -40,5 +40,6 @@ def _plain(word: str) -> str:
 
 
 @lru_cache(maxsize=64)
-def _lexicon(words: tuple[str, ...]) -> Lexicon:
-    return Lexicon({"word": [plain for word in words if (plain := _plain(word)).strip("*")]}, {})
+def _scanner(words: tuple[str, ...]) -> Scanner:
+    """Each word as a concept of its own."""
+    return Scanner({plain.removesuffix("*"): [plain] for word in words if (plain := _plain(word)).strip("*")}, {})
