@@ -12,13 +12,16 @@ from brandloom.content.checks.ground import Ground, Stated, stem
 from brandloom.content.checks.roles import clause, roles_of_key
 
 _AT_LEAST = re.compile(r"(?:\bover|\bmore than|\babove|\bat least|超过|超|逾|至少|不少于|高于)\s*[£$€¥]?\s*$", re.IGNORECASE)
-_AT_MOST = re.compile(r"(?:\bchange (?:out of|from)(?: an?)?|\bunder|\bless than|\bbelow|\bfewer than|\bno more than|\bwithin|不到|不足|低于|少于|不超过)\s*[£$€¥]?\s*$",
+_AT_MOST = re.compile(r"(?:\bchange (?:out of|from)(?: an?)?|\bunder|\bless than|\bbelow|\bfewer than|\bno more than|\bwithin|不到|不足|低于|少于"
+                      r"|不超过)\s*[£$€¥]?\s*$",
                       re.IGNORECASE)
 _AND_MORE = re.compile("多|余|来|\\+| plus")
-_LITTLE = re.compile(r"(?:\blittle|\bjust|\bbarely|\bslightly|\bonly|\ba (?:little|touch|shade|bit|whisker|fraction)) (?:more than|over|above|under|less than|below)\s*[£$€¥]?\s*$", re.IGNORECASE)
+_LITTLE = re.compile(r"(?:\blittle|\bjust|\bbarely|\bslightly|\bonly|\ba (?:little|touch|shade|bit|whisker|fraction)) (?:more than|over|above"
+                     r"|under|less than|below)\s*[£$€¥]?\s*$", re.IGNORECASE)
 """A bound that says it is a close one."""
 _ABOUT = re.compile("出头|开外|往上|左右|上下")
-_ROUGHLY = re.compile(r"(?:\babout|\baround|\broughly|\bapproximately|\bsome|\bbarely|\bscarcely|\bhardly|\ba good|大约|大概|大致|差不多|约莫?|将将|也就)\s*[£$€¥]?\s*$",
+_ROUGHLY = re.compile(r"(?:\babout|\baround|\broughly|\bapproximately|\bsome|\bbarely|\bscarcely|\bhardly|\ba good|大约|大概|大致|差不多|约莫?"
+                      r"|将将|也就)\s*[£$€¥]?\s*$",
                       re.IGNORECASE)
 _OR_SO = re.compile(r"\s*(?:or so\b|or thereabouts|-?ish\b|give or take)", re.IGNORECASE)
 _CHANGE = re.compile("(?:还)?有找")
@@ -29,13 +32,16 @@ def bears(figure: Figure, roles: frozenset[str], text: str, known: Ground) -> bo
     """True when the records state the figure, in any unit, about the same thing."""
     if "price" in roles and re.search(r"deliver|shipp|postage|运|邮|配送", text[slice(*clause(text, figure.start, figure.end))], re.IGNORECASE):
         roles = roles | {"fee"}
-    if figure.kind == "count" and roles & _PRICES and bears(replace(figure, kind="money", unit=""), roles, text, known):
+    if figure.kind == "count" and roles & _PRICES and not _counted(figure, text, known) and bears(
+            replace(figure, kind="money", unit=""), roles, text, known):
         return True
     alike = [item for item in known.stated if _alike(item.figure, figure)]
     same = [item for item in alike if same_matter(roles, item.roles)]
     if roles & _STRICT and any(item.roles & roles for item in alike):
         # A field of the same role speaks for itself: an age of 14 is not borne out by a group of 8.
         same = [item for item in same if item.roles]
+    if figure.kind == "percent" and ("saving" in roles or _OFF.search(figure.text)):
+        same = [item for item in same if "saving" in item.roles or _OFF.search(item.said)]
     if figure.kind == "duration" and not roles:
         same = [item for item in same if not item.roles & _PROMISES or _speaks_of(item.roles, text)]
     if figure.kind == "count":
@@ -43,8 +49,12 @@ def bears(figure: Figure, roles: frozenset[str], text: str, known: Ground) -> bo
         if counted:
             numbers = [item.figure.number for item in counted]
             before = text[max(0, figure.start - 20):figure.start]
-            return any(number == figure.number or fits_bound(figure, number, before, text) for number in (*numbers, sum(numbers)))
+            return any(number == figure.number or fits_bound(figure, number, before, text) for number in (*numbers, sum(numbers, Decimal(0))))
+    if figure.kind == "duration" and roles & {"delivery", "dispatch"} and _too_soon(figure, text, same):
+        return False
     if any(_equal(item.figure, figure) for item in same):
+        return True
+    if figure.kind == "count" and 1 < figure.number <= 10 and _TOTAL.search(text) and any(_APIECE.search(item.said) for item in known.stated):
         return True
     if figure.kind == "count" and not roles and _bare_price(figure, text, known):
         return True
@@ -75,7 +85,8 @@ def bears(figure: Figure, roles: frozenset[str], text: str, known: Ground) -> bo
 
 
 _COUNTING = frozenset(stem(word) for word in ("number", "count", "total", "quantity", "amount"))
-_NOUN_AFTER = re.compile(r"\s*(?:来|多|余)?(?:个|条|只|把|块|片|张|层|支|份|件|粒|枚|颗|口|根|页|格|道|种|档|款)?((?:[a-z]+[ -])?[a-z]{3,}|[\u4e00-\u9fff]{1,4})", re.IGNORECASE)
+_NOUN_AFTER = re.compile(r"\s*(?:来|多|余)?(?:个|条|只|把|块|片|张|层|支|份|件|粒|枚|颗|口|根|页|格|道|种|档|款)?((?:[a-z]+[ -])?[a-z]{3,}"
+                         r"|[\u4e00-\u9fff]{1,4})", re.IGNORECASE)
 
 
 def _counted(figure: Figure, text: str, known: Ground) -> list[Stated]:
@@ -103,12 +114,30 @@ def _counted(figure: Figure, text: str, known: Ground) -> list[Stated]:
     return [item for listed, item in found if listed or not any(other for other, _item in found)]
 
 
+_SOONEST = re.compile(r"\b(?:as little as|from|earliest|soonest|as soon as|at best)\b|最快|快则|最早|快的话|起", re.IGNORECASE)
+
+
+def _too_soon(figure: Figure, text: str, same: list[Stated]) -> bool:
+    """True for two days where the record says two to three and the text does not name the three."""
+    told = [item for item in read_figures(text) if item.kind == "duration"]
+    spans = [item for item in same if item.figure.kind == "duration"]
+    for first in spans:
+        # The two figures of a range stand side by side.
+        hours = [_hours(item.figure) for item in spans if item.said == first.said and abs(item.figure.start - first.figure.start) <= 6]
+        if min(hours) <= _hours(figure) < max(hours):
+            return not any(_hours(item) == max(hours) for item in told) and not _SOONEST.search(text)
+    return False
+
+
 _SELLS = re.compile(r"(?:现在|现|卖|只要|仅|才|到手|付|一次|每次|\bnow|\bjust|\bonly|\bat|\bfor)\s*$", re.IGNORECASE)
 _MONEY_WORD = re.compile(r"原价|定价|售价|市场价|[元块£$€¥]|\bprice|\bwas\b", re.IGNORECASE)
 
 
 def _bare_price(figure: Figure, text: str, known: Ground) -> bool:
     """True for a number without a unit where prices are spoken of: 定价39.8，这里卖27.9."""
+    if not re.match(r"[\u4e00-\u9fffA-Za-z%]", text[figure.end:figure.end + 1]) and figure.number > 10 and any(
+            item.figure.kind == "money" and item.roles & _PRICES and item.figure.number == figure.number for item in known.stated):
+        return True
     if re.match(r"[\u4e00-\u9fffA-Za-z%]", text[figure.end:figure.end + 1]) or not _SELLS.search(text[max(0, figure.start - 6):figure.start]):
         return False
     if not _MONEY_WORD.search(text):
@@ -127,6 +156,7 @@ def _named(item: Stated, text: str) -> bool:
 _WARMTH = re.compile("wash|temp|heat|water|oven|bake|_c:|洗|温|°", re.IGNORECASE)
 _STRICT = frozenset(("age", "group", "players", "warranty", "returns", "delivery", "dispatch"))
 _PROMISES = frozenset(("returns", "warranty", "delivery", "dispatch", "shelf"))
+_LASTING = frozenset(("returns", "warranty", "shelf", "battery"))
 _LOOSE = frozenset(("pieces", "sizes", "colours", "players"))
 """What a figure may be about where the text does not say."""
 _PRICES = frozenset(("price", "was", "saving", "fee", "threshold"))
@@ -161,7 +191,7 @@ def _equal(stated: Figure, said: Figure) -> bool:
         return f"-{stated.day}-".find(f"-{said.day}-") >= 0 and (len(said.day) > 2 or stated.day[-5:-3] in ("", said.day) or stated.day == said.day)
     if stated.kind == "duration" and stated.unit != said.unit:
         return abs(_hours(stated) - _hours(said)) <= _hours(stated) * Decimal("0.015")
-    if stated.number == said.number:
+    if abs(stated.number - said.number) <= abs(stated.number) * Decimal("1e-12"):
         return True
     # Inches, pounds and pints have no round number of millimetres, grams and millilitres.
     imperial = _IMPERIAL.search(f"{stated.text} {said.text}")
@@ -185,6 +215,9 @@ def _bounded(figure: Figure, text: str, same: list[Stated], roles: frozenset[str
     """'over 100' of 120 and 'under £13' of £12.50 are true; a bound far from the figure is not a fair one."""
     numbers = [_hours(item.figure) / (730 if figure.unit == "mo" else 1) if figure.kind == "duration" else item.figure.number for item in same]
     before = text[max(0, figure.start - 20):figure.start]
+    if roles & _LASTING and _AT_MOST.search(before):
+        # 'Within 60 days' promises more than 30 days to return it.
+        return False
     if figure.kind == "count" and not roles:
         numbers = [item.figure.number for item in same if item.roles & {"sold", "reviews"}]
     return any(fits_bound(figure, number, before, text) for number in numbers)
@@ -201,6 +234,9 @@ def fits_bound(figure: Figure, number: Decimal, before: str, text: str) -> bool:
         return figure.number - (step / 10 if "来" in f"{figure.text}{text[figure.end:figure.end + 1]}" else 0) <= number < figure.number + step
     if _AT_LEAST.search(before):
         return figure.number <= number <= close * figure.number
+    if figure.kind == "count" and figure.number >= 1000 and re.search("thousand|million|[千万]", figure.text, re.IGNORECASE) \
+            and 0 <= number - figure.number <= number / 20:
+        return True
     if _ROUGHLY.search(before) or _OR_SO.match(text, figure.end):
         return abs(number - figure.number) <= number * Decimal("0.06")
     about = _ABOUT.match(text, figure.end)
@@ -230,8 +266,9 @@ def _spelled(text: str) -> Decimal | None:
 _EACH = re.compile(r"\bper\b|\beach\b|\bapiece\b|\ba (?:bag|cup|piece|sheet)\b|每|平均", re.IGNORECASE)
 
 
-_TOTAL = re.compile(r"\b(?:together|a pair|the two of them|both of them|in total|altogether|in all|extends?|overall)\b|总共|一共|共计?|加起来|合计|总计", re.IGNORECASE)
-_GAP = re.compile(r"\b(?:more|extra|cheaper|less|dearer|saves?|save)\b|贵|便宜|差|多花|省|少", re.IGNORECASE)
+_TOTAL = re.compile(r"\b(?:together|a pair|the two of them|both of them|in total|altogether|in all|extends?|overall)\b|总共|一共|共计?|加起来"
+                    r"|合计|总计", re.IGNORECASE)
+_GAP = re.compile(r"\b(?:off|short|below|keep|more|extra|cheaper|less|dearer|saves?|save)\b|贵|便宜|差|多花|省|少", re.IGNORECASE)
 
 
 _APIECE = re.compile(r"单[只个件片包]|每[只个件片包]|\beach\b|\bper\b", re.IGNORECASE)
@@ -252,7 +289,8 @@ def _combined(figure: Figure, said: str, prices: list[Decimal], known: Ground, k
             return True
     if figure.kind != "money" or not _GAP.search(said):
         return False
-    times = {Decimal(2), Decimal(3), Decimal(4), Decimal(5)} | {item.number for item in read_figures(said) if item.kind == "count" and item.number < 100}
+    times = {Decimal(2), Decimal(3), Decimal(4), Decimal(5)}
+    times |= {item.number for item in read_figures(said) if item.kind == "count" and item.number < 100}
     bundles = [count * one - other for count in times for one in prices for other in prices if other > one]
     return figure.number in bundles or any(one - other == figure.number for one in prices for other in prices)
 
@@ -284,7 +322,8 @@ def _derived(figure: Figure, roles: frozenset[str], text: str, known: Ground) ->
     """What follows from stated figures: the saving between two prices, and so much per piece."""
     prices = [item.figure.number for item in known.stated if item.figure.kind == "money" and "price" in item.roles]
     before = [item.figure.number for item in known.stated if item.figure.kind == "money" and "was" in item.roles]
-    pairs = [(old, new) for old in before for new in prices if old > new > 0]
+    reduced = [item.figure.number for item in known.stated if item.figure.kind == "money" and "price" in item.roles and _REDUCED.search(item.said)]
+    pairs = [(old, new) for old in before for new in prices if old > new > 0] + [(old, new) for old in prices for new in reduced if old > new > 0]
     said = text[slice(*clause(text, figure.start, figure.end))]
     if _combined(figure, said, prices, known, text):
         return True
@@ -300,10 +339,13 @@ def _derived(figure: Figure, roles: frozenset[str], text: str, known: Ground) ->
     if any(figure.kind == one.kind and figure.number == one.number * count for one, count in packs):
         return True
     if figure.kind == "money" and roles & {"saving", "was"}:
-        return any(old - new == figure.number for old, new in pairs)
+        lead = text[max(0, figure.start - 20):figure.start]
+        return any(old - new == figure.number or fits_bound(figure, old - new, lead, text) for old, new in pairs)
+    if figure.kind == "money" and _lowered(figure, text, prices, known):
+        return True
     if figure.kind == "percent":
-        before = text[max(0, figure.start - 20):figure.start]
-        return any(-Decimal("0.5") <= 100 * (old - new) / old - figure.number < 1 or fits_bound(figure, 100 * (old - new) / old, before, text)
+        lead = text[max(0, figure.start - 20):figure.start]
+        return any(-Decimal("0.5") <= 100 * (old - new) / old - figure.number < 1 or fits_bound(figure, 100 * (old - new) / old, lead, text)
                    for old, new in pairs)
     if figure.kind != "duration" and _EACH.search(said):
         wholes = [item.figure.number for item in known.stated if _alike(item.figure, figure)]
@@ -314,6 +356,20 @@ def _derived(figure: Figure, roles: frozenset[str], text: str, known: Ground) ->
         high = figure.number * Decimal("1.25") if more else figure.number + Decimal("0.006")
         return any(low <= whole / count <= high for whole in wholes[:50] for count in counts[:50])
     return False
+
+
+_REDUCED = re.compile(r"^(?:sale|offer|members?|deal|now|promo)|^(?:券后|会员|活动|促销|优惠|到手|现)", re.IGNORECASE)
+"""Names of fields with a price that is lower than the usual one."""
+_OFF = re.compile(r"[折减抵]|\boff\b|discount|saving|优惠", re.IGNORECASE)
+
+
+def _lowered(figure: Figure, text: str, prices: list[Decimal], known: Ground) -> bool:
+    """A price less a stated reduction: 1,000 of 1,080 with a coupon of 80, 295.20 of 328 at 10 % off."""
+    offs = [item.figure for item in known.stated if _OFF.search(item.said) and item.figure.kind in ("money", "percent")
+            and "threshold" not in item.roles]
+    values = [price * (100 - off.number) / 100 if off.kind == "percent" else price - off.number for price in prices for off in offs]
+    before = text[max(0, figure.start - 20):figure.start]
+    return any(value > 0 and (abs(value - figure.number) < Decimal("0.006") or fits_bound(figure, value, before, text)) for value in values)
 
 
 _UNIT_AFTER = re.compile(r"\s*(?:/|a|per|each|every|每|一)\s*(?:kilo\w*|kg|litre|liter|l|100 ?g|100 ?ml|公斤|千克|斤|升)(?![a-z])",

@@ -9,6 +9,7 @@ from decimal import Decimal, InvalidOperation
 from functools import cache
 
 from brandloom.content.checks.normalise import fold
+from brandloom.content.checks.units import MINOR, MONEY_SIGNS, UNITS
 
 _DIGITS = {"零": 0, "〇": 0, "一": 1, "二": 2, "两": 2, "三": 3, "四": 4, "五": 5, "六": 6, "七": 7, "八": 8, "九": 9}
 _TENS = {"十": 10, "百": 100, "千": 1000, "万": 10_000, "亿": 100_000_000}
@@ -21,47 +22,6 @@ _WORDS = {word: number for number, word in enumerate(_SMALL, start=2)} | {
 _SINGLE = {"a": 1, "an": 1, "one": 1, "single": 1}
 _PARTS = {"½": "0.5", "¼": "0.25", "¾": "0.75"}
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
-_CURRENCIES = {"GBP": "£ pound pounds quid gbp 英镑 镑", "USD": "$ us$ dollar dollars buck bucks usd 美元 美金 刀",
-               "EUR": "€ euro euros eur 欧元", "CNY": "¥ yuan rmb cny 元 块 块钱 人民币 圆", "JPY": "yen jpy 日元", "KRW": "₩ krw 韩元",
-               "INR": "₹ inr rupees 卢比", "HKD": "hk$ hkd 港币 港元", "CAD": "c$ cad", "AUD": "a$ aud", "CHF": "chf"}
-MONEY_SIGNS = {sign: currency for currency, signs in _CURRENCIES.items() for sign in signs.split()}
-_MINOR = {"p": "GBP", "pence": "GBP", "penny": "GBP", "cents": "", "cent": "", "分钱": "CNY", "毛": "CNY", "毛钱": "CNY", "角": "CNY"}
-# kind, base unit, then unit spellings by their size in that unit
-_MEASURES: tuple[tuple[str, str, dict[str, str]], ...] = (
-    ("duration", "h", {"1/3600": "second seconds sec secs s 秒 秒钟", "1/60": "minute minutes min mins 分钟",
-                       "1": "hour hours hr hrs h 小时 个小时 钟头 个钟头 个钟",
-                       "24": "day days d 天 日 working-day working-days business-day business-days 个工作日 工作日 night nights 晚 昼夜",
-                       "168": "week weeks wk wks 周 星期 个星期 礼拜 个礼拜 fortnight"}),
-    ("duration", "mo", {"1": "month months mth mths 个月 月", "12": "year years yr yrs 年 年份", "120": "decade decades"}),
-    ("length", "mm", {"1": "mm millimetre millimetres millimeter millimeters 毫米",
-                      "10": "cm cms centimetre centimetres centimeter centimeters 厘米 公分",
-                      "1000": "m metre metres meter meters 米", "1000000": "km kilometre kilometres kilometer kilometers 公里 千米",
-                      "25.4": "inch inches \" ″ 英寸 寸", "304.8": "ft foot feet 英尺", "914.4": "yd yard yards 码", "1609344": "mile miles 英里"}),
-    ("mass", "g", {"0.001": "mg milligram milligrams 毫克", "1": "g gr gram grams gramme grammes 克", "500": "斤 市斤", "50": "两",
-                   "1000": "kg kgs kilo kilos kilogram kilograms 千克 公斤", "28.349523": "oz ounce ounces 盎司", "453.59237": "lb lbs 磅",
-                   "1000000": "tonne tonnes 吨"}),
-    ("volume", "ml", {"1": "ml mls millilitre millilitres milliliter milliliters cc 毫升", "10": "cl centilitre centilitres centiliter",
-                      "100": "dl", "1000": "l ltr litre litres liter liters 升 公升", "568.26125": "pint pints 品脱",
-                      "3785.41": "gallon gallons 加仑",
-                      "29.5735": "fl-oz floz fluid-ounces"}),
-    ("area", "m2", {"1": "m² m2 sqm square-metres square-meters 平方米 平米 平 ㎡", "0.0001": "cm² cm2 平方厘米", "666.6667": "亩",
-                    "10000": "hectares hectare 公顷"}),
-    ("power", "W", {"1": "w watt watts 瓦", "1000": "kw kilowatt kilowatts 千瓦", "735.5": "hp horsepower 马力 匹"}),
-    ("energy", "Wh", {"1": "wh 瓦时", "1000": "kwh 度电 千瓦时"}),
-    ("calories", "kcal", {"1": "kcal calories calorie 大卡 千卡 卡路里", "0.2390057": "kj 千焦"}),
-    ("charge", "mAh", {"1": "mah 毫安 毫安时", "1000": "ah 安时"}),
-    ("voltage", "V", {"1": "v volt volts 伏 伏特"}), ("current", "A", {"1": "a amp amps 安培", "0.001": "ma"}),
-    ("temperature", "C", {"1": "°c degrees degree ℃ 度 摄氏度 °"}), ("colour temperature", "K", {"1": "k kelvin 开尔文"}),
-    ("storage", "MB", {"1": "mb 兆", "1024": "gb", "1048576": "tb", "0.0009765625": "kb"}),
-    ("frequency", "Hz", {"1": "hz 赫兹", "1000": "khz", "1000000": "mhz", "1000000000": "ghz"}),
-    ("sound", "dB", {"1": "db decibel decibels 分贝"}), ("light", "lm", {"1": "lm lumen lumens 流明"}), ("illuminance", "lx", {"1": "lux lx 勒克斯"}),
-    ("turns", "rpm", {"1": "rpm 转 转每分"}), ("resolution", "px", {"1": "px pixels 像素", "1000000": "megapixel megapixels mp", "10000": "万像素"}),
-    ("weave", "gsm", {"1": "gsm g/m² g/m2"}), ("denier", "D", {"1": "denier 旦"}), ("pressure", "bar", {"1": "bar 巴", "0.001": "mbar", "0.01": "kpa",
-                                                                                                       "10": "mpa"}),
-    ("speed", "km/h", {"1": "km/h kph 公里/小时 码时速", "1.609344": "mph"}),
-)
-UNITS = {name.replace("-", " "): (kind, base, Decimal(size.split("/")[0]) / Decimal(size.split("/")[1] if "/" in size else 1))
-         for kind, base, sizes in _MEASURES for size, names in sizes.items() for name in names.split()}
 _NUMBER = r"\d{1,15}(?:,\d{3}){0,5}(?:\.\d{1,15})?(?:\s?[½¼¾])?|\.\d{1,15}|[½¼¾]"
 _WORD = "(?:" + "|".join(_WORDS) + ")"
 _SAID = rf"{_WORD}(?:(?:[- ]|\sand\s){_WORD})*(?:(?<=ty)-one\b)?(?:\sand\sa\shalf)?"
@@ -70,7 +30,8 @@ _HAN_NUMBER = rf"\d{{1,15}}(?:,\d{{3}}){{0,5}}(?:\.\d{{1,15}})?\s?[万亿千百]
 _ANY = (rf"(?:{_HAN_NUMBER}|{_NUMBER}|\b{_SAID}\b|\b(?:one|a|an)\sand\sa\shalf\b|\bhalf(?:\san?)?\b|"
         r"\b(?:a (?:full|whole|generous|hefty)|an?|one)\b)")
 # The hyphen of forty-eight and the "and" of a hundred and twenty join no range.
-_JOIN = r"\s*(?:(?<!ty)-|-(?!(?:two|three|four|five|six|seven|eight|nine)\b)|–|—|~|～|\bto\b|(?<!hundred )(?<!thousand )\band\b|\bor\b|至|到|或|x|×|\*|\bby\b|乘以?)\s*"
+_JOIN = (r"\s*(?:(?<!ty)-|-(?!(?:two|three|four|five|six|seven|eight|nine)\b)|–|—|~|～|\bto\b|(?<!hundred )(?<!thousand )\band\b|\bor\b|至|到|或|x"
+         r"|×|\*|\bby\b|乘以?)\s*")
 _MONTH = (r"(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|"
           r"aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)")
 _MEASURE_WORD = ("(?:来|个|件|款|种|份|次|名|位|人|盒|套|倍|层|支|只|瓶|袋|包|张|片|代|项|道|大|多|余|成|店|家门店|%|块|枚|粒|颗|条|双"
@@ -209,7 +170,7 @@ def _both(match: re.Match[str], kind: str, scale: Callable[[Decimal], Decimal], 
     """The figure, and the first one too where two share a unit: '2-3 days', 200x230cm."""
     groups = match.groupdict()
     casual = (match["n"].lower() in ("a", "an", "one", "一") and not groups.get("more") and not groups.get("half")
-              and not match.group()[match.end("n") - match.start():][:1].strip() in tuple("多来余")
+              and match.string[match.end("n"):match.end("n") + 1] not in tuple("多来余")
               and match.string[match.end():match.end() + 1] != "多")
     spoken = match["n"]
     if len(spoken) == 2 and all(c in _DIGITS for c in spoken) and _DIGITS[spoken[1]] == _DIGITS[spoken[0]] + 1:
@@ -286,6 +247,27 @@ def _festival(match: re.Match[str]) -> Iterator[Figure]:
     yield from _figure(match, "date", Decimal(0), day=day)
 
 
+def _part_of_unit(match: re.Match[str]) -> Iterator[Figure]:
+    """Three quarters of an hour."""
+    kind, base, size = UNITS[{"gigabyte": "gb"}.get(match["unit"].lower(), match["unit"].lower())]
+    whole = {"half": 2, "third": 3, "quarter": 4, "fifth": 5, "tenth": 10}[match["part"].lower()]
+    yield from _figure(match, kind, (value_of(match["n"] or "one") or Decimal(1)) * size / whole, base)
+
+
+def _one_or(match: re.Match[str]) -> Iterator[Figure]:
+    """'A day or two' is one day and two."""
+    kind, base, size = UNITS[match["unit"].lower()]
+    for number in (Decimal(1), value_of(match["n"]) or Decimal(2)):
+        yield from _figure(match, kind, number * size, base)
+
+
+def _deadline(match: re.Match[str]) -> Iterator[Figure]:
+    """The hour of 'order before two', of the afternoon where it is a small one."""
+    hour = value_of(match["h"])
+    if hour is not None and hour <= 24:
+        yield Figure("clock", (hour + (12 if hour < 8 else 0)) * 60, "min", match["h"], match.start("h"), match.end("h"))
+
+
 def _spoken_price(match: re.Match[str]) -> Iterator[Figure]:
     """'For fifteen ninety-nine' is 15.99 of whatever currency."""
     whole, cents = value_of(match["h"]), value_of(match["t"])
@@ -299,7 +281,7 @@ def _collective(match: re.Match[str]) -> Iterator[Figure]:
 
 def _minor(match: re.Match[str]) -> Iterator[Figure]:
     size = Decimal("0.1") if match["sign"] in ("毛", "毛钱", "角") else Decimal("0.01")
-    yield from _both(match, "money", lambda number: number * size, _MINOR[match["sign"].lower()])
+    yield from _both(match, "money", lambda number: number * size, MINOR[match["sign"].lower()])
 
 
 def _day(match: re.Match[str]) -> Iterator[Figure]:
@@ -358,7 +340,8 @@ _READERS: tuple[tuple[str, re.Pattern[str], Callable[[re.Match[str]], Iterator[F
                      rf"(?P<h>\d{{1,2}}|{_HAN}{{1,2}})点(?:(?P<half>半)|(?P<min>\d{{1,2}})分?)?"), _clock),
     (r"\d点", _compile(r"(?<![\d.])(?P<h>\d{1,2})点(?:(?P<half>半)|(?P<min>\d{1,2})分?)?(?!\d)"), _clock),
     (r"third|quarter|fifth|tenth",
-     _compile(r"\b(?P<n>a|an|one|two|three|four) (?P<part>third|quarter|fifth|tenth)s? (?:off|less|cheaper|lower|of (?:the|its|that) (?:\w+ )?price)\b"), _fraction),
+     _compile(r"\b(?P<n>a|an|one|two|three|four) (?P<part>third|quarter|fifth|tenth)s? (?:off|less|cheaper|lower|of (?:the|its"
+              r"|that) (?:\w+ )?price)\b"), _fraction),
     (r"成", _compile(r"(?P<n>[一二三四五六七八九])成(?:五)?(?![为了立长功员熟就本品交分都])"),
      lambda match: _figure(match, "percent", (value_of(match["n"]) or Decimal(0)) * 10)),
     (r"\d{4}[-/.]\d", _compile(r"(?<!\d)(?P<y>\d{4})[-/.](?P<m>\d{1,2})[-/.](?P<d>\d{1,2})(?!\d)(?:t\d\d:\d\d\S*)?"), _day),
@@ -375,7 +358,8 @@ _READERS: tuple[tuple[str, re.Pattern[str], Callable[[re.Match[str]], Iterator[F
     (r"%|cent|pct", _compile(rf"{_PAIR}\s*(?:%|percent\b|per cent\b|pct\b)"), _percent),
     (r"百分", _compile(rf"百分之(?P<n>{_NUMBER}|{_HAN}{{1,16}})"), _percent),
     (r"折", _compile(r"(?P<n>半|\d{1,2}(?:\.\d+)?|[一二三四五六七八九](?:点?[一二三四五六七八九])?)\s*折(?![叠扣射返痕腰磨])"), _zhe),
-    (r"half|半", _compile(r"(?<!and a )\bhalf(?:[- ]price|[- ]off| the (?:usual |normal |regular )?price)\b|半价|一半的价格|(?:便宜|少|省|降|砍)了?一半|对半砍|打?对折"),
+    (r"half|半", _compile(r"(?<!and a )\bhalf(?:[- ]price|[- ]off| the (?:usual |normal |regular )?price)\b|\bpays? (?:only )?half\b|只付一半"
+                          r"|一半的钱|半价|一半的价格|(?:便宜|少|省|降|砍)了?一半|对半砍|打?对折"),
      lambda match: _figure(match, "percent", Decimal(50))),
     (r"fiver|tenner", _compile(r"\b(?:a )?(?:fiver|tenner)\b"),
      lambda match: _figure(match, "money", Decimal(5 if "fiver" in match.group().lower() else 10), "GBP")),
@@ -383,10 +367,12 @@ _READERS: tuple[tuple[str, re.Pattern[str], Callable[[re.Match[str]], Iterator[F
     (r"打", _compile(rf"(?P<n>\d{{1,4}}|{_HAN}{{1,4}}|半)打(?![折包扮开招磨印造分算赏底破卡理])"),
      lambda match: _figure(match, "count", (value_of(match["n"]) or Decimal(0)) * 12)),
     (r"trio|tet\b|some of", _compile(r"\b(?P<n>trio|quartet|quintet|sextet|threesome|foursome) of\b"), _collective),
-    (_FESTIVAL_AT, _compile(rf"(?:(?<=until )|(?<=till )|(?<=before )|(?<=by )|(?<=up to )|(?<=through )|(?<=ends on )|(?<=ends )|(?<=[到至])|(?<=截止))"
+    (_FESTIVAL_AT, _compile(rf"(?:(?<=until )|(?<=till )|(?<=before )|(?<=by )|(?<=up to )|(?<=through )|(?<=ends on )|(?<=ends )|(?<=[到至])"
+                            rf"|(?<=截止))"
                             rf"(?P<n>{_FESTIVAL_AT})|(?P<x>{_FESTIVAL_AT})(?=[当]?[天日]?(?:截止|为止|结束|之?前))"), _festival),
     (_WORD, _compile(rf"\b(?:for|just|only|at|to|costs?|now|pay|yours for) (?P<h>one|{_WORD}(?:-{_WORD})?) "
-                     r"(?P<t>(?:twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety)(?:-(?:one|two|three|four|five|six|seven|eight|nine))?)(?=[,.;!?]|$| [ft]|all)"),
+                     r"(?P<t>(?:twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety)(?:-(?:one|two|three|four|five|six|seven|eight"
+                     r"|nine))?)(?=[,.;!?]|$| [ft]|all)"),
      _spoken_price),
     (r"双", _compile("双(?=[支只瓶盒包袋件条人][装])"), lambda match: _figure(match, "count", Decimal(2))),
     (r"quarter", _compile(r"\b(?:a|one) quarter off\b"), lambda match: _figure(match, "percent", Decimal(25))),
@@ -400,7 +386,16 @@ _READERS: tuple[tuple[str, re.Pattern[str], Callable[[re.Match[str]], Iterator[F
     (r"pence|cent|毛|分钱", _compile(rf"(?P<n>{_ANY})\s*(?P<sign>pence|cents?|分钱|毛钱|毛)(?![a-z])"), _minor),
     (r"个半", _compile(rf"(?P<n>{_ANY})\s*个半\s*(?P<unit>小时|月|星期|礼拜|钟头)"),
      lambda match: _figure(match, *_with_half(match))),
-    (r"and a half", _compile(rf"(?P<n>{_ANY})\s+(?P<unit>hour|day|week|month|year|kilo|litre|metre|foot|inch|ounce|pint|mile|yard|gallon)s? and a half\b"),
+    (r"of an? ", _compile(r"\b(?:(?P<n>a|one|two|three) )?(?P<part>half|third|quarter|fifth|tenth)s? of an? (?P<unit>hour|day|week|month|year"
+                          r"|kilo|litre|liter|metre|meter|"
+                          r"mile|gigabyte|gallon|pint|ounce)\b"), _part_of_unit),
+    (r" or (?:two|three)", _compile(r"\ba (?P<unit>minute|hour|day|week|month|year) or (?P<n>two|three)\b"), _one_or),
+    (r"hundred|100", _compile(rf"(?P<n>\d{{1,2}}|\b{_SAID}) (?:in|out of) (?:every |a |one )?(?:hundred\b|100\b)"), _percent),
+    (r"before |by ", _compile(rf"\b(?:order\w*|buy|pay)\b[^.!?]{{0,16}}? (?:before|by) (?P<h>\d{{1,2}}|{_SAID})(?= and\b| for\b"
+                              rf"| to\b|,)"), _deadline),
+    (r"满", _compile(rf"满(?P<n>{_HAN}{{1,6}})(?=[就立即再减打送包免，])"), _count),
+    (r"and a half", _compile(rf"(?P<n>{_ANY})\s+(?P<unit>hour|day|week|month|year|kilo|litre|metre|foot|inch|ounce|pint|mile|yard"
+                             rf"|gallon)s? and a half\b"),
      lambda match: _figure(match, *_with_half(match))),
     (r"\d|[a-z]{3}", _compile(rf"{_TRIPLE}[\s-]?(?P<unit>{_LONG})(?![A-Za-z])"), _measure),
     (r"\d\s?[a-z]",
@@ -424,7 +419,8 @@ def _with_half(match: re.Match[str]) -> tuple[str, Decimal | None, str]:
     return kind, None if number is None else (number + Decimal("0.5")) * size, base
 
 
-_ANY_FIGURE = _compile(rf"\d|[½¼¾]|{_HAN}|[半双]|\b(?:{_WORD}|half|an?|one|quarter|third|fifth|tenth|fiver|tenner|{_COLLECTIVE})\b|{_FESTIVAL_AT}|{_MONTH_AT}")
+_ANY_FIGURE = _compile(rf"\d|[½¼¾]|{_HAN}|[半双]|\b(?:{_WORD}|half|an?|one|quarter|third|fifth|tenth|fiver|tenner|{_COLLECTIVE})\b|{_FESTIVAL_AT}"
+                       rf"|{_MONTH_AT}")
 
 
 @cache

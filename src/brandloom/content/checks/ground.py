@@ -11,12 +11,13 @@ from decimal import Decimal
 from functools import cache, lru_cache
 
 from brandloom.content.checks.claims import TOKEN, Mention, broader, mentions, same_word
-from brandloom.content.checks.figures import MONEY_SIGNS, UNITS, Figure, plain, read_figures
+from brandloom.content.checks.figures import Figure, plain, read_figures
 from brandloom.content.checks.normalise import fold
 from brandloom.content.checks.offers import stated_offers
 from brandloom.content.checks.products import Product, products_of
 from brandloom.content.checks.roles import role_at, roles_of_key
 from brandloom.content.checks.tables import read_table
+from brandloom.content.checks.units import MONEY_SIGNS, UNITS
 
 _SHORT_UNITS = "glwvhm克升米天年"
 """Units of one letter that the name of a field may end in."""
@@ -26,9 +27,11 @@ _NO = frozenset(("", "no", "none", "false", "n/a", "na", "null", "nil", "-", "no
                  "不可", "不需要", "不能"))
 _SAYS_NO = frozenset(("no", "none", "false", "not", "否", "无", "没有", "不", "不支持", "不含", "不可", "不需要", "不能"))
 _YES = frozenset(("yes", "true", "y", "ok", "included", "是", "有", "支持", "可", "可以", "含", "需要", "能", "✓", "√"))
-_NEGATION_EN = re.compile(r"\b(?:nothing to|keep\w* (?:it|them) (?:away from|out of)|no|not|without|never|non|zero|neither|nor|cannot|free (?:of|from)|(?:wo|do|does|is|are|need|ca)n?['’]t)\b"
-                          r"(?! (?:only|just|merely)\b)[\s-]*(?:[\w-]+[\s-]+){0,3}$", re.IGNORECASE)
-_NEGATION_ZH = re.compile("(?:不(?!仅|但|只|光|断|锈)[带]?|无(?!线)|没有?|非|免|未|零)[需用要含有易会必须添加任何支持提供接受享]{0,4}$")
+_NEGATION_EN = re.compile(r"\b(?:nothing to|keep\w* (?:it|them) (?:away from|out of)|no|not|without|never|non|zero|neither|nor|cannot|free (?:of"
+                          r"|from)|(?:wo|do|does|is|are|need|ca)n?['’]t)\b"
+                          r"(?! (?:only|just|merely|if|when|unless|once)\b)[\s-]*(?:[\w-]+[\s-]+){0,3}$", re.IGNORECASE)
+_NEGATION_ZH = re.compile("(?:不(?!仅|但|只|光|断|锈)[带]?|无(?!线)|没有?|非|免|未|零)[需用要含有易会必须添加任何支持提供接受享]{0,4}$|(?:别|勿"
+                          "|不(?:要|能|可|宜|得))[^，。！？]{0,3}$")
 
 
 @dataclass(frozen=True)
@@ -101,6 +104,8 @@ class Ground:
         for concept in mention.concepts:
             if concept.is_bag:
                 used = self.entries.get(concept.name, set())
+                if mention.entry.isascii() and " " not in mention.entry and stem(mention.entry) in {stem(entry) for entry in used if entry.isascii()}:
+                    return True
                 other_script = bool(used) and all(entry.isascii() != mention.entry.isascii() for entry in used)
                 if mention.entry in used or (other_script and not (self.speaks_english if mention.entry.isascii() else self.speaks_chinese)):
                     return True
@@ -238,6 +243,11 @@ def _read_words(out: Ground, key: str, text: str) -> None:
 def _read_concepts(out: Ground, key: str, text: str, value: object) -> None:
     bare = text.strip().lower()
     absent = bare in _NO
+    out.absent |= {f"含{match}" for match in re.findall("([\u4e00-\u9fff]{1,4})(?:需?另购|需?另配|需?自备|不含)", text)}
+    if "fee" in roles_of_key(key) and re.search("到付|自付|自理|买家(?:付|承担)", text):
+        out.denied.add("free shipping")
+    if re.search(r"\bnot included\b|\bsold separately\b", text, re.IGNORECASE) and 2 < len(key) < 40:
+        out.absent.add(f"{key.lower()} included")
     for mention in _mentions(key):
         if any(concept.kind == "discount" for concept in mention.concepts) and roles_of_key(key) & {"price", "was"}:
             continue
@@ -261,7 +271,7 @@ def _read_concepts(out: Ground, key: str, text: str, value: object) -> None:
                 _affirm(out, mention, denied=False)
     # 'delivery: free' says as much as 'free delivery'.
     if len(text) < 40:
-        for mention in mentions(f"{text} {key}"):
+        for mention in mentions(f"{text} {key}" if text.isascii() else f"{text}{key}"):
             if mention.start < len(text) < mention.end:
                 _affirm(out, mention, denied=False)
 
@@ -292,6 +302,8 @@ def _read_figures(path: tuple[str, ...], text: str, value: object, currency: str
             own = roles_of_key(key, one.kind) or (roles_of_key(above, one.kind) if above else frozenset())
             if "rating" in own and re.search(r"\bcount|number|total|人数|数量|条数", key, re.IGNORECASE):
                 own = frozenset(("reviews",))
+            if "fee" in own and "threshold" in role_at(text, item.start, item.end, one.kind):
+                own = frozenset(("threshold",))
             out.append(Stated(one, own or role_at(text, item.start, item.end, one.kind), said))
     return out
 
@@ -326,7 +338,9 @@ def _unit_of(key: str) -> str | None:
     key = re.sub("(?<=[\u4e00-\u9fff])(厘米|毫米|公分|公斤|千克|毫升|英寸)$", r" \1", key)
     key = re.sub("(天|月|年|小时|分钟)[数限]$", lambda match: " " + match[1].replace("月", "个月"), key)
     tokens = ["inch" if word == "in" else word for word in key.lower().split()[-1:]] if key.lower().endswith(" in") else key.lower().split()
-    # 'min age' is no age in minutes.
+    # 'min age' is no age in minutes, and 'L' is a size.
+    if re.match("(?:[SML]|X+[SL])(?: |$)", key) or (key.lower().endswith(" min") and roles_of_key(key) & {"age", "players", "threshold", "price"}):
+        return None
     return next((word for word in reversed(tokens) if word in UNITS and (len(word) > 1 or word in _SHORT_UNITS) and (word not in ("min", "sec")
                                                                                                                or word == tokens[-1])), None)
 

@@ -25,11 +25,13 @@ def implied(text: str, known: Ground) -> list[tuple[int, int]]:
 def denied_fields(text: str, known: Ground) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
     """Places that name a field whose value is no: those that deny it too, and those that claim it."""
     right, wrong = list[tuple[int, int]](), list[tuple[int, int]]()
-    for name in known.absent:
+    for name in sorted({other for absent in known.absent for other in _synonyms(absent)}):
         for match in _naming(name).finditer(text):
             before = text[max(0, match.start() - 24):match.start()]
             denied = (_DENIED.search(re.split("[,.;!?，。；！？]", before)[-1])
                       or re.match(r"[ -]free\b|[^，。]{0,2}(?:没有|不支持|不含)", text[match.end():], re.IGNORECASE))
+            if not denied and _SELF.search(text[slice(*clause(text, match.start(), match.end()))]):
+                denied = _SELF.search(text)
             if _INCLUDING.search(name) and not denied:
                 around = text[slice(*clause(text, match.start(), match.end()))]
                 denied = _OWN.search(around)
@@ -39,12 +41,26 @@ def denied_fields(text: str, known: Ground) -> tuple[list[tuple[int, int]], list
     return right, wrong
 
 
-_INCLUDING = re.compile(r"\bincluded\b|^(?:包?含|带|配|附|自带)")
+_SELF = re.compile(r"\b(?:sold separately|not included|buy your|bring your|bring a|supply your own)\b|自己[配买备装加]|另外?[购买配备]"
+                   r"|自备|自配", re.IGNORECASE)
+_INCLUDING = re.compile(r"\bincluded\b|^包?含")
 """Names of fields on what comes with a product."""
 _OWN = re.compile(r"\b(?:your own|buy|separately|need|not included|supply)\b|自己|另[购买配备行]|自备|自配|单独|不含|没有", re.IGNORECASE)
-_COMES = re.compile(r"\b(?:comes?|included?|includes|including|in the box|supplied|with|free|thrown in|ready|from us|there)\b|[附送赠配带含]|都有|齐全|一起", re.IGNORECASE)
+_COMES = re.compile(r"\b(?:comes?|included?|includes|including|in the box|supplied|with|free|thrown in|ready|from us|there)\b|[附送赠配带含]|都有"
+                    r"|齐全|一起", re.IGNORECASE)
 _DENIED = re.compile(r"(?:\b(?:no|not|never|without|zero|non|isn['’]t|aren['’]t|doesn['’]t|don['’]t|neither|nor|free of)\b[\w' -]{0,18}|"
                      r"(?:不|没|无|非|别|免|零|勿)[^，。]{0,5})$", re.IGNORECASE)
+
+
+@cache
+def _also_named() -> dict[str, tuple[str, ...]]:
+    """Noun -> all names of it in either language."""
+    rows = [[*row["en"].split(";"), *(word for word in row["zh"].split(";") if len(word) > 1)] for row in read_table("nouns.tsv")]
+    return {name: tuple(names) for names in rows for name in names}
+
+
+def _synonyms(name: str) -> tuple[str, ...]:
+    return _also_named().get(name, (name,))
 
 
 @lru_cache(maxsize=2000)
@@ -56,7 +72,7 @@ def _naming(name: str) -> re.Pattern[str]:
     if len(words) == 1 and len(stem(words[0])) >= 5:
         # 'engraving: no' denies 'we engrave' too.
         return re.compile(rf"\b{stem(words[0])}\w*", re.IGNORECASE)
-    return re.compile(rf"\b{' '.join(words)}s?\b" if words else "(?!)", re.IGNORECASE)
+    return re.compile(rf"\b{'[ -]'.join(words)}(?:s|es|ed)?\b" if words else "(?!)", re.IGNORECASE)
 
 
 def _stated(when: re.Pattern[str], known: Ground) -> bool:

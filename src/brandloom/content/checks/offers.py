@@ -12,11 +12,13 @@ from brandloom.content.checks.figures import value_of
 _N = r"(?:one|two|three|four|five|six|ten|\d{1,2})"
 _H = r"(?:\d{1,2}|[一二两三四五六七八九十])"
 _NTH = {"second": 2, "2nd": 2, "other": 2, "third": 3, "3rd": 3, "fourth": 4, "4th": 4, "fifth": 5, "5th": 5}
-_FREE = r"(?:is |are |comes? )?(?:(?:at |for )?(?P<half>half)(?:[- ]price| the price)|(?:completely )?free\b|on us|on the house|for nothing|costs? nothing|at no charge)"
+_FREE = (r"(?:is |are |comes? )?(?:(?:at |for )?(?P<half>half)(?:[- ]price| the price)|(?:completely )?free\b|on us|on the house|for nothing"
+         r"|costs? nothing|at no charge)")
 _PATTERNS = tuple(re.compile(pattern, re.IGNORECASE) for pattern in (
     rf"\b(?P<get>{_N}) (?:for the price of|for) (?P<pay>{_N})\b(?! (?:days?|weeks?|months?|years?|people|hours?|minutes?|players?|of us))",
     rf"\b(?:take|buy|pick|get|choose|order) (?P<get>{_N})\b[^.!?]{{0,20}}?\b(?:and |you )*(?:only )?pay (?:you )?(?:only )?for (?P<pay>{_N})\b",
-    rf"\b(?:take|buy|get|order) (?P<pay>{_N})\b[^.!?]{{0,12}}? (?:and )?(?:get |have )?(?:the )?(?:(?P<nth>{'|'.join(_NTH)})|(?P<more>{_N}))(?: one)? {_FREE}",
+    rf"\b(?:take|buy|get|order) (?P<pay>{_N})\b[^.!?]{{0,12}}? (?:and )?(?:get |have )?(?:the )?(?:(?P<nth>{'|'.join(_NTH)})"
+    rf"|(?P<more>{_N}))(?: one)? {_FREE}",
     rf"\b(?:every|the|your) (?P<nth>{'|'.join(_NTH)})(?: one)? {_FREE}",
     r"\bbogo\b",
     rf"[买拍]满?(?P<pay>{_H})[件个只份盒双瓶本支]?(?:再|就|得)?(?:送|赠)(?P<more>{_H})",

@@ -17,7 +17,7 @@ from brandloom.content.checks.implied import denied_fields, harmless, implied
 from brandloom.content.checks.normalise import Folded, fold_places
 from brandloom.content.checks.offers import offers
 from brandloom.content.checks.products import parts_of
-from brandloom.content.checks.relative import told_dates
+from brandloom.content.checks.relative import Told, told_dates
 from brandloom.content.checks.roles import clause, role_at
 from brandloom.content.checks.sentences import Phrase, phrases, stretches
 from brandloom.i18n import _
@@ -112,7 +112,8 @@ def _hits(plain: str, known: Ground, today: date | None) -> list[_Hit]:
               *((item.start, item.end) for item in listed if is_idiom(item) or known.holds(item))]
     found += _listed([item for item in listed if not is_idiom(item)], plain, known, borne)
     found += [_Hit(item.kind, "evidence", "both", item.start, item.end, CLASSES[item.kind]) for item in phrases(plain, known, hidden)
-              if not (_introduces(item, plain, known, borne) or _tallied(item.kind, item.start, item.end, plain, borne)) and (item.kind != "date" or not _on_a_stated_weekday(plain[item.start:item.end], known))]
+              if not _introduces(item, plain, known, borne) and not _tallied(item.kind, item.start, item.end, plain, borne)
+              and (item.kind != "date" or not _on_a_stated_weekday(plain[item.start:item.end], known))]
     return found
 
 
@@ -127,9 +128,11 @@ def _introduces(item: Phrase, text: str, known: Ground, borne: list[Figure]) -> 
                                                            for one in borne)
 
 
-_COUNTS = re.compile(r"\b(?:gave|given|give|rated?|scored?|reviewed|reviews?|ratings?|said their piece|had their say|weighed in|left|bought|own|stars?|"
+_COUNTS = re.compile(r"\b(?:gave|given|give|rated?|scored?|reviewed|reviews?|ratings?|said their piece|had their say|weighed in|left|bought|own"
+                     r"|stars?|"
                      r"average|home)\b|打出|打了|给出|给了|评|买|带走|入手|下单|拍下|好评率|评分|分", re.IGNORECASE)
-_PRAISES = re.compile(r"\b(?:lov\w+|swear|ador\w+|favou?rites?|best|recommend\w*|rav\w+|happy|delighted|satisfied|perfect|thrilled|trust\w*|again|all|every\w*|"
+_PRAISES = re.compile(r"\b(?:lov\w+|swear|ador\w+|favou?rites?|best|recommend\w*|rav\w+|happy|delighted|satisfied|perfect|thrilled|trust\w*|again"
+                      r"|all|every\w*|"
                       r"most|half)\b|说|夸|爱|推荐|好用|满意|喜欢|回购|复购|首选|满分|点赞|信赖|一致|都|公认|追捧", re.IGNORECASE)
 
 
@@ -144,7 +147,7 @@ def _tallied(kind: str, start: int, end: int, text: str, borne: list[Figure]) ->
 
 
 _SENDS = re.compile(r"\bleaves?\b|\bsen[dt]\b|\bdispatch\w*|\bpost(?:ed)?\b|\bout the door\b|寄|发货|发出|出库|发走", re.IGNORECASE)
-_FREE = re.compile(r"\bfree\b|\bincluded\b|\bcomplimentary\b|免费|赠|送|不另收", re.IGNORECASE)
+_FREE = re.compile(r"\bfree\b|\bincluded\b|\bcomplimentary\b|免费|赠|附送|不另收", re.IGNORECASE)
 
 
 def _given(mention: Mention, text: str, known: Ground) -> bool:
@@ -179,11 +182,24 @@ def _told(text: str, known: Ground, today: date) -> tuple[list[tuple[int, int]],
         roles = role_at(text, item.start, item.end, "date")
         days = [_with_year(one.figure, today) for one in known.stated
                 if same_matter(roles, one.roles) and (one.roles or "delivery" not in roles)]
-        if any(day and item.fits(day) for day in days):
+        if any(day and item.fits(day) for day in days) or _still_on(item, text, known, today):
             right.append((item.start, item.end))
         elif item.names_month:
             wrong.append((item.start, item.end))
     return right, wrong
+
+
+_LAST = re.compile(r"\b(?:ends?|ending|until|till|only|last|final|expires?|over|before|by|gone|launch\w*|new)\b|截止|结束|最后|仅|限|止|前|新"
+                   r"|上市|推出", re.IGNORECASE)
+
+
+def _still_on(item: Told, text: str, known: Ground, today: date) -> bool:
+    """True for 'this week' of a price or an offer whose stated last day is not over by then, where the text names no end."""
+    if _LAST.search(text) or not any(low <= today <= high for low, high in item.periods):
+        return False
+    money = any(figure.kind in ("money", "percent") for figure in read_figures(text))
+    ends = [_with_year(one.figure, today) for one in known.stated if one.figure.kind == "date" and "end" in one.roles]
+    return money and any(day >= today.isoformat() for day in ends if len(day) == 10)
 
 
 def _with_year(figure: Figure, today: date) -> str:
@@ -234,16 +250,22 @@ def _listed(listed: list[Mention], text: str, known: Ground, borne: list[Figure]
         denied = negated(text, mention.start, mention.end)
         if denied and concept.kind in _NO_CLAIM_WHEN_DENIED:
             continue
+        if denied and concept.name in _CARE and known.affirmed & _CARE and not known.holds(mention):
+            continue
         if known.denies(mention) if denied else known.holds(mention) and not _half_said(mention, text, known, borne):
             continue
         if concept.kind in ("shop", "date", "guarantee") and any(item.start < mention.end and mention.start < item.end for item in borne):
             continue
-        if _backed(mention, text, known, borne) or _tallied(concept.kind, mention.start, mention.end, text, borne) or (concept.kind == "ingredient" and _served(mention, text, known)):
+        if _backed(mention, text, known, borne) or _tallied(concept.kind, mention.start, mention.end, text, borne):
+            continue
+        if concept.kind == "ingredient" and _served(mention, text, known):
             continue
         scope = "both" if any(item.scope == "both" for item in mention.concepts) else "copy"
         yield _Hit(concept.kind, concept.severity, scope, mention.start, mention.end, CLASSES[concept.kind])
 
 
+_CARE = frozenset(("machine washable", "tumble dry", "dry clean", "washable"))
+"""Ways of cleaning; where the records name one, another may be warned of."""
 _SERVED = re.compile(r"\b(?:good|great|lovely|better|nice|delicious|best|serve\w*|goes|pair\w*|stir\w*|splash|top|pour\w*|enjoy|try|mix|dip|"
                      r"spread|drizzle|eat)\b(?! (?:source|for))[^.;!?]*\b(?:with|over|into|on|onto|to|of|alongside|in)\b[^.;!?]*$|"
                      r"(?:配|搭配|蘸|拌|兑|泡|加点|淋)[^。！？]{0,6}$",
@@ -267,11 +289,16 @@ def _half_said(mention: Mention, text: str, known: Ground, borne: list[Figure]) 
     """True for free delivery without the smallest order that the records ask for."""
     if not any(concept.name == "free shipping" for concept in mention.concepts):
         return False
-    asked = any(item.figure.kind == "money" and "threshold" in item.roles for item in known.stated)
+    asked = [item.figure.number for item in known.stated if item.figure.kind == "money" and "threshold" in item.roles]
     low, high = clause(text, mention.start, mention.end)
-    return asked and not any(item.kind == "money" and low <= item.start < high for item in borne)
+    prices = [item.figure.number for item in known.stated if item.figure.kind == "money" and "price" in item.roles]
+    if prices and asked and min(prices) >= max(asked) and not _ALWAYS.search(text):
+        return False
+    return bool(asked) and not any(item.kind == "money" and low <= item.start < high for item in borne)
 
 
+_ALWAYS = re.compile(r"\balways\b|\bwhatever\b|\bhowever\b|\b(?:any|every|all|each) orders?\b|\beverything\b|不管|无论|任何|一律"
+                     r"|全部|全场", re.IGNORECASE)
 _NO_CLAIM_WHEN_DENIED = frozenset(("superlative", "discount", "gift", "stock", "date", "award", "testimonial", "comparison", "novelty",
                                    "colour", "origin", "occasion", "customer", "shop", "trade", "process", "quality", "brand", "delivery"))
 
@@ -291,8 +318,12 @@ def _backed(mention: Mention, text: str, known: Ground, borne: list[Figure]) -> 
         return True
     if mention.entry in _GAPS and any(item.kind == "money" and 0 <= item.start - mention.end <= 2 for item in borne):
         return True
+    if "券" in mention.entry and "券" in known.text:
+        return True
     if any(concept.kind == "discount" for concept in mention.concepts):
         return "discount" in known.affirmed and bool(near)
+    if any(concept.name == "next day" for concept in mention.concepts) and "dispatched next day" in known.affirmed:
+        return bool(_SENDS.search(text[low:high])) and not re.search(r"arriv|deliver|到货|送到|送达|收到", text[low:high], re.IGNORECASE)
     if any(concept.name == "weekday+" for concept in mention.concepts):
         return _on_a_stated_weekday(mention.entry, known)
     return bool(near)

@@ -70,14 +70,16 @@ def says_words(words: str, known: Ground) -> bool:
     latin = [word for word in re.findall(r"[A-Za-z][A-Za-z'’]+", words) if word.lower() not in _plain("english")]
     if not all(stem(word) in known.words for word in latin):
         return False
-    han = "".join(re.findall("[\u4e00-\u9fff]+", _plain_chinese().sub(" ", words)))
-    if not han:
-        return True
-    if len(han) == 1:
-        return han in known.text or han in known.translated
-    pairs = [han[at:at + 2] in known.text or han[at:at + 2] in known.translated for at in range(len(han) - 1)]
-    covered = sum(1 for at in range(len(han)) if (at and pairs[at - 1]) or (at < len(pairs) and pairs[at]))
-    return covered >= 0.6 * len(han)
+    runs = re.findall("[\u4e00-\u9fff]+", _plain_chinese().sub(" ", words))
+    return sum(_covered(run, known) for run in runs) >= 0.6 * sum(map(len, runs))
+
+
+def _covered(run: str, known: Ground) -> int:
+    """How many characters of a run of Chinese the records have, each beside a neighbour of the run."""
+    if len(run) == 1:
+        return int(run in known.text or run in known.translated)
+    pairs = [run[at:at + 2] in known.text or run[at:at + 2] in known.translated for at in range(len(run) - 1)]
+    return sum(1 for at in range(len(run)) if (at and pairs[at - 1]) or (at < len(pairs) and pairs[at]))
 
 
 def _inside(place: int, spans: list[tuple[int, int]]) -> bool:
@@ -101,7 +103,7 @@ def _excused(kind: str, match: re.Match[str], known: Ground) -> bool:
     words = match.group()
     if any(name in known.affirmed for name in _BORNE_BY.get(kind, ())) and not (kind == "delivery" and _ROUND.search(words)):
         return True
-    if kind == "comparison" and re.search(r"than (?:before|usual)|原价|之前|平时|以前|市场价", words):
+    if kind == "comparison" and re.search(r"than (?:before|usual|(?:it|they) (?:was|were|used))|原价|之前|平时|以前|市场价", words):
         return "discount" in known.affirmed
     if kind == "comparison" and re.match(_NOT_THAN, words, re.IGNORECASE):
         return True

@@ -10,7 +10,8 @@ from typing import Any, cast
 
 import yaml
 
-from brandloom.content.checks.figures import UNITS, Figure, plain
+from brandloom.content.checks.figures import Figure, plain
+from brandloom.content.checks.units import UNITS
 from brandloom.errors import ConfigError
 from brandloom.i18n import _
 
