@@ -132,9 +132,11 @@ def test_what_readers_clicked_teaches_the_desk(shop: Shop) -> None:
     click(shop, channel, "Subject A", hours=30)  # after the pause: too late to count
     with shop.ledger.read() as connection:
         assert not any(read_results(connection, one) for one in read_pieces(connection, plan=plan.id))
-    for day in (1, 2, 3):
+    for day in (1, 2):
         go(shop, plan, channel, day)
         click(shop, channel, "Subject B")
+    shop.clock = lambda: NOW + timedelta(days=3)
+    shop.report(plan.id)
     with shop.ledger.read() as connection:
         found = {one.name: read_results(connection, one) for one in read_pieces(connection, plan=plan.id)}
     first = {name.partition("#")[2] or "1": next(one for one in results if one.source.endswith(" 1")) for name, results in found.items()}

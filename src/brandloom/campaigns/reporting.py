@@ -15,6 +15,7 @@ from sqlalchemy import func, select
 
 from brandloom import customers, deliver, predict
 from brandloom.campaigns.channels import delivered
+from brandloom.campaigns.feedback import keep_results
 from brandloom.campaigns.plans import CHANNELS, Plan
 from brandloom.campaigns.posts import NETWORKS, posts_of
 from brandloom.campaigns.preview import reason_words, samples
@@ -52,6 +53,7 @@ def make_report(shop: Shop, plan: Plan, *, reveal: bool = False) -> r.Report:
     """
     engine, config = shop.engine, shop.workspace.config
     copy_to_warehouse(shop, plan)  # clicks come in at any time
+    keep_results(shop, plan)
     return r.Report(
         shop=r.ShopFacts(config.name, config.currency, plan.as_of.date().isoformat(), datetime.now(UTC).isoformat(timespec="seconds"),
                          plan.horizon_days, plan.id, plan.brief.name),
