@@ -6,9 +6,9 @@ import hashlib
 import json
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -19,9 +19,9 @@ from brandloom.campaigns.eligibility import eligibility
 from brandloom.campaigns.keep import keep_plan
 from brandloom.campaigns.learning import learned_as_of
 from brandloom.campaigns.plans import Group, PersonaLabel, Plan, plan_digest
-from brandloom.campaigns.posts import write_posts
+from brandloom.campaigns.posts import Post, write_posts
 from brandloom.content import Brief, Product, ProductGroup, Request, Variant, check_brief, variant_asks, write_variants
-from brandloom.content.brand import brand_seal, speaking_brand
+from brandloom.content.brand import BrandKit, brand_seal, speaking_brand
 from brandloom.content.desk import taught_kit
 from brandloom.content.response import ResponseModel
 from brandloom.decide import REASONS, Audience, DecisionSummary, Economics, Products, Terms, decide, texts_worth_writing
@@ -53,18 +53,8 @@ def make_plan(shop: Shop, brief: Brief, *, as_of: datetime | None = None, by: st
     """
     tell = progress or (lambda stage, done: None)
     engine, now = shop.engine, shop.clock()
-    state = learned_as_of(engine)
-    if state is None or (as_of is not None and state[0] != as_of):
-        shop.learn(as_of, progress=progress)
-        state = learned_as_of(engine)
-    if state is None:
-        raise NotFittedError(_("Nothing is learned yet. Run `brandloom learn` first."))
-    moment, horizon = state
-    brief.require_current(now.astimezone(shop.workspace.config.zone).date())
-    for objection in check_brief(brief, jurisdictions=shop.workspace.config.jurisdictions):
-        if objection.blocks:
-            raise ConfigError(_("The brief's {place} cannot be used: {reason} Change it, or give the fact a proof."), place=objection.place,
-                              reason=objection.text())
+    moment, horizon = _learned(shop, as_of, progress)
+    _require_usable(brief, shop.workspace.config, now)
     plan_id = _plan_id(brief, moment, now)
     choosing = _("Choosing people")
     tell(choosing, 0.0)
@@ -73,6 +63,52 @@ def make_plan(shop: Shop, brief: Brief, *, as_of: datetime | None = None, by: st
     kit = speaking_brand(shop.workspace, brief.brand)
     voice = taught_kit(shop.ledger, kit, brief, brand=shop.workspace.config.name if kit is None else kit.name)
     requests = _requests(engine, plan_id, brief, most=shop.workspace.config.max_variants)
+    written = _write(shop, plan_id, brief, requests, voice, tell)
+    scores = text_scores(written.variants, shop.scorer if brief.learn and brief.learn.metric == "clicks" else None)
+    extra = {"model_cost": written.cost, "brand_seal": brand_seal(kit, shop.workspace), "planner": by, **({"scores": scores} if scores else {}),
+             **({"posts": [asdict(one) for one in written.posts]} if written.posts else {})}
+    draft = Plan(id=plan_id, name=brief.name, status="draft", as_of=moment, created_at=now, horizon_days=horizon, brief=brief,
+                 variants=written.variants, groups=_groups(engine, requests), personas=_personas(engine), decision=asdict(decision),
+                 model=shop.model.name, content_seconds=written.seconds, extra=extra)
+    if draft.channels != ("email",):
+        draft = replace(draft, extra={**draft.extra, "channels": [asdict(one) for one in planned(shop, draft)]})
+    plan = replace(draft, digest=plan_digest(engine, draft))
+    keep_plan(shop, plan, requests, voice=voice)
+    shop.audit.append("plan.made", plan.id, actor="brandloom", detail={"digest": plan.digest, "as_of": moment.isoformat()}, now=now)
+    return plan
+
+
+def _learned(shop: Shop, as_of: datetime | None, progress: Progress | None) -> tuple[datetime, int]:
+    """As of when the shop has learned, and for how many days ahead; learns where it has not, or not as of `as_of`."""
+    state = learned_as_of(shop.engine)
+    if state is None or (as_of is not None and state[0] != as_of):
+        shop.learn(as_of, progress=progress)
+        state = learned_as_of(shop.engine)
+    if state is None:
+        raise NotFittedError(_("Nothing is learned yet. Run `brandloom learn` first."))
+    return state
+
+
+def _require_usable(brief: Brief, config: ShopConfig, now: datetime) -> None:
+    brief.require_current(now.astimezone(config.zone).date())
+    for objection in check_brief(brief, jurisdictions=config.jurisdictions):
+        if objection.blocks:
+            raise ConfigError(_("The brief's {place} cannot be used: {reason} Change it, or give the fact a proof."), place=objection.place,
+                              reason=objection.text())
+
+
+@dataclass(frozen=True)
+class _Written:
+    """A plan's texts, and what it took to write them."""
+
+    variants: tuple[Variant, ...]
+    posts: tuple[Post, ...]
+    cost: dict[str, Any]
+    seconds: float
+
+
+def _write(shop: Shop, plan_id: str, brief: Brief, requests: Sequence[Request], voice: BrandKit | None, tell: Progress) -> _Written:
+    """Let the model write; where it fails, nothing of the plan stays."""
     most, before = most_cost(shop.model, variant_asks(brief, requests, kit=voice)), spent_by(shop.model)
     writing = _stage(most)
     tell(writing, 0.0)
@@ -82,24 +118,11 @@ def make_plan(shop: Shop, brief: Brief, *, as_of: datetime | None = None, by: st
                                   progress=lambda done, of: tell(writing, done / of))
         posts = write_posts(shop, plan_id, brief, kit=voice) if brief.posts else ()
     except BaseException:
-        engine.replace("decisions", "SELECT * FROM decisions WHERE plan <> $plan", plan=plan_id)  # no half a plan stays
+        shop.engine.replace("decisions", "SELECT * FROM decisions WHERE plan <> $plan", plan=plan_id)
         raise
     spent = spent_by(shop.model)
     cost = {"most": most.to_dict() if most else None, "spent": spent.since(before).to_dict() if spent else None}
-    kept = _kept(variants)
-    scores = text_scores(kept, shop.scorer if brief.learn and brief.learn.metric == "clicks" else None)
-    draft = Plan(id=plan_id, name=brief.name, status="draft", as_of=moment, created_at=now, horizon_days=horizon, brief=brief,
-                 variants=kept, groups=_groups(engine, requests),
-                 personas=_personas(engine), decision=asdict(decision), model=shop.model.name,
-                 content_seconds=time.perf_counter() - started, extra={
-                     "model_cost": cost, "brand_seal": brand_seal(kit, shop.workspace), "planner": by, **({"scores": scores} if scores else {}),
-                     **({"posts": [asdict(one) for one in posts]} if posts else {})})
-    if draft.channels != ("email",):
-        draft = replace(draft, extra={**draft.extra, "channels": [asdict(one) for one in planned(shop, draft)]})
-    plan = replace(draft, digest=plan_digest(engine, draft))
-    keep_plan(shop, plan, requests, voice=voice)
-    shop.audit.append("plan.made", plan.id, actor="brandloom", detail={"digest": plan.digest, "as_of": moment.isoformat()}, now=now)
-    return plan
+    return _Written(_kept(variants), tuple(posts), cost, time.perf_counter() - started)
 
 
 def _stage(most: Estimate | None) -> str:
