@@ -15,7 +15,7 @@ _AT_LEAST = re.compile(r"(?:\bover|\bmore than|\babove|\bat least|超过|超|逾
 _AT_MOST = re.compile(r"(?:\bchange (?:out of|from)(?: an?)?|\bunder|\bless than|\bbelow|\bfewer than|\bno more than|\bwithin|不到|不足|低于|少于"
                       r"|不超过)\s*[£$€¥]?\s*$",
                       re.IGNORECASE)
-_AND_MORE = re.compile("多|余|来|\\+| plus")
+_AND_MORE = re.compile("多|余|来|\\+| plus| and change|[- ]odd\\b")
 _LITTLE = re.compile(r"(?:\blittle|\bjust|\bbarely|\bslightly|\bonly|\ba (?:little|touch|shade|bit|whisker|fraction)) (?:more than|over|above"
                      r"|under|less than|below)\s*[£$€¥]?\s*$", re.IGNORECASE)
 """A bound that says it is a close one."""
@@ -40,6 +40,9 @@ def bears(figure: Figure, roles: frozenset[str], text: str, known: Ground) -> bo
     if roles & _STRICT and any(item.roles & roles for item in alike):
         # A field of the same role speaks for itself: an age of 14 is not borne out by a group of 8.
         same = [item for item in same if item.roles]
+    if figure.kind == "count" and not roles:
+        # A number of nothing told is no number of things in stock, nor of days.
+        same = [item for item in same if not item.roles & _ELSEWHERE]
     if figure.kind == "percent" and ("saving" in roles or _OFF.search(figure.text)):
         same = [item for item in same if "saving" in item.roles or _OFF.search(item.said)]
     if figure.kind == "duration" and not roles:
@@ -156,6 +159,7 @@ def _named(item: Stated, text: str) -> bool:
 _WARMTH = re.compile("wash|temp|heat|water|oven|bake|_c:|洗|温|°", re.IGNORECASE)
 _STRICT = frozenset(("age", "group", "players", "warranty", "returns", "delivery", "dispatch"))
 _PROMISES = frozenset(("returns", "warranty", "delivery", "dispatch", "shelf"))
+_ELSEWHERE = frozenset(("stock", "delivery", "dispatch"))
 _LASTING = frozenset(("returns", "warranty", "shelf", "battery"))
 _LOOSE = frozenset(("pieces", "sizes", "colours", "players"))
 """What a figure may be about where the text does not say."""
@@ -250,7 +254,7 @@ def _place(figure: Figure) -> Decimal:
     """One of the last place that the figure names, in its unit: ten of 七十, a thousand of 三千, and all of it for 一米 or ½ kg."""
     said = _spelled(figure.text)
     if said is None or not said:
-        return figure.number
+        return figure.number if figure.number < 2 or figure.kind != "money" or figure.number >= 20 else Decimal(1)
     size = Decimal(1)
     while said % (size * 10) == 0:
         size *= 10

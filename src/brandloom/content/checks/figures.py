@@ -407,7 +407,8 @@ _READERS: tuple[tuple[str, re.Pattern[str], Callable[[re.Match[str]], Iterator[F
     (_WORD, _compile(rf"\b(?P<n>{_SAID})\b"), _count),
     (_HAN, _compile(rf"(?P<n>{_HAN}{{1,16}})(?={_MEASURE_WORD})"), _count),
     (r"[十百千万]", _compile(rf"(?P<n>{_HAN}*[十百千万])(?=出头(?!的[你人女男年])|左右|上下|开外|往上)"), _count),
-    (_HAN, _compile(rf"(?:不到|不足|不过|只花|花|低于|只要|仅需|只需|售价|只卖|价格|现价|定价|就要|才卖|才|省|立减|减|便宜|优惠|抵|返)"
+    (_HAN, _compile(rf"(?:费|定金|押金|首付|不到|不足|不过|只花|花|低于|只要|仅需|只需|售价|只卖|价格|现价|定价|就要|才卖|才|省|立减|减|便宜|优惠"
+                    rf"|抵|返)"
                     rf"(?P<n>{_HAN}{{2,}})(?=[，。！？,!?；;\s]|就|起|便|能|可|$)"), _count),
     (r"[百千万]", _compile(r"(?P<n>[一二两三四五六七八九][百千万][零〇一二两三四五六七八九十百千]+)"), _count),
 )

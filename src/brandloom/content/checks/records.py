@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 
 from brandloom.content.checks.bearing import bears, fits_bound, same_matter
@@ -94,7 +94,8 @@ def _hits(plain: str, known: Ground, today: date | None) -> list[_Hit]:
     for figure in read_figures(plain):
         if _touches(figure.start, figure.end, free):
             continue
-        hit = None if _within(figure.start, figure.end, quoted) or (today and _since(figure, plain, known, today)) else _judge(figure, plain, known)
+        hit = None if _within(figure.start, figure.end, quoted) or (
+            today and (_since(figure, plain, known, today) or _until(figure, plain, known, today))) else _judge(figure, plain, known)
         if hit is None:
             borne.append(figure)
         else:
@@ -119,6 +120,8 @@ def _hits(plain: str, known: Ground, today: date | None) -> list[_Hit]:
 
 def _introduces(item: Phrase, text: str, known: Ground, borne: list[Figure]) -> bool:
     """True for 'cheaper by' before a figure that the records bear out, for 'change from' one, and for 'until' a stated feast."""
+    if item.kind == "superlative" and text[item.start] == "最" and any(item.start < one.start <= item.end + 1 for one in borne):
+        return True
     inside = {one.kind for one in borne if item.start <= one.start < item.end}
     if item.kind == "delivery" and "dispatched next day" in known.affirmed and _SENDS.search(text[item.start:item.end]):
         return True
@@ -159,6 +162,18 @@ def _given(mention: Mention, text: str, known: Ground) -> bool:
     return any(_FREE.search(f"{key} {value}") and words & (
         {stem(word) for word in re.findall("[A-Za-z]{4,}", f"{key} {value}")} | set(re.findall("(?=([\u4e00-\u9fff]{2}))", f"{key} {value}")))
         for key, value in known.fields if value.strip().lower() not in ("no", "false", "否", "无"))
+
+
+def _until(figure: Figure, text: str, known: Ground, today: date) -> bool:
+    """True for so many days to a stated last day: 三天后结束."""
+    days = figure.number / 24
+    if figure.kind != "duration" or figure.unit != "h" or days != int(days) or days > 366 or not _TO_GO.search(text):
+        return False
+    day = (today + timedelta(days=int(days))).isoformat()
+    return any(item.figure.kind == "date" and _with_year(item.figure, today) == day for item in known.stated)
+
+
+_TO_GO = re.compile(r"\bin \w+ days\b|\bdays (?:left|to go|from now)\b|[天日](?:以?后|之后)|[还只]剩|还有", re.IGNORECASE)
 
 
 def _since(figure: Figure, text: str, known: Ground, today: date) -> bool:

@@ -99,11 +99,15 @@ _ROUND = re.compile(r"每[天周日]|天天|清晨|一早|\bevery (?:day|morning
 """A delivery that comes again and again, which the speed of one does not bear out."""
 
 
+_THAN_BEFORE = re.compile(r"than (?:before|usual|(?:it|they) (?:was|were|used)|(?:the )?(?:rrp|msrp|list|recommended|original|old|full|normal)\b)|"
+                          r"原价|之前|平时|以前|市场价", re.IGNORECASE)
+
+
 def _excused(kind: str, match: re.Match[str], known: Ground) -> bool:
     words = match.group()
     if any(name in known.affirmed for name in _BORNE_BY.get(kind, ())) and not (kind == "delivery" and _ROUND.search(words)):
         return True
-    if kind == "comparison" and re.search(r"than (?:before|usual|(?:it|they) (?:was|were|used))|原价|之前|平时|以前|市场价", words):
+    if kind == "comparison" and _THAN_BEFORE.search(words):
         return "discount" in known.affirmed
     if kind == "comparison" and re.match(_NOT_THAN, words, re.IGNORECASE):
         return True
