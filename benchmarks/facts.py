@@ -36,6 +36,7 @@ ROOT = Path(__file__).resolve().parent.parent
 CASES = Path(__file__).resolve().parent / "facts_cases"
 LANGUAGES = ("en", "zh")
 ROUNDS = ("round1", "round2", "round3", "round4", "round5")
+"""Sets that were met unseen once, see `first_runs.tsv`, and have been used to mend the gate since; what they give now is no fair measure."""
 WRITTEN = date(2026, 11, 22)
 """The day on which the rounds were written."""
 PER_KIND, TRUE_SENTENCES = 100, 1000
@@ -224,10 +225,11 @@ def speed(shared: Path) -> dict[str, float]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--shared", type=Path, default=ROOT.parent / "shared" / "data")
-    parser.add_argument("--show", choices=["development", "judging", "hand", "late", *ROUNDS], help="only list the sentences judged wrongly")
+    parser.add_argument("--show", choices=["development", "judging", "hand", "late", "learned", *ROUNDS], help="only list the sentences judged wrongly")
     options = parser.parse_args()
     if options.show:
-        rows = hand_cases(options.show) if options.show in ("hand", "late", *ROUNDS) else cases(options.shared, options.show)
+        by_hand = options.show not in ("development", "judging")
+        rows = hand_cases(options.show) if by_hand else cases(options.shared, options.show)
         judge(rows, show=True)
         return
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False).stdout.strip()

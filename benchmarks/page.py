@@ -304,7 +304,7 @@ def _rounds(rounds: dict[str, Any], first: dict[str, dict[str, int]]) -> list[st
              *(f"{sum(one['hits'] for one in given[f'{verdict} {language}'].values())}"
                f"/{sum(one['count'] for one in given[f'{verdict} {language}'].values())}" for language in ("en", "zh"))]
             for name, given in rounds.items() for verdict in ("false", "true")]
-    return ["Further sets, each written before it was judged; all but the last were then used to mend the gate. What they gave at their first run "
+    return ["Further sets, each written before it was judged and then used to mend the gate. What they gave at their first run "
             "is what unseen wordings may expect.", table(["stopped", "first run", "en, now", "zh, now"], rows)]
 
 
