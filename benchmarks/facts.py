@@ -225,7 +225,8 @@ def speed(shared: Path) -> dict[str, float]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--shared", type=Path, default=ROOT.parent / "shared" / "data")
-    parser.add_argument("--show", choices=["development", "judging", "hand", "late", "learned", *ROUNDS], help="only list the sentences judged wrongly")
+    parser.add_argument("--show", choices=["development", "judging", "hand", "late", "learned", *ROUNDS],
+                        help="only list the sentences judged wrongly")
     options = parser.parse_args()
     if options.show:
         by_hand = options.show not in ("development", "judging")
