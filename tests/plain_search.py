@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 
 from brandloom.content.checks.homophones import hear, sound
 from brandloom.content.checks.normalise import Reading
@@ -25,24 +26,43 @@ def find_everywhere(words: Mapping[str, Sequence[str]], patterns: Mapping[str, S
     heard = hear(bare.text)
     for name, word in ((name, word.removesuffix("*")) for name, group in words.items() for word in group):
         if len(word) > 1 and not word.isascii() and not text.isascii():
-            found |= {(name, *bare.source_span(*heard.source_span(start, start + len(word)))) for start in range(len(heard.sounds))
-                      if heard.sounds.startswith(sound(word), start) and heard.means(word, start)
-                      and (len(word) > 2 or any(start <= place < start + 2 for place in heard.pinyin()))}
+            # A word of two characters is heard where one of them is written in pinyin.
+            found |= {(name, *bare.source_span(*heard.source_span(start, start + len(word)))) for start in _starts(heard.sounds, sound(word))
+                      if heard.means(word, start) and (len(word) > 2 or any(start <= place < start + 2 for place in heard.pinyin()))}
     return found
 
 
 def find_written(words: Mapping[str, Sequence[str]], patterns: Mapping[str, Sequence[str]], text: str) -> Iterator[Hit]:
     """Every word and pattern as it is written."""
+    flat = spaced(text)
     for name, word in ((name, word) for name, group in words.items() for word in group):
         plain = word.removesuffix("*")
-        before = "(?<![a-z0-9])" if re.match("[a-z0-9]", plain) else ""
-        after = "(?![a-z0-9]|'t)" if re.search("[a-z0-9]$", plain) and not word.endswith("*") else ""
-        for match in re.finditer(f"(?={before}({re.escape(plain)}){after})", spaced(text)):
-            yield name, *match.span(1), plain
-    for name, pattern in ((name, re.compile(body, re.IGNORECASE)) for name, bodies in patterns.items() for body in bodies):
+        for start in _starts(flat, plain):
+            if _stands_alone(flat, start, plain, is_open=word.endswith("*")):
+                yield name, start, start + len(plain), plain
+    for name, pattern in ((name, _compiled(body)) for name, bodies in patterns.items() for body in bodies):
         place = 0
         while place < len(text):
             found = pattern.match(text, place, place + REACH)
             if found and found.group():
                 yield name, *found.span(), found.group()
             place = found.end() if found and found.group() else place + 1
+
+
+@cache
+def _compiled(body: str) -> re.Pattern[str]:
+    return re.compile(body, re.IGNORECASE)
+
+
+def _starts(text: str, word: str) -> Iterator[int]:
+    start = text.find(word)
+    while start >= 0:
+        yield start
+        start = text.find(word, start + 1)
+
+
+def _stands_alone(text: str, start: int, word: str, *, is_open: bool) -> bool:
+    """A word that begins or ends with a letter or figure begins or ends there; `won` is not in `won't`."""
+    before, after = text[:start], text[start + len(word):]
+    begins = not (re.match("[a-z0-9]", word, re.IGNORECASE) and re.search("[a-z0-9]$", before, re.IGNORECASE))
+    return begins and (is_open or not (re.search("[a-z0-9]$", word, re.IGNORECASE) and re.match("[a-z0-9]|'t", after, re.IGNORECASE)))

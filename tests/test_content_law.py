@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import re
+from collections.abc import Mapping, Sequence
 from datetime import date
 from itertools import pairwise
 from pathlib import Path
@@ -19,6 +20,7 @@ from brandloom.content.checks.ground import ground
 from brandloom.content.checks.normalise import read
 from brandloom.content.checks.packs import RESPECT, open_pack, sector_of
 from brandloom.content.checks.scan import Places, Scanner
+from brandloom.content.copycheck import BATCH
 from brandloom.errors import DataError
 from plain_search import find_everywhere, find_written
 from test_cli import refused, run
@@ -179,7 +181,7 @@ def test_patterns_are_tried_wherever_they_match(jurisdiction: str, data: st.Data
     parts = data.draw(st.lists(st.sampled_from(texts).flatmap(lambda text: st.integers(0, len(text)).map(lambda cut: text[cut:])), max_size=3))
     text = read("".join(parts)).text
     pack = open_pack(jurisdiction)
-    found = {(name, *place) for name, places in Scanner({}, pack.patterns).plain_places(read(text)).items() for place in places}
+    found = _found(_scanner(jurisdiction, {}, pack.patterns).plain_places(read(text)))
     plain = {(name, match.start(), match.end()) for name, bodies in pack.patterns.items() for body in bodies
              for match in re.finditer(body, text, re.IGNORECASE) if match.group()}
     assert found == plain
@@ -202,9 +204,19 @@ def test_a_scan_finds_what_a_plain_search_finds(jurisdiction: str, data: st.Data
     reading = read(text)
     for names in (pack.words.keys(), list(pack.words)[::3]):
         given_ = [{name: group[name] for name in group if name in names} for group in (pack.words, pack.patterns)]
-        scanner = Scanner(*given_)
+        scanner = _scanner(jurisdiction, *given_)
         assert _found(scanner.places(reading)) == find_everywhere(*given_, reading)
         assert _found(scanner.plain_places(reading)) == {hit[:3] for hit in find_written(*given_, reading.text)}
+
+
+_KEPT: dict[tuple[str, int], Scanner] = {}
+
+
+def _scanner(jurisdiction: str, words: Mapping[str, Sequence[str]], patterns: Mapping[str, Sequence[str]]) -> Scanner:
+    key = jurisdiction, len(words)
+    if key not in _KEPT:
+        _KEPT[key] = Scanner(words, patterns)
+    return _KEPT[key]
 
 
 def _found(places: Places) -> set[tuple[str, int, int]]:
@@ -257,6 +269,20 @@ def test_words_of_the_brand() -> None:
     assert check_words("cheaper", avoid=["cheap"]) == []
     assert [item.excerpt for item in check_words("cheaper", avoid=["cheap*"])] == ["cheap"]
     assert [item.rule for item in check_words("A T-shirt", avoid=["t-shirt", "\u200b"], must_say=["T-shirt", "Linen", "*"])] == ["brand-word", "must-say"]
+
+
+def test_a_long_file_is_shared_out_and_read_up_to_its_first_bad_line() -> None:
+    lines = [json.dumps({"id": place, "text": "最佳茶叶" if place % 100 else "好茶"}, ensure_ascii=False) for place in range(2 * BATCH + 60)]
+    assert list(check_copy(lines, workers=2)) == list(check_copy(lines, workers=1))
+    done = []
+
+    def collect() -> None:
+        for row in check_copy([*lines[:2 * BATCH + 40], "", "{broken", *lines], workers=2):
+            done.append(row["id"])
+    with pytest.raises(DataError) as caught:
+        collect()
+    assert done == list(range(2 * BATCH + 40))
+    assert f"Line {2 * BATCH + 42} is not JSON" in caught.value.text("en")
 
 
 def test_lines_are_checked_in_order_and_a_bad_one_is_named() -> None:

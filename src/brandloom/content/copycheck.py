@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import date
-from itertools import islice
+from itertools import chain, islice
 from typing import Any
 
 from brandloom.content.checks import JURISDICTIONS, Finding, check_against, review, sectors, verdict_of
@@ -16,7 +16,7 @@ from brandloom.content.checks.conduct import Conduct, check_conduct
 from brandloom.content.checks.ground import Ground, ground
 from brandloom.content.checks.links import stated_links
 from brandloom.content.checks.packs import sector_of
-from brandloom.errors import BrandloomError, DataError
+from brandloom.errors import DataError
 from brandloom.i18n import _, translate
 
 BATCH = 250
@@ -54,31 +54,45 @@ def check_copy(lines: Iterable[str], *, language: str | None = None, sector: str
     """
     review("", language=language, sector=sector, jurisdiction=jurisdiction, reasons_in=reasons_in)
     defaults = {"lang": language, "sector": sector, "jurisdiction": jurisdiction}
-    rest, problem = iter(enumerate(lines, 1)), list[BrandloomError]()
-    read = _Reader(defaults, reasons_in, today, problem)
-    first, more = list(islice(read(rest), 2 * BATCH)), read(rest)
+    numbered, reader = iter(enumerate(lines, 1)), _Reader(defaults, reasons_in, today)
+    first = list(islice(numbered, 2 * BATCH))
     if len(first) < 2 * BATCH or workers == 1:
-        yield from map(_check, first)
-        yield from map(_check, more)
+        for number, line in chain(first, numbered):
+            if line.strip():
+                yield _check(reader.parse(number, line))
     else:
-        yield from _spread(first, more, workers or os.cpu_count() or 1)
-    if problem:
-        raise problem[0]
+        yield from _spread(first, numbered, reader, workers or os.cpu_count() or 1)
 
 
-def _spread(first: list[CopyLine], more: Iterator[CopyLine], workers: int) -> Iterator[dict[str, Any]]:
-    """The same in several processes; never more than a few batches are under way, so memory stays flat."""
+_Lines = list[tuple[int, str]]
+"""Lines of the file with their numbers."""
+
+
+def _spread(first: _Lines, more: Iterator[tuple[int, str]], reader: _Reader, workers: int) -> Iterator[dict[str, Any]]:
+    """The same in several processes, which read the lines too; never more than a few batches are under way, so memory stays flat."""
     with ProcessPoolExecutor(workers) as pool:
-        todo = [first[:BATCH], first[BATCH:]]
-        running = [pool.submit(_check_all, batch) for batch in todo]
+        running = [pool.submit(_check_all, reader, batch) for batch in (first[:BATCH], first[BATCH:])]
         while running:
             while len(running) < 2 * workers and (batch := list(islice(more, BATCH))):
-                running.append(pool.submit(_check_all, batch))
-            yield from running.pop(0).result()
+                running.append(pool.submit(_check_all, reader, batch))
+            done, rest = running.pop(0).result()
+            yield from done
+            for number, line in rest[:1]:
+                # Read again here, for its error.
+                reader.parse(number, line)
 
 
-def _check_all(batch: list[CopyLine]) -> list[dict[str, Any]]:
-    return [_check(line) for line in batch]
+def _check_all(reader: _Reader, batch: _Lines) -> tuple[list[dict[str, Any]], _Lines]:
+    """What was found in each line, and the lines from the first bad one on."""
+    done: list[dict[str, Any]] = []
+    for place, (number, line) in enumerate(batch):
+        if line.strip():
+            try:
+                copy = reader.parse(number, line)
+            except DataError:
+                return done, batch[place:]
+            done.append(_check(copy))
+    return done, []
 
 
 def _check(line: CopyLine) -> dict[str, Any]:
@@ -111,24 +125,13 @@ def _row(rule: str, item: Finding, text: str, language: str) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class _Reader:
-    """Lines of the file as they are to be checked, up to the first bad one; what is wrong with that one goes to `problem`."""
+    """Reads a line of the file as it is to be checked."""
 
     defaults: Mapping[str, str | None]
     reasons_in: str | None
     today: date | None
-    problem: list[BrandloomError]
 
-    def __call__(self, numbered: Iterator[tuple[int, str]]) -> Iterator[CopyLine]:
-        for number, line in numbered:
-            if not line.strip():
-                continue
-            try:
-                yield self._parse(number, line)
-            except DataError as error:
-                self.problem.append(error)
-                return
-
-    def _parse(self, number: int, line: str) -> CopyLine:
+    def parse(self, number: int, line: str) -> CopyLine:
         try:
             row = json.loads(line)
         except (ValueError, RecursionError) as error:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import csv
 import re
 import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property, lru_cache
-from importlib.resources import files
 
 import numpy as np
 import numpy.typing as npt
 from opencc import OpenCC
+
+from brandloom.content.checks.tables import read_table
 
 _INVISIBLE = re.compile("[\u00ad\u180e\u200b-\u200f\u2028-\u202e\u2060-\u2064\ufe00-\ufe0f\ufeff\U000e0000-\U000e007f]")
 _KEYCAP = "\u20e3"
@@ -20,7 +20,6 @@ _RINGED = re.compile("[\u2776-\u2793\u24eb-\u24ff]")
 HAN = r"\u3400-\u4dbf\u4e00-\u9fff"
 _FILLERS = re.compile(r"[\s.·•・‧∙⋅_*~|/\\^+=#&\-—–'\"“”‘’`()\[\]{}<>【】「」『』《》"
                       r"\u2190-\u21ff\u25a0-\u27bf\u2b00-\u2bff♥❤\U0001f000-\U0001faff]+")
-_LATIN = re.compile("[a-z]")
 _BEFORE, _AFTER, _LETTER = re.compile(f"[{HAN}]"), re.compile(f"[{HAN}a-z0-9○]"), re.compile("[a-z0-9]")
 _PICKETS = re.compile(rf"(?:[{HAN}][。，、,;:!.]){{2,}}[{HAN}]")
 _SPELLED = re.compile(r"[a-z0-9@$!](?<![a-z0-9].)(?:[\s.\-_*]{1,3}[a-z0-9@$!](?![a-z0-9])){1,}")
@@ -91,6 +90,11 @@ class Reading:
     @cached_property
     def _origin(self) -> Sequence[int]:
         return _places(self.source, self.text, _LOWER)
+
+    @property
+    def is_level(self) -> bool:
+        """Whether every character stands where it stands in the source."""
+        return isinstance(self._origin, range)
 
     def source_span(self, start: int, end: int) -> tuple[int, int]:
         """Place in the source of a stretch of `text`."""
@@ -184,10 +188,11 @@ def unmask(text: str) -> Folded:
     if _FENCED.search(letters):
         letters, origin = _replace(letters, origin, _PICKETS, lambda match: range(match.start(), match.end(), 2))
     letters, origin = _replace(letters, origin, _FILLERS, _unless_filling)
-    (words, pinyin), plain = _variants()
+    words, pinyin, plain = _variants()
     letters, origin = _respell(letters, origin, words, plain)
-    if _LATIN.search(letters):
-        letters, origin = _respell(letters, origin, pinyin, plain)
+    # A pattern that looks around is slow to search for: most texts have none of its syllables.
+    if any(syllable in letters for syllable in pinyin):
+        letters, origin = _respell(letters, origin, _pinyin(), plain)
     if _LOOKALIKE.search(letters):
         letters = letters.translate(_LOOKALIKES)
     # Figures stand for letters one for one, so places stay.
@@ -243,19 +248,18 @@ def _respell(letters: str, origin: Sequence[int], pattern: re.Pattern[str], plai
 
 
 @cache
-def _variants() -> tuple[tuple[re.Pattern[str], re.Pattern[str]], dict[str, str]]:
-    """Disguises, longest first; those in pinyin apart, because a pattern that looks around is slow to search for."""
-    rows = csv.DictReader(files("brandloom.content").joinpath("data", "ad_variants.zh.tsv").read_text("utf-8").splitlines(),
-                          delimiter="\t", quoting=csv.QUOTE_NONE)
-    plain = {row["disguise"]: row["plain"] for row in rows}
+def _variants() -> tuple[re.Pattern[str], Sequence[str], dict[str, str]]:
+    """Disguises, longest first; apart from them those in pinyin; and what each stands for."""
+    plain = {row["disguise"]: row["plain"] for row in read_table("ad_variants.zh.tsv")}
     words = sorted(plain, key=lambda word: -len(word))
     pinyin = [word for word in words if word.isascii() and word.isalpha()]
-    return (re.compile("|".join(re.escape(word) for word in words if word not in pinyin)), re.compile("|".join(map(_spelled, pinyin)))), plain
+    return re.compile("|".join(re.escape(word) for word in words if word not in pinyin)), pinyin, plain
 
 
-def _spelled(disguise: str) -> str:
-    """A pinyin syllable counts only as a whole and beside a Chinese character."""
-    return rf"(?<![a-z0-9]){disguise}(?=[{HAN}])|(?<=[{HAN}]){disguise}(?![a-z0-9])"
+@cache
+def _pinyin() -> re.Pattern[str]:
+    """Disguises in pinyin: a syllable counts only as a whole and beside a Chinese character."""
+    return re.compile("|".join(rf"(?<![a-z0-9]){word}(?=[{HAN}])|(?<=[{HAN}]){word}(?![a-z0-9])" for word in _variants()[1]))
 
 
 @cache

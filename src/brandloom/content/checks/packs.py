@@ -15,7 +15,7 @@ import yaml
 
 from brandloom.content.checks.adlaw import listed_rules, listed_words
 from brandloom.content.checks.finding import Severity
-from brandloom.content.checks.rules import Condition, Line, Rule, parse_condition, parse_match
+from brandloom.content.checks.rules import Group, Line, Rule, parse_condition, parse_match
 from brandloom.content.checks.scan import Scanner
 from brandloom.errors import DataError
 from brandloom.i18n import _
@@ -25,8 +25,8 @@ JURISDICTIONS = ("cn", "eu", "uk", "us")
 RESPECT = "respect"
 """The pack of insults, threats and stereotypes, which holds everywhere."""
 
-_Tried = tuple[int, Rule, Line]
-"""A line of a rule and its place in the order of trying."""
+_Tried = tuple[int, frozenset[str], Rule, Line]
+"""A line of a rule with its concepts and its place in the order of trying."""
 
 
 @dataclass(frozen=True)
@@ -42,14 +42,14 @@ class Notice:
 class Pack:
     """The rules of one jurisdiction.
 
-    `exemptions` are the situations in which an absolute term is lawful: article -> conditions, any of which is enough.
+    `exemptions` are the situations in which an absolute term is lawful: conditions, any of which is enough -> article.
     """
 
     jurisdiction: str
     version: str
     reviewed: date
     rules: tuple[Rule, ...]
-    exemptions: Mapping[str, tuple[tuple[Condition, ...], ...]]
+    exemptions: Mapping[Group, str]
     notices: tuple[Notice, ...]
     words: Mapping[str, Sequence[str]]
     patterns: Mapping[str, Sequence[str]]
@@ -61,7 +61,7 @@ class Pack:
     def candidates(self, sectors: tuple[str, ...], concepts: Set[str]) -> list[_Tried]:
         """The lines that a text of these concepts may match, the gravest first."""
         by_rarest = _index(self, sectors)
-        return sorted((item for name in concepts for item in by_rarest.get(name, ()) if item[2].names <= concepts), key=itemgetter(0))
+        return sorted((item for name in concepts for item in by_rarest.get(name, ()) if item[1] <= concepts), key=itemgetter(0))
 
 
 def sector_of(name: str | None) -> str:
@@ -106,12 +106,15 @@ def open_pack(jurisdiction: str) -> Pack:
     rules = [_rule(row, data["laws"]) for row in data["rules"]]
     notices = [Notice(_rule({"level": "caution", "match": (), **row}, data["laws"]), re.compile(row["notice"]), row["over"])
                for row in data.get("notices", ())]
-    exemptions = {article: tuple(parse_condition(line) for line in lines) for article, lines in (data.get("exempt") or {}).items()}
+    exemptions: dict[Group, str] = {}
+    for article, lines in (data.get("exempt") or {}).items():
+        for line in lines:
+            exemptions.setdefault(parse_condition(line), article)
     if data.get("listed"):
         rules += listed_rules()
         for name, (terms, bodies) in listed_words().items():
             words[name], patterns[name] = [*terms], [*bodies]
-    needed = {name for rule in rules for name in _names(rule)} | {c.name for group in exemptions.values() for line in group for c in line}
+    needed = {name for rule in rules for name in _names(rule)} | _asked(exemptions)
     for name in needed - words.keys() - patterns.keys():
         # A Chinese word may stand in a rule as itself.
         if name.isascii():
@@ -124,8 +127,7 @@ def open_pack(jurisdiction: str) -> Pack:
 def _lexicons(pack: Pack, sectors: tuple[str, ...]) -> tuple[Scanner, Scanner]:
     rules = [rule for rule in pack.rules if any(rule.applies_to(sector) for sector in sectors)]
     sought = {name for rule in rules for line in rule.match for name in line.names}
-    asked = {c.name for rule in rules for group in rule.unless + rule.only for c in group}
-    asked |= {c.name for group in pack.exemptions.values() for line in group for c in line}
+    asked = _asked(group for rule in rules for group in rule.unless + rule.only) | _asked(pack.exemptions)
     return _lexicon(pack, sought), _lexicon(pack, asked - sought)
 
 
@@ -140,7 +142,7 @@ def _index(pack: Pack, sectors: tuple[str, ...]) -> dict[str, list[_Tried]]:
                    key=lambda rule: ("ban", "evidence", "caution").index(rule.severity))
     found: dict[str, list[_Tried]] = {}
     for place, (rule, line) in enumerate((one, line) for one in rules for line in one.match):
-        found.setdefault(min(sorted(line.names), key=_lexicons(pack, sectors)[0].weight), []).append((place, rule, line))
+        found.setdefault(min(sorted(line.names), key=_lexicons(pack, sectors)[0].weight), []).append((place, line.names, rule, line))
     return found
 
 
@@ -160,12 +162,16 @@ def _source(law: Mapping[str, str], article: str) -> dict[str, str]:
     return {"en": f"{law['en']}, art. {article}", "zh": f"{law['zh']}{zh}"}
 
 
-def _conditions(lines: Iterable[str]) -> tuple[tuple[Condition, ...], ...]:
+def _conditions(lines: Iterable[str]) -> tuple[Group, ...]:
     return tuple(parse_condition(line) for line in lines)
 
 
 def _names(rule: Rule) -> set[str]:
-    return ({name for line in rule.match for name in line.names} | {c.name for group in rule.unless + rule.only for c in group})
+    return {name for line in rule.match for name in line.names} | _asked(rule.unless + rule.only)
+
+
+def _asked(groups: Iterable[Group]) -> set[str]:
+    return {condition.name for group in groups for condition in group.conditions}
 
 
 def _split(line: str) -> list[str]:

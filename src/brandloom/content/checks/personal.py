@@ -51,12 +51,15 @@ def check_personal(text: str, *, own: str = "", place: str = "text") -> list[Fin
     Args:
         own: every value of the records in lower case.
     """
-    if not _may_hold(read(text).text):
+    reading = read(text)
+    if not _may_hold(reading.text):
         return []
     folded, found = fold_places(text), list[Finding]()
+    is_level = reading.is_level and isinstance(folded.origin, range)
     for piece in _PIECES.finditer(folded.text):
         words = piece.group()
-        for item in find_personal(words) if _LETTER.search(words) and _may_hold(read(words).text) else ():
+        may_hold = _LETTER.search(words) and _may_hold(reading.text[piece.start():piece.end()] if is_level else read(words).text)
+        for item in find_personal(words) if may_hold else ():
             start, end = piece.start() + item.start, piece.start() + item.end
             value = folded.text[start:end]
             if _SERVICE.fullmatch(value) or is_stated(value, own):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple
 
 from brandloom import i18n
 from brandloom.content.checks.bearing import bears
@@ -63,8 +63,7 @@ class Review:
         return {"verdict": self.verdict, "findings": [item.to_dict() for item in self.findings]}
 
 
-@dataclass(frozen=True)
-class _Found:
+class _Found(NamedTuple):
     start: int
     end: int
     rule: Rule
@@ -127,7 +126,7 @@ def _hits(text: str, pack: Pack, sectors: tuple[str, ...], strings: Sequence[tup
     reading = read(text)
     scene = Scene(reading, *pack.lexicons(sectors))
     hits: dict[tuple[int, int, str], _Found] = {}
-    for _place, rule, line in pack.candidates(sectors, scene.concepts):
+    for _place, _names, rule, line in pack.candidates(sectors, scene.concepts):
         for start, end in scene.spans(rule, line):
             hits.setdefault((start, end, rule.group), _Found(start, end, rule, rule.severity))
     if not hits:
@@ -136,9 +135,9 @@ def _hits(text: str, pack: Pack, sectors: tuple[str, ...], strings: Sequence[tup
              for match in re.finditer(_QUOTES.join(map(re.escape, read(value).text)), scene.text)]
     proofs = [read(value).text for _key, value in strings]
     judged = [_judge(item, scene, pack, named, proofs) for item in hits.values()]
-    kept = _outer([replace(item, severity="caution", exemption="proven") if known and _bears_out(item, scene.text, known) else item
+    kept = _outer([item._replace(severity="caution", exemption="proven") if known and _bears_out(item, scene.text, known) else item
                    for item in judged])
-    return [replace(item, start=start, end=end) for item in kept for start, end in [reading.source_span(item.start, item.end)]]
+    return [_Found(*reading.source_span(item.start, item.end), item.rule, item.severity, item.exemption) for item in kept]
 
 
 def _missing(text: str, pack: Pack, sector: str, hits: Sequence[_Found]) -> list[_Found]:
@@ -158,9 +157,9 @@ def _judge(item: _Found, scene: Scene, pack: Pack, named: Sequence[tuple[int, in
     if any(start <= item.start and item.end <= end for start, end in named):
         return _Found(item.start, item.end, item.rule, "caution", "6-4" if item.rule.group == "rank" else None)
     if item.rule.group == "rank":
-        for article, conditions in pack.exemptions.items():
-            if scene.any_of(conditions, item.start, item.end):
-                return _Found(item.start, item.end, item.rule, "caution", article)
+        excuse = scene.first_of(pack.exemptions, item.start, item.end)
+        if excuse is not None:
+            return _Found(item.start, item.end, item.rule, "caution", pack.exemptions[excuse])
     if item.rule.severity == "evidence" and any(words in proof for proof in proofs):
         return _Found(item.start, item.end, item.rule, "caution", "proven")
     return item

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from functools import cache, cached_property
 
@@ -23,6 +24,7 @@ _CLOSE, _FILLED = 6, 8
 """Up to this many characters two concepts stand in one clause; so many fillers may stand between them besides."""
 _LONGEST = 24
 """No word or pattern is longer."""
+_BLOCK, _NO_END = 16, 1 << 30
 _COMMAS = re.compile(r"[。！？!?；;\n，,、：:]|\.(?=\s|$)")
 
 
@@ -34,6 +36,17 @@ class Condition:
     where: str
     reach: int = 0
     negated: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Group:
+    """Conditions that must all hold."""
+
+    conditions: tuple[Condition, ...]
+    present: frozenset[str]
+    """The concepts that must stand in the text."""
+    near: frozenset[str]
+    """Those of them that must stand around a hit."""
 
 
 @dataclass(frozen=True)
@@ -66,8 +79,8 @@ class Rule:
     reason: Mapping[str, str]
     suggestion: Mapping[str, str]
     match: tuple[Line, ...]
-    unless: tuple[tuple[Condition, ...], ...]
-    only: tuple[tuple[Condition, ...], ...]
+    unless: tuple[Group, ...]
+    only: tuple[Group, ...]
     sectors: frozenset[str]
     """Sectors it applies to; empty for all."""
     not_sectors: frozenset[str]
@@ -88,9 +101,9 @@ class Scene:
         self._sorted: dict[str, tuple[list[tuple[int, int]], list[int]]] = {}
         self.concepts = frozenset(self._places)
         """The concepts that rules look for and that stand in the text."""
-        self._live: dict[int, list[tuple[frozenset[str], tuple[Condition, ...]]]] = {}
-        self._names: dict[tuple[int, int], frozenset[str]] = {}
-        self._known: dict[tuple[Condition, int, int], bool] = {}
+        self._live: dict[int, list[Group]] = {}
+        self._names: dict[tuple[int, int], set[str]] = {}
+        self._segments: dict[tuple[int, int, bool], tuple[int, int]] = {}
 
     @cached_property
     def _present(self) -> Set[str]:
@@ -122,8 +135,8 @@ class Scene:
                     yield start, end
 
     def _stands(self, start: int, end: int, rule: Rule) -> bool:
-        return ((not rule.only or self.any_of(rule.only, start, end))
-                and not (rule.unless and self.any_of(rule.unless, start, end)))
+        return ((not rule.only or self.first_of(rule.only, start, end) is not None)
+                and not (rule.unless and self.first_of(rule.unless, start, end)))
 
     def _ends(self, end: int, steps: Sequence[Step]) -> Iterator[int]:
         if not steps:
@@ -138,55 +151,55 @@ class Scene:
             if low - end <= gap or len(_FILLER.sub("", self.text[end:low])) <= gap:
                 yield from self._ends(high, steps[1:])
 
-    def any_of(self, alternatives: tuple[tuple[Condition, ...], ...], start: int, end: int) -> bool:
-        """Whether one of the alternatives holds for a stretch of the text."""
-        live = self._live_of(alternatives)
-        if not live:
-            return False
-        near = self._near(start, end)
-        return any(names <= near and all(self._holds(condition, start, end) != condition.negated for condition in group) for names, group in live)
-
-    def _live_of(self, alternatives: tuple[tuple[Condition, ...], ...]) -> list[tuple[frozenset[str], tuple[Condition, ...]]]:
-        """Those of the alternatives whose concepts stand in the text at all, with the ones that must stand around a hit."""
-        # Packs are kept, so a group of alternatives is known by where it lies.
+    def first_of(self, alternatives: Collection[Group], start: int, end: int) -> Group | None:
+        """The first of the alternatives that holds for a stretch of the text."""
+        # Packs are kept, so a collection of alternatives is known by where it lies.
         live = self._live.get(id(alternatives))
         if live is None:
             present = self._present
-            live = self._live[id(alternatives)] = [
-                (frozenset(one.name for one in group if not one.negated and one.where != "*"), group) for group in alternatives
-                if all(one.negated or one.name in present for one in group)]
-        return live
+            live = self._live[id(alternatives)] = [group for group in alternatives if group.present <= present]
+        if not live:
+            return None
+        near = self._near(start, end)
+        for group in live:
+            if group.near <= near and self._all_hold(group, start, end):
+                return group
+        return None
 
-    def _near(self, start: int, end: int) -> frozenset[str]:
-        """The concepts in the sentence of a stretch and a little before it: no condition but `*` looks further."""
-        low, high = self._segment(start, end, self._stops)
-        known = self._names.get((low, high))
+    def _all_hold(self, group: Group, start: int, end: int) -> bool:
+        for condition in group.conditions:
+            holds = condition.name in self._present and (condition.where == "*" or self._look(condition, start, end))
+            if holds == condition.negated:
+                return False
+        return True
+
+    def _near(self, start: int, end: int) -> set[str]:
+        """The concepts in the sentence of a stretch and a little around it: no condition but `*` looks further."""
+        segment = self._segment(start, end, whole=True)
+        known = self._names.get(segment)
         if known is None:
-            starts, names = self._in_order
-            known = self._names[low, high] = frozenset(names[bisect_left(starts, low - _LONGEST):bisect_right(starts, high)])
+            low, high = segment
+            blocks = self._blocks
+            known = self._names[segment] = set().union(*(
+                blocks[place] for place in range(max(0, low - _LONGEST) // _BLOCK, min(high, len(self.text)) // _BLOCK + 1) if place in blocks))
         return known
 
     @cached_property
-    def _in_order(self) -> tuple[list[int], list[str]]:
-        """Every concept where it begins, from left to right."""
-        found = sorted((start, name) for name in self._present for start, _end in self._places[name])
-        return [start for start, _name in found], [name for _start, name in found]
-
-    def _holds(self, condition: Condition, start: int, end: int) -> bool:
-        if condition.where == "*" or condition.name not in self._present:
-            return condition.name in self._present
-        # Rules share their conditions and often their places.
-        known = self._known.get((condition, start, end))
-        if known is None:
-            known = self._known[condition, start, end] = self._look(condition, start, end)
-        return known
+    def _blocks(self) -> dict[int, set[str]]:
+        """The concepts that begin in each block of characters."""
+        found: dict[int, set[str]] = defaultdict(set)
+        for name in self._present:
+            for start, _end in self._places[name]:
+                found[start // _BLOCK].add(name)
+        return found
 
     def _look(self, condition: Condition, start: int, end: int) -> bool:
+        """Whether a concept that is present stands where a condition asks for it."""
         places, starts = self._of(condition.name)
         where, reach = condition.where[0], condition.reach
         if where == "=":
             return any(high > start for _low, high in places[bisect_left(starts, start - _LONGEST):bisect_right(starts, end - 1)])
-        low, high = self._segment(start, end, self._stops if len(condition.where) == 2 else self._commas)
+        low, high = self._segment(start, end, whole=len(condition.where) == 2)
         if where == "~":
             return bisect_left(starts, low) < bisect_right(starts, high)
         if where == "<":
@@ -194,11 +207,14 @@ class Scene:
             return any(start - last <= reach for _first, last in near)
         return any(last > end for _first, last in places[bisect_left(starts, start):bisect_right(starts, min(high, end + reach))])
 
-    @staticmethod
-    def _segment(start: int, end: int, marks: list[int]) -> tuple[int, int]:
-        """The clause or sentence around a stretch: its first and its last place."""
-        before, after = bisect_left(marks, start), bisect_left(marks, end)
-        return marks[before - 1] + 1 if before else 0, marks[after] if after < len(marks) else 1 << 30
+    def _segment(self, start: int, end: int, *, whole: bool) -> tuple[int, int]:
+        """The sentence, if whole, or the clause around a stretch: its first and its last place."""
+        known = self._segments.get((start, end, whole))
+        if known is None:
+            marks = self._stops if whole else self._commas
+            before, after = bisect_left(marks, start), bisect_left(marks, end)
+            known = self._segments[start, end, whole] = (marks[before - 1] + 1 if before else 0, marks[after] if after < len(marks) else _NO_END)
+        return known
 
     @staticmethod
     def _apart(marks: list[int], low: int, high: int) -> bool:
@@ -219,9 +235,11 @@ def parse_match(line: str) -> Line:
 
 
 @cache
-def parse_condition(line: str) -> tuple[Condition, ...]:
+def parse_condition(line: str) -> Group:
     """'own<16 & not scope~' as conditions that must all hold."""
-    return tuple(_condition(part.strip()) for part in line.split("&"))
+    conditions = tuple(_condition(part.strip()) for part in line.split("&"))
+    asked = [one for one in conditions if not one.negated]
+    return Group(conditions, frozenset(one.name for one in asked), frozenset(one.name for one in asked if one.where != "*"))
 
 
 @cache
