@@ -169,7 +169,7 @@ def _figure(match: re.Match[str], kind: str, number: Decimal | None, unit: str =
 def _both(match: re.Match[str], kind: str, scale: Callable[[Decimal], Decimal], unit: str = "") -> Iterator[Figure]:
     """The figure, and the first one too where two share a unit: '2-3 days', 200x230cm."""
     groups = match.groupdict()
-    casual = (match["n"].lower() in ("a", "an", "one", "一") and not groups.get("more") and not groups.get("half")
+    casual = (match["n"].lower() in ("a", "an", "one", "一") and not (kind in ("length", "mass") and groups.get("more")) and not groups.get("half")
               and match.string[match.end("n"):match.end("n") + 1] not in tuple("多来余")
               and match.string[match.end():match.end() + 1] != "多")
     spoken = match["n"]
@@ -358,7 +358,8 @@ _READERS: tuple[tuple[str, re.Pattern[str], Callable[[re.Match[str]], Iterator[F
     (r"%|cent|pct", _compile(rf"{_PAIR}\s*(?:%|percent\b|per cent\b|pct\b)"), _percent),
     (r"百分", _compile(rf"百分之(?P<n>{_NUMBER}|{_HAN}{{1,16}})"), _percent),
     (r"折", _compile(r"(?P<n>半|\d{1,2}(?:\.\d+)?|[一二三四五六七八九](?:点?[一二三四五六七八九])?)\s*折(?![叠扣射返痕腰磨])"), _zhe),
-    (r"half|半", _compile(r"(?<!and a )\bhalf(?:[- ]price|[- ]off| of (?:the|its) price| the (?:usual |normal |regular )?price)\b|\bpays? (?:only )?half\b|只付一半"
+    (r"half|半", _compile(r"(?<!and a )\bhalf(?:[- ]price|[- ]off| of (?:the|its) price| the (?:usual |normal |regular )?price)\b"
+                          r"|\bpays? (?:only )?half\b|只付一半"
                           r"|一半的钱|半价|一半的价格|(?:便宜|少|省|降|砍)了?一半|对半砍|打?对折"),
      lambda match: _figure(match, "percent", Decimal(50))),
     (r"fiver|tenner", _compile(r"\b(?:a )?(?:fiver|tenner)\b"),
