@@ -5,7 +5,7 @@
 Data: Upworthy Research Archive, exploratory set, half a (CC BY 4.0). Everything is judged on the judging half; what is judged is the twin of the
 shipped scorer, made by the same code from the development half alone (`benchmarks/make_scorer.py`).
 
-`own tests`: the judging half in order of time. Its last 40 % of groups are judged; of the earlier ones 5 to 400 tests are a shop's own, drawn at
+`own tests`: the judging half in order of time. Its last 40 % of groups are judged; of the earlier ones 5 to 250 tests are a shop's own, drawn at
 random. A shop's own scorer alone needs 30 tests; below it says nothing, which counts as a coin.
 """
 
@@ -35,8 +35,8 @@ from brandloom.content.response.fit import pairs_of, z_scores
 from brandloom.content.response.shipped import load_with_words
 
 SEED, LATER = 3, 0.4
-OWN = {5: 6, 20: 6, 100: 4, 400: 2}
-"""Number of own tests -> draws."""
+OWN = {5: 6, 20: 6, 100: 4, 250: 2}
+"""Number of own tests -> draws; no more than there are."""
 SUBJECTS = (
     "20% off all wooden toys this weekend", "Your order has shipped", "New in: summer dresses from $29", "Free shipping on orders over $50",
     "Last chance: sale ends tonight", "Your cart is waiting for you", "Back in stock: the bestselling lamp", "Meet our new autumn collection",
@@ -106,7 +106,8 @@ def own_tests(tests: pa.Table, scorer: ResponseModel) -> list[dict[str, Any]]:
     judged = read_arms(tests.filter(pa.array([name in judged_names for name in tests["test"].to_pylist()])))
     shipped, group, _gap = right(judged, scorer.score(judged.text).mean)
     rng, rows = np.random.default_rng(SEED), []
-    for count, draws in OWN.items():
+    for wanted, draws in OWN.items():
+        count = min(wanted, len(early))
         won: dict[str, list[Floats]] = {"own": [], "both": []}
         for _draw in range(draws):
             names_drawn = set(rng.choice(early, count, replace=False).tolist())
