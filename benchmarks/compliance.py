@@ -2,7 +2,7 @@
 
     python -m benchmarks.compliance [--half judge] [--shared ../shared/data/ad-law] [--messages 10000]
 
-Sentences are ours, in `benchmarks/data`. `dev` ones were used to write the rules, and by now `judge`, `late` and the three `fresh` sets have
+Sentences are ours, in `benchmarks/data`. `dev` ones were used to write the rules, and by now `judge`, `late` and `fresh1` to `fresh4` have
 been used to mend them as well: each was written before it was judged, and what it showed at first sight is kept in
 `data/compliance_first_sight.json`. Those first figures are the ones to believe. A breach counts as found when it does not pass; a sector's ban
 only when it is blocked. Of the sentences on conduct (`conduct_*.tsv`) `dev` was written before the rules and used for them, `judge` written
