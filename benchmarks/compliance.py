@@ -2,7 +2,7 @@
 
     python -m benchmarks.compliance [--half judge] [--shared ../shared/data/ad-law] [--messages 10000]
 
-Sentences are ours, in `benchmarks/data`. `dev` ones were used to write the rules, and by now `judge`, `late` and `fresh1` to `fresh4` have
+Sentences are ours, in `benchmarks/data`. `dev` ones were used to write the rules, and by now `judge`, `late` and `fresh1` to `fresh5` have
 been used to mend them as well: each was written before it was judged, and what it showed at first sight is kept in
 `data/compliance_first_sight.json`. Those first figures are the ones to believe. A breach counts as found when it does not pass; a sector's ban
 only when it is blocked. Of the sentences on conduct (`conduct_*.tsv`) `dev` was written before the rules and used for them, `judge` written
@@ -234,7 +234,7 @@ def speed(texts: list[str], workers: int) -> dict[str, Any]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--halves", nargs="*", default=["dev", "judge", "late", "fresh1", "fresh2", "fresh3", "fresh4"])
+    parser.add_argument("--halves", nargs="*", default=["dev", "judge", "late", "fresh1", "fresh2", "fresh3", "fresh4", "fresh5"])
     parser.add_argument("--shared", type=Path, default=Path(__file__).parents[1] / ".." / "shared" / "data" / "ad-law")
     parser.add_argument("--copy", type=Path, default=Path(__file__).parents[1] / ".." / "shared" / "data" / "advertisegen")
     parser.add_argument("--messages", type=int, default=10_000)

@@ -275,9 +275,9 @@ def compliance(result: dict[str, Any]) -> list[str]:
     one = next(iter(result["speed"].values()))
     return [source(result),
             "Each `fresh` set was written before it was judged and judged once before its misses were mended. First sight, the figures to believe "
-            "(found or stopped in vain, of all; one hand wrote sentences and rules, mostly oblique wording on purpose):",
+            "(found or stopped in vain, of all; one hand wrote sentences and rules but of the last set, mostly oblique wording on purpose):",
             table(["first sight", *(row["set"] for row in sights)], [[name, *(row[name] for row in sights)] for name in sights[0] if name != "set"]),
-            "Now, with Wilson intervals; every set up to fresh4 has been used to mend the rules, so these show only that nothing was lost. "
+            "Now, with Wilson intervals; every set up to fresh5 has been used to mend the rules, so these show only that nothing was lost. "
             "A breach is found when the text does not pass, a sector's ban only when it is blocked. The word list is the one the rules began with.",
             table(["share", *halves], rows),
             f"Of two breaches in one text, both are pointed at: {_wilson(result['every_breach'])}.",
