@@ -40,7 +40,7 @@ ROOT = Path(__file__).resolve().parent.parent
 KEPT = CASES / "judged.jsonl"
 FITTED = ROOT / "src" / "brandloom" / "content" / "data" / "judges.json"
 RESULT = ROOT / "benchmarks" / "results" / "judge.json"
-DEVELOPMENT, UNSEEN, TOGETHER = ("hand", "late", "round1", "round2", "round3", "round4"), "round5", "four together"
+DEVELOPMENT, UNSEEN, TOGETHER = ("hand", "late", "round1", "round2", "round3", "round4"), "round6", "four together"
 PER_RECORD, TRUE_STOPPED, CAUGHT = 8, 0.02, 0.25
 Row = dict[str, Any]
 
