@@ -230,6 +230,11 @@ def test_figures_of_the_page_are_those_of_the_report(filled: Report, drawn: str)
     assert f"{100 * filled.experiment.truth.effect:+.1f} pt" in page  # type: ignore[union-attr]
 
 
+def test_quality_without_a_rival_has_no_column_for_one(filled: Report, drawn: str) -> None:
+    alone = replace(filled.model, metrics=tuple(replace(one, baseline=None, baseline_name="") for one in filled.model.metrics))
+    assert "Compared with" in drawn and "Compared with" not in render_report(replace(filled, model=alone), languages=("en",))
+
+
 def test_a_report_before_sending_has_fewer_chapters(filled: Report) -> None:
     page = _Page(render_report(replace(filled, delivery=None, replay=None, experiment=None, messages=()), languages=("en",)))
     headings = [tag for tag, _ in page.tags if tag == "h2"]

@@ -152,15 +152,17 @@ def _model(reader: Reader, model: ModelCard) -> Html:
 
 
 def _metrics(reader: Reader, metrics: Sequence[Metric]) -> Html:
+    compared = any(metric.baseline for metric in metrics)
+
     def row(metric: Metric) -> list[object]:
         base = reader.quantity(metric.baseline, 3) if metric.baseline else "–"
         better = reader.say(_("Higher is better.")) if metric.higher_is_better else reader.say(_("Lower is better."))
         return [_labelled(reader.words(metric.name), f"{reader.words(metric.meaning)} {better}".strip()),
-                reader.quantity(metric.model, 3), join([base, el("small", reader.words(metric.baseline_name))])]
+                reader.quantity(metric.model, 3), *([join([base, el("small", reader.words(metric.baseline_name))])] if compared else [])]
 
-    return table([reader.say(_("Measure")), reader.say(_("Model")), reader.say(_("Compared with"))],
+    return table([reader.say(_("Measure")), reader.say(_("Model")), *([reader.say(_("Compared with"))] if compared else [])],
                  [row(metric) for metric in metrics], caption=reader.say(_("Quality on a later time it had not seen")),
-                 numbers=(1, 2))
+                 numbers=(1, 2) if compared else (1,))
 
 
 def _audience(reader: Reader, facts: Audience, days: int) -> Html:
