@@ -28,6 +28,8 @@ _START = (0.01, 0.01, 0.04, 0.05)  # variances in squared log-odds: the kinds, t
 _LEAST_RESIDUE = 0.03  # words never tell all; below it the development half of the benchmark got worse
 _MOST = 0.5  # of any one variance: texts that may stand for one another seldom differ by a factor of two in clicks
 _LEAST = 1e-4
+_NEAR = 2.0
+"""Deviation, in logarithms, of a shop's variances from those that an earlier scorer lets expect."""
 _JITTER = 1e-6
 
 
@@ -111,7 +113,7 @@ def fit_variances(features: Features, trials: Trials, rng: np.random.Generator, 
     """Find the variances by restricted likelihood, on whole tests drawn at random when there are many.
 
     Args:
-        near: what they are likely to be, within a factor of e or so; a few tests cannot tell.
+        near: what they are likely to be, within a factor of ten or so; a few tests cannot tell.
     """
     rows = _some_tests(trials, rng)
     part, trials = features.take(rows), _unexpected(features, trials).take(rows)
@@ -123,7 +125,7 @@ def fit_variances(features: Features, trials: Trials, rng: np.random.Generator, 
         variances = _variances(logs, has_style)
         square, cross = (sum((v * block for v, block in zip(variances.kinds, kinds, strict=True)), start=fixed)
                          for kinds, fixed in zip(blocks, known, strict=True))
-        unlikely = 0.0 if near is None else 0.5 * float(((logs - start)**2).sum())
+        unlikely = 0.0 if near is None else 0.5 * float(((logs - start)**2).sum()) / _NEAR**2
         return unlikely - _evidence(square, cross, trials, spread(part, variances), variances.residue)
 
     start = np.log(_START if has_style else (0.03, 0.02, _START[3]))
