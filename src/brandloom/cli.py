@@ -14,7 +14,19 @@ from rich.table import Column, Table
 from typer import rich_utils
 from typer.exceptions import Abort, TyperException
 
-from brandloom import adapt_cli, article_cli, brand_cli, copy_cli, copy_tests_cli, desk_cli, label_cli, links_cli, openmp, write_cli
+from brandloom import (
+    adapt_cli,
+    article_cli,
+    brand_cli,
+    copy_cli,
+    copy_tests_cli,
+    desk_cli,
+    label_cli,
+    links_cli,
+    openmp,
+    predict_table_cli,
+    write_cli,
+)
 from brandloom.errors import BrandloomError, ConfigError
 from brandloom.i18n import _, say
 from brandloom.terminal import bars, command, err, out, user
@@ -179,6 +191,7 @@ brand_cli.register(app)
 desk_cli.register(app)
 adapt_cli.register(models_app)
 links_cli.register(app)
+predict_table_cli.register(app)
 
 
 @command(models_app, "list", _("List the language models, their size, licence and quality."), "brandloom models list")

@@ -1,0 +1,121 @@
+"""The report on a company's own table as one HTML file: both languages inside, no script, no request to anywhere."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+
+import altair as alt
+
+from brandloom.i18n import LANGUAGES, _
+from brandloom.measure import charts
+from brandloom.measure.html import _NAMES, _POLICY, _tag
+from brandloom.measure.markup import Html, el, table
+from brandloom.measure.reader import Reader
+from brandloom.predict.metrics import Estimate
+from brandloom.predict.tables import TableCard
+from brandloom.predict.tables.outputs import METRICS, VERDICTS, card_lines
+
+_MOST_COLUMNS = 20
+
+
+def render_table_report(card: TableCard, language: str = "en") -> str:
+    """Draw a model's card: how good it is, whether its numbers are right, what moves them, what was found, who is treated how.
+
+    Args:
+        language: shown first, 'en' or 'zh'.
+    """
+    title = Reader(language, "").say(_("Prediction report: {target}"), target=card.target)
+    switch = [el("input", type="radio", name="language", id=f"language-{code}", checked=code == language, class_="switch",
+                 aria_label=_NAMES[code]) for code in LANGUAGES]
+    style = Html(files("brandloom.measure").joinpath("report.css").read_text(encoding="utf-8"))
+    head = el("head", el("meta", charset="utf-8"), el("meta", http_equiv="Content-Security-Policy", content=_POLICY),
+              el("meta", name="viewport", content="width=device-width, initial-scale=1"), el("meta", name="referrer", content="no-referrer"),
+              el("meta", name="color-scheme", content="light dark"), el("title", title), el("style", style))
+    pages = [_page(Reader(code, ""), card) for code in LANGUAGES]
+    return "<!DOCTYPE html>\n" + el("html", head, el("body", *switch, *pages), lang=_tag(language)) + "\n"
+
+
+def _page(reader: Reader, card: TableCard) -> Html:
+    chapters = [("good", _("How good it is"), _good(reader, card)), ("right", _("Were the numbers right?"), _calibration(reader, card)),
+                ("moves", _("What the columns say"), _importances(reader, card)), ("found", _("What was found in the table"), _found(reader, card)),
+                ("groups", _("Groups"), _groups(reader, card) if card.groups else None), ("limits", _("Limits"), _limits(reader, card))]
+    shown = [(key, reader.say(title), body) for key, title, body in chapters if body is not None]
+    contents = el("nav", el("ol", *(el("li", el("a", title, href=f"#{reader.language}-{key}")) for key, title, _body in shown)),
+                  aria_label=reader.say(_("Contents")))
+    sections = [el("section", el("h2", title), body, id=f"{reader.language}-{key}") for key, title, body in shown]
+    languages = el("p", *(el("label", _NAMES[code], for_=f"language-{code}", lang=_tag(code), class_="here" if code == reader.language else None)
+                          for code in LANGUAGES), class_="languages")
+    masthead = el("header", languages, el("p", card.file, class_="shop"), el("h1", reader.say(_("Prediction report: {target}"), target=card.target)),
+                  el("p", reader.say(_("Square brackets hold 95% intervals unless another level is named.")), class_="note"))
+    return el("div", masthead, el("div", contents, el("main", *sections), class_="columns"), lang=_tag(reader.language),
+              class_=f"page {reader.language}")
+
+
+def _good(reader: Reader, card: TableCard) -> Html:
+    facts = table([reader.say(_("What")), reader.say(_("Value"))], card_lines(card, reader.language))
+    rows = [[reader.say(METRICS[name]), _interval(one)] for name, one in card.metrics.items()]
+    return el("div", facts, table([reader.say(_("On rows held back")), reader.say(_("Value"))], rows))
+
+
+def _calibration(reader: Reader, card: TableCard) -> Html:
+    is_class = card.task == "class"
+    data: charts.Rows = [{"x": one.predicted, "y": one.observed, "low": one.low, "high": one.high} for one in card.calibration]
+    ends = [value for row in data for value in (row["x"], row["low"], row["high"])]
+    low, most = (0.0 if is_class else min(ends)), max(ends)
+    scale = alt.Scale(domain=[low, most + 0.05 * ((most - low) or 1.0)], nice=False)
+    form = {"format": "%"} if is_class else {}
+    x = alt.X("x:Q", scale=scale, axis=charts._axis(title=reader.say(_("Predicted")), **form))
+    y = alt.Y("y:Q", scale=scale, axis=charts._axis(title=reader.say(_("Observed")), **form))
+    line = charts._chart([{"x": low, "y": low}, {"x": most, "y": most}]).mark_line(color=charts._MUTED, strokeDash=[2, 3]).encode(x=x, y=y)
+    rule = charts._chart(data).mark_rule(strokeWidth=2, color=charts._FIRST).encode(x="x:Q", y="low:Q", y2="high:Q")
+    point = charts._chart(data).mark_point(filled=True, size=60, color=charts._FIRST, opacity=1).encode(x="x:Q", y="y:Q")
+    title = reader.say(_("Predicted against observed, by tenth of the rows"))
+    legend = [(charts._FIRST, reader.say(_("one tenth of the rows held back, 95% interval"))), (charts._MUTED, reader.say(_("exactly right")))]
+    rows = [[k + 1, reader.number(one.rows), _number(one.predicted), f"{_number(one.observed)} [{_number(one.low)}, {_number(one.high)}]"]
+            for k, one in enumerate(card.calibration)]
+    numbers = table([reader.say(_("Tenth")), reader.say(_("Rows")), reader.say(_("Predicted")), reader.say(_("Observed"))], rows, caption=title,
+                    numbers=(1, 2, 3))
+    return charts._figure(reader, title, alt.layer(line, rule, point), 300, legend, numbers)
+
+
+def _importances(reader: Reader, card: TableCard) -> Html:
+    shown = list(card.importances.items())[:_MOST_COLUMNS]
+    data: charts.Rows = [{"label": name, "n": share, "text": reader.percent(share)} for name, share in shown]
+    most = max([0.01, *(row["n"] for row in data)])
+    names = [name for name, _share in shown]
+    bars = charts._chart(data).mark_bar(cornerRadiusEnd=2, color=charts._FIRST).encode(
+        y=charts._names(names), x=alt.X("n:Q", axis=None, scale=alt.Scale(domain=[0, most * 1.2])))
+    labels = charts._chart(data).mark_text(align="left", dx=5, color=charts._INK, fontSize=12).encode(
+        y=charts._names(names), x=alt.X("n:Q"), text="text:N")
+    title = reader.say(_("Share of all differences between rows that a column makes"))
+    note = el("p", reader.say(_("Mean size of each column's exact part of the score, before calibration, over rows held back.")), class_="note")
+    return el("div", note, charts._figure(reader, title, alt.layer(bars, labels), 26 * len(shown) + 10, [], None))
+
+
+def _found(reader: Reader, card: TableCard) -> Html | None:
+    if not card.findings:
+        return el("p", reader.say(_("Nothing that stands in the way.")))
+    return el("ul", *(el("li", one.text(reader.language)) for one in card.findings))
+
+
+def _groups(reader: Reader, card: TableCard) -> Html:
+    head = [_("Group"), _("Rows"), _("Observed"), _("Predicted"), _("Chosen"), _("Found among those with the target"),
+            _("Chosen in vain among the others"), _("Calibration error"), _("Chosen, as a share of the highest"), _("Four-fifths rule")]
+    rows = [[one.group, reader.number(one.rows), _number(one.observed), _number(one.predicted), _interval(one.selected), _interval(one.true_positive),
+             _interval(one.false_positive), _number(one.ece), _interval(one.ratio), reader.say(VERDICTS[one.verdict])] for one in card.groups]
+    note = reader.say(_("A row counts as chosen from a score of {threshold} on, which chooses as many rows as have the target."),
+                      threshold=_number(card.threshold)) if card.threshold is not None else None
+    return el("div", el("p", note, class_="note") if note else None,
+              table([reader.say(name) for name in head], rows, numbers=tuple(range(1, 9))))
+
+
+def _limits(reader: Reader, card: TableCard) -> Html:
+    return el("ul", *(el("li", reader.say(limit)) for limit in card.limits))
+
+
+def _interval(one: Estimate | None) -> str:
+    return "–" if one is None else f"{_number(one.value)} [{_number(one.low)}, {_number(one.high)}]"
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3f}" if abs(value) < 10 else f"{value:,.4g}"
