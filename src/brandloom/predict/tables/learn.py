@@ -91,12 +91,13 @@ def learn_table(frame: Frame, wanted: Wanted, *, now: datetime, store: Path | No
     """
     target = read_target(frame, wanted.target, wanted.positive)
     _check_options(frame, wanted)
+    time = _times(frame, wanted.time, target.known, now)
     names, findings = check_columns(frame, target, time=wanted.time, group=wanted.group, keep=wanted.keep, drop=wanted.drop, now=now)
     if not names:
         raise DataError(_("{file}: no column is left to learn from; all were found empty, constant, names of rows, or the answer itself. "
                           "Use --keep for those that are known beforehand."), file=frame.name)
     hashes = row_hashes(frame, seed=wanted.seed, without=(wanted.target,))
-    sides = _split(frame, target, hashes, wanted, now)
+    sides = _split(frame, target, hashes, time)
     findings += check_rows(frame, target, sides.train, sides.held, hashes, time=wanted.time)
     dated = any(frame.columns[name].kind == "date" for name in names)
     rows = Rows(frame.take(sides.train), names, target.y[sides.train], hashes[sides.train], target.task, wanted.time if dated else None)
@@ -123,13 +124,12 @@ def _check_options(frame: Frame, wanted: Wanted) -> None:
         raise ConfigError(_("'{column}' stands in --keep and in --drop. Choose one."), column=both)
 
 
-def _split(frame: Frame, target: Target, hashes: Hashes, wanted: Wanted, now: datetime) -> _Sides:
-    time = _times(frame, wanted.time, target.known, now)
+def _split(frame: Frame, target: Target, hashes: Hashes, time: Floats | None) -> _Sides:
     known = np.flatnonzero(target.known)
     late = held_back(target.y[known], hashes[known], share=HELD_SHARE, is_class=target.task == "class", time=None if time is None else time[known])
     train, held = known[~late], known[late]
     if target.task == "class" and any(not 0 < target.y[rows].sum() < len(rows) for rows in (train, held)):
-        raise DataError(_ONE_KIND, file=frame.name, target=wanted.target)
+        raise DataError(_ONE_KIND, file=frame.name, target=target.column)
     return _Sides(train[content_order(hashes[train], target.y[train])], held, time)
 
 
