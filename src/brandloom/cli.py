@@ -24,12 +24,14 @@ from brandloom import (
     label_cli,
     links_cli,
     openmp,
+    predict_cli,
     predict_table_cli,
+    segments_cli,
     write_cli,
 )
 from brandloom.errors import BrandloomError, ConfigError
 from brandloom.i18n import _, say
-from brandloom.terminal import bars, command, err, out, user
+from brandloom.terminal import bars, command, day, days, err, out, required_day, user
 
 rich_utils.ARGUMENTS_PANEL_TITLE, rich_utils.OPTIONS_PANEL_TITLE = say(_("Arguments")), say(_("Options"))
 rich_utils.COMMANDS_PANEL_TITLE, rich_utils.REQUIRED_LONG_STRING = say(_("Commands")), say(_("[required]"))
@@ -86,7 +88,7 @@ def learn(directory: ShopDir, as_of: AsOf = None,
           horizon: Annotated[str, typer.Option(help=say("How far ahead to predict, in days (30d)."))] = "30d",
           as_json: AsJson = False) -> None:
     with _shop(directory) as shop, bars() as progress:
-        learned = shop.learn(as_of=_day(as_of), horizon_days=_days(horizon), progress=progress)
+        learned = shop.learn(as_of=day(as_of), horizon_days=days(horizon), progress=progress)
     _show(learned.to_dict(), as_json, _pairs_table(say(_("Learned")), learned.lines()))
 
 
@@ -98,7 +100,7 @@ def backtest(directory: ShopDir,
              json_file: Annotated[Path | None, typer.Option("--json", metavar="OUT", show_default=False, help=say(
                  "Write the figures to this file; - prints them."))] = None) -> None:
     with _shop(directory) as shop, bars() as progress:
-        result = shop.backtest(cutoff=_required_day(cutoff), horizon_days=_days(horizon), progress=progress)
+        result = shop.backtest(cutoff=required_day(cutoff), horizon_days=days(horizon), progress=progress)
     text = json.dumps(result.to_dict(), ensure_ascii=False, indent=2, default=str)
     if json_file is not None and str(json_file) != "-":
         json_file.write_text(text + "\n", encoding="utf-8")
@@ -113,7 +115,7 @@ def plan(directory: ShopDir, brief: Annotated[Path, typer.Option(metavar="FILE",
              "Who plans; this machine's user when absent. Above the workspace's size somebody else approves."))] = None,
          as_json: AsJson = False) -> None:
     with _shop(directory) as shop, bars() as progress:
-        made = shop.plan(brief, as_of=_day(as_of), by=by or user(), progress=progress)
+        made = shop.plan(brief, as_of=day(as_of), by=by or user(), progress=progress)
         _show(made.to_dict(), as_json, _pairs_table(say(_("Plan {plan}"), plan=made.id), made.lines()))
         if not as_json:
             out.print(say(_("Next: brandloom preview {path} {plan}, then brandloom approve {path} {plan} --by NAME"),
@@ -191,6 +193,8 @@ brand_cli.register(app)
 desk_cli.register(app)
 adapt_cli.register(models_app)
 links_cli.register(app)
+segments_cli.register(app)
+predict_cli.register(app)
 predict_table_cli.register(app)
 
 
@@ -319,24 +323,6 @@ def _pairs(items: list[str]) -> dict[str, str]:
         if "=" not in item or not all(part.strip() for part in item.split("=", 1)):
             raise ConfigError(_("--map {given} is not NAME=COLUMN. Example: --map customer=CustomerID"), given=item)
     return {name.strip(): column.strip() for name, column in (item.split("=", 1) for item in items)}
-
-
-def _day(text: str | None) -> datetime | None:
-    return None if text is None else _required_day(text)
-
-
-def _required_day(text: str) -> datetime:
-    try:
-        return datetime.fromisoformat(text).replace(tzinfo=None)
-    except ValueError as error:
-        raise ConfigError(_("'{given}' is not a date. Write it like 2011-11-09."), given=text) from error
-
-
-def _days(text: str) -> int:
-    number = text.removesuffix("d")
-    if not number.isdigit() or not 1 <= int(number) <= 730:
-        raise ConfigError(_("'{given}' is not a horizon. Write days from 1d to 730d, such as 30d."), given=text)
-    return int(number)
 
 
 if __name__ == "__main__":

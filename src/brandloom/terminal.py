@@ -1,4 +1,4 @@
-"""What the commands share: the two consoles, help with an example, progress bars, files to read."""
+"""What the commands share: the two consoles, help with an example, progress bars, files, days and horizons to read."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import TextIO
 
@@ -79,3 +80,24 @@ def opened(file: Path) -> Iterator[TextIO]:
             yield lines
         except UnicodeDecodeError as error:
             raise ConfigError(_("{file} cannot be read as UTF-8 text: {reason}."), file=file, reason=error.reason) from error
+
+
+def day(text: str | None) -> datetime | None:
+    """The day a person wrote, or None."""
+    return None if text is None else required_day(text)
+
+
+def required_day(text: str) -> datetime:
+    """The day a person wrote, such as 2011-11-09."""
+    try:
+        return datetime.fromisoformat(text).replace(tzinfo=None)
+    except ValueError as error:
+        raise ConfigError(_("'{given}' is not a date. Write it like 2011-11-09."), given=text) from error
+
+
+def days(text: str) -> int:
+    """The number of days a person wrote, such as 30d."""
+    number = text.removesuffix("d")
+    if not number.isdigit() or not 1 <= int(number) <= 730:
+        raise ConfigError(_("'{given}' is not a horizon. Write days from 1d to 730d, such as 30d."), given=text)
+    return int(number)

@@ -5,8 +5,8 @@ from brandloom.predict.features import actual_purchases
 from brandloom.predict.metrics import Estimate
 from brandloom.predict.model import ModelCard, PurchaseModel
 from brandloom.predict.reasons import reason_text
-from brandloom.predict.scoring import predict
+from brandloom.predict.scoring import predict, scores
 from brandloom.predict.training import fit
 
 __all__ = ["Estimate", "Evaluation", "ModelCard", "PurchaseModel", "actual_purchases", "evaluate", "fit", "predict",
-           "reason_text"]
+           "reason_text", "scores"]

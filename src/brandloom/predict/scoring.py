@@ -33,6 +33,14 @@ def predict(engine: Engine, model: PurchaseModel, as_of: datetime, *, threads: i
                               _BatchScore(model, as_of, threads), PREDICTIONS, **values)
 
 
+def scores(engine: Engine, model: PurchaseModel, as_of: datetime, *, threads: int = 1) -> pa.Table:
+    """The rows that `predict` would write, sorted by customer, for a reader; table `predictions` stays as it is."""
+    select, values = feature_query(as_of)
+    columns = ", ".join(f"f.{name} AS {name}" for name in FEATURES)
+    rows = engine.query(f"SELECT f.customer AS customer, {columns} FROM ({select}) f", **values)
+    return _BatchScore(model, as_of, threads)(rows).sort_by("customer")
+
+
 @dataclass(frozen=True)
 class _BatchScore:
     """The function that runs per batch; a plain object, so that it travels to workers."""

@@ -1,0 +1,194 @@
+"""Command that predicts customers of a shop: purchases, who is still active, value, next purchase, return after a first order."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.table import Table
+
+from brandloom.errors import ConfigError
+from brandloom.i18n import _, say
+from brandloom.terminal import bars, command, day, days, out
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from brandloom.campaigns import Shop
+    from brandloom.predict import lifetime
+
+_COLUMNS = {
+    "purchase": ("customer", "p_purchase", "p_low", "p_high", "expected_spend", "spend_low", "spend_high"),
+    "churn": ("customer", "days_since_last", "frequency", "p_active", "p_active_low", "p_active_high"),
+    "value": ("customer", "p_active", "purchases", "purchases_low", "purchases_high", "value", "value_low", "value_high"),
+    "next": ("customer", "days_since_last", "p_active", "next_days", "next_low", "next_high"),
+    "repeat": ("customer", "days_since_last", "p_repeat"),
+}
+_FIRST = {"purchase": "p_purchase descending", "churn": "p_active ascending", "value": "value descending", "next": "next_days ascending",
+          "repeat": "p_repeat descending"}
+"""What the list begins with."""
+_HEADS = {
+    "customer": _("Customer"), "p_purchase": _("Chance to buy"), "p_low": _("at least"), "p_high": _("at most"),
+    "expected_spend": _("Expected spend"), "spend_low": _("at least"), "spend_high": _("at most"), "days_since_last": _("Days since last purchase"),
+    "frequency": _("Repeat purchase days"), "p_active": _("Chance still active"), "p_active_low": _("at least"), "p_active_high": _("at most"),
+    "purchases": _("Purchase days expected"), "purchases_low": _("at least"), "purchases_high": _("at most"), "value": _("Value expected"),
+    "value_low": _("at least"), "value_high": _("at most"), "next_days": _("Days to next purchase"), "next_low": _("at least"),
+    "next_high": _("at most"), "p_repeat": _("Chance of a second order"),
+}
+
+
+@dataclass(frozen=True)
+class _Predicted:
+    """What one run found: every customer's row, and what is said above the list."""
+
+    rows: pa.Table
+    summary: dict[str, Any]
+    lines: tuple[tuple[str, str], ...]
+
+
+def register(app: typer.Typer) -> None:
+    """Add `predict` to the program."""
+    command(app, "predict", _("Predict each customer, with 80 % intervals: purchase, churn, value, next purchase, or return after a first order."),
+            "brandloom predict my-shop --what value --horizon 180d --out value.csv")(predict)
+
+
+def predict(directory: Annotated[Path, typer.Argument(metavar="DIR", help=say("The workspace's folder."), show_default=False)],
+            what: Annotated[str, typer.Option(metavar="WHAT", help=say("purchase, churn, value, next or repeat."))] = "value",
+            horizon: Annotated[str, typer.Option(help=say("How far ahead to predict, in days (180d)."))] = "180d",
+            as_of: Annotated[str | None, typer.Option("--as-of", metavar="DATE", show_default=False, help=say(
+                "Use nothing later than this day (2011-11-09); the day after the last event when absent."))] = None,
+            limit: Annotated[int, typer.Option(min=0, help=say("How many customers to show; 0 shows all."))] = 20,
+            file: Annotated[Path | None, typer.Option("--out", metavar="FILE", show_default=False, help=say(
+                "Write all customers to this file, .csv or .parquet."))] = None,
+            as_json: Annotated[bool, typer.Option("--json", help=say("Print JSON for programs."))] = False) -> None:
+    from brandloom.campaigns import open_shop
+    if what not in _COLUMNS:
+        raise ConfigError(_("'{given}' cannot be predicted. Choose purchase, churn, value, next or repeat."), given=what)
+    if file is not None and file.suffix not in (".csv", ".parquet"):
+        raise ConfigError(_("{file} is neither .csv nor .parquet. Give --out one of these names."), file=file)
+    with open_shop(directory) as shop, bars() as progress:
+        progress(_("Predicting"), 0.0)
+        found = _predicted(shop, what, days(horizon), day(as_of))
+        progress(_("Predicting"), 1.0)
+    if file is not None:
+        _write(found.rows, file)
+    shown = found.rows if limit == 0 else found.rows.slice(0, limit)
+    if as_json:
+        sys.stdout.write(json.dumps({"what": what, **found.summary, "rows": shown.to_pylist()}, ensure_ascii=False, indent=2, default=str) + "\n")
+        return
+    out.print(_lines_table(found.lines))
+    out.print(_rows_table(shown))
+    if file is not None:
+        out.print(say(_("Wrote {path}."), path=file), soft_wrap=True)
+
+
+def _predicted(shop: Shop, what: str, horizon_days: int, as_of: datetime | None) -> _Predicted:
+    from brandloom.campaigns.learning import day_after_last_event
+    moment = as_of or day_after_last_event(shop.engine)
+    return _purchase(shop, horizon_days, moment) if what == "purchase" else _lifetime(shop, what, horizon_days, moment)
+
+
+def _purchase(shop: Shop, horizon_days: int, as_of: datetime) -> _Predicted:
+    from brandloom import predict as models
+    model = models.fit(shop.engine, as_of, horizon_days=horizon_days, threads=shop.settings.threads or 1)
+    card, rows = model.card, models.scores(shop.engine, model, as_of)
+    lines = [(say(_("As of")), f"{as_of:%Y-%m-%d}"), (say(_("Horizon")), say(_("{days} days"), days=horizon_days)),
+             (say(_("Customers")), f"{rows.num_rows:,}"), *_limits(card.limits)]
+    summary = {"as_of": as_of, "horizon_days": horizon_days, "customers": rows.num_rows, "card": asdict(card)}
+    return _Predicted(_sorted(rows, "purchase"), summary, tuple(lines))
+
+
+def _lifetime(shop: Shop, what: str, horizon_days: int, as_of: datetime) -> _Predicted:
+    import pyarrow.compute as pc
+
+    from brandloom.predict import lifetime
+    model = lifetime.fit(shop.engine, as_of, horizon_days=horizon_days)
+    model.save(shop.workspace.models / "lifetime")
+    histories = lifetime.summarise(shop.engine, as_of)
+    made = lifetime.forecast(model, histories, horizon_days)
+    again = lifetime.returning(model, histories) if what == "repeat" else ()
+    table = made.customers
+    rows = table.append_column("days_since_last", pc.subtract(table["t_days"], table["recency_days"]))
+    if what == "repeat":
+        rows = rows.filter(pc.equal(rows["frequency"], 0.0))
+    summary = {"as_of": as_of, "horizon_days": horizon_days, "customers": len(histories), "active": asdict(made.active),
+               "purchases": asdict(made.purchases), "value": asdict(made.value), "returning": [asdict(one) for one in again],
+               "card": asdict(model.card)}
+    return _Predicted(_sorted(rows, what), summary, tuple(_lifetime_lines(model, made, again)))
+
+
+def _lifetime_lines(model: lifetime.LifetimeModel, made: lifetime.Forecast, again: tuple[lifetime.Returning, ...]) -> list[tuple[str, str]]:
+    card = model.card
+    lines = [(say(_("As of")), f"{card.as_of:%Y-%m-%d}"), (say(_("Horizon")), say(_("{days} days"), days=card.horizon_days)),
+             (say(_("Learned from")), say(_("{customers} customers, {repeaters} with more than one purchase day, {start} to {end}"),
+                                          customers=f"{card.customers:,}", repeaters=f"{card.repeaters:,}", start=f"{card.data_from:%Y-%m-%d}",
+                                          end=f"{card.data_to:%Y-%m-%d}")),
+             (say(_("Still active")), _between(made.active)), (say(_("Purchase days expected")), _between(made.purchases)),
+             (say(_("Value expected")), _between(made.value))]
+    lines += [(say(_("Back within {days} days"), days=one.days), say(_("{expected} expected of new customers ({low} to {high}), {seen} seen so far"),
+               expected=f"{one.expected:.1%}", low=f"{one.low:.1%}", high=f"{one.high:.1%}",
+               seen="–" if one.seen is None else f"{one.seen:.1%}")) for one in again]
+    if card.check is not None:
+        check = card.check
+        lines.append((say(_("Looking back")), say(
+            _("{forecast} purchase days expected in the {days} days from {cutoff} ({low} to {high}); {actual} happened"),
+            forecast=f"{check.forecast:,.0f}", days=check.days, cutoff=f"{check.cutoff:%Y-%m-%d}", low=f"{check.low:,.0f}",
+            high=f"{check.high:,.0f}", actual=f"{check.actual:,.0f}")))
+    return [*lines, *_limits(card.limits)]
+
+
+def _limits(limits: tuple[str, ...]) -> list[tuple[str, str]]:
+    return [(say(_("Mind")), say(limit)) for limit in limits]
+
+
+def _between(total: lifetime.Total) -> str:
+    return say(_("{value} ({low} to {high})"), value=f"{total.value:,.0f}", low=f"{total.low:,.0f}", high=f"{total.high:,.0f}")
+
+
+def _sorted(rows: pa.Table, what: str) -> pa.Table:
+    key, order = _FIRST[what].split()
+    return rows.select(_COLUMNS[what]).sort_by([(key, order), ("customer", "ascending")])
+
+
+def _rows_table(rows: pa.Table) -> Table:
+    table = Table(*(say(_HEADS[name]) for name in rows.column_names))
+    for row in rows.to_pylist():
+        table.add_row(*(_cell(name, value) for name, value in row.items()))
+    return table
+
+
+def _cell(name: str, value: object) -> str:
+    if value is None:
+        return say(_("not expected")) if name.startswith("next") else "–"
+    if isinstance(value, str):
+        return value
+    number = float(str(value))
+    if name.startswith("p_"):
+        return f"{number:.1%}"
+    return f"{number:,.0f}" if name.startswith(("next", "days", "frequency")) else f"{number:,.2f}"
+
+
+def _lines_table(lines: tuple[tuple[str, str], ...]) -> Table:
+    table = Table(show_header=False)
+    table.add_column(style="bold", overflow="fold")
+    table.add_column(overflow="fold")
+    for name, value in lines:
+        table.add_row(name, value)
+    return table
+
+
+def _write(rows: pa.Table, file: Path) -> None:
+    import pyarrow.csv
+    import pyarrow.parquet
+    try:
+        if file.suffix == ".csv":
+            pyarrow.csv.write_csv(rows, file)
+        else:
+            pyarrow.parquet.write_table(rows, file)
+    except OSError as error:
+        raise ConfigError(_("{file} cannot be written: {reason}."), file=file, reason=error.strerror or error) from error
