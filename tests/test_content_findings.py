@@ -19,6 +19,7 @@ from brandloom.content.desk.book import finding_dict
 from brandloom.content.studio import Gate, read_asked
 from brandloom.content.studio.mend import mend
 from brandloom.content.studio.plain import PlainCopy
+from plain_search import find_written
 
 MUG = {"name": "Harbour mug", "material": "stoneware", "price": "£14.00", "delivery_days": 3, "colour": "blue", "rating": 4.5}
 CUP = {"名称": "云杉保温杯", "材质": "316不锈钢", "容量": "500毫升", "颜色": "墨绿色", "价格": "129元"}
@@ -101,6 +102,17 @@ def test_patterns_of_a_vocabulary_read_a_bounded_stretch_from_each_start() -> No
     scanner = Scanner({}, {"run": ["ab[^z]*c"]})
     assert scanner.plain_places(read("ab" + "x" * 100 + "c")) == {"run": [(0, 103)]}
     assert scanner.plain_places(read("ab" + "x" * 1000 + "c")) == {}
+
+
+@pytest.mark.parametrize(("words", "patterns", "text"), [
+    ([], [r"\d{2}年"], "12023年"), ([], ["[一二三十]+天|第[一二]"], "第二十三天"), (["十天", "0 kg", "一流的"], [], "二十天10 kg一流的"),
+    ([], [r"\b\d+ kg", "(?:ab?)?cd"], "a一20 kg abcd acd xcd"), (["best"], [r"\bbest"], "一best bestial 10best"), ([], ["[^a]b|最(?=好)"], "abb最好")])
+def test_numbers_and_edges_of_words_hide_nothing(words: list[str], patterns: list[str], text: str) -> None:
+    given_ = {"it": words}, {"it": patterns}
+    found = Scanner(*given_).plain_places(read(text))
+    wanted = {hit[:3] for hit in find_written(*given_, text)}
+    assert wanted
+    assert {(name, *place) for name, places in found.items() for place in places} == wanted
 
 
 class CountingGate(Gate):
