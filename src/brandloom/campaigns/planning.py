@@ -20,6 +20,7 @@ from brandloom.campaigns.keep import keep_plan
 from brandloom.campaigns.learning import learned_as_of
 from brandloom.campaigns.plans import Group, PersonaLabel, Plan, plan_digest
 from brandloom.campaigns.posts import Post, write_posts
+from brandloom.campaigns.segments import audience_of
 from brandloom.content import Brief, Product, ProductGroup, Request, Variant, check_brief, variant_asks, write_variants
 from brandloom.content.brand import BrandKit, brand_seal, speaking_brand
 from brandloom.content.desk import taught_kit
@@ -58,7 +59,7 @@ def make_plan(shop: Shop, brief: Brief, *, as_of: datetime | None = None, by: st
     plan_id = _plan_id(brief, moment, now)
     choosing = _("Choosing people")
     tell(choosing, 0.0)
-    decision = _decide(shop, plan_id, brief, now)
+    decision = _decide(shop, plan_id, brief, moment, now)
     tell(choosing, 1.0)
     kit = speaking_brand(shop.workspace, brief.brand)
     voice = taught_kit(shop.ledger, kit, brief, brand=shop.workspace.config.name if kit is None else kit.name)
@@ -163,19 +164,20 @@ def _plan_id(brief: Brief, as_of: datetime, now: datetime) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
-def _decide(shop: Shop, plan_id: str, brief: Brief, now: datetime) -> DecisionSummary:
+def _decide(shop: Shop, plan_id: str, brief: Brief, as_of: datetime, now: datetime) -> DecisionSummary:
     config, engine = shop.workspace.config, shop.engine
     able = eligibility(engine, shop.ledger, channels=brief.channels, caps=config.caps, now=now)
-    terms, economics = _terms(brief, config), _economics(config)
+    terms, economics = _terms(brief, config, audience_of(shop, brief.audience.segments, as_of)), _economics(config)
     summary = decide(engine, plan_id, terms, economics=economics, eligibility=able, now=now.astimezone(UTC).replace(tzinfo=None))
     if not summary.actions.get("send"):
         raise _nobody(summary, economics, terms.discount)
     return summary
 
 
-def _terms(brief: Brief, config: ShopConfig) -> Terms:
+def _terms(brief: Brief, config: ShopConfig, members: frozenset[str] | None) -> Terms:
     return Terms(brief.channels, brief.languages, config.language if config.language in brief.languages else brief.languages[0],
-                 audience=Audience(**brief.audience.model_dump()), products=Products(**brief.products.model_dump()), discount=discount_share(brief),
+                 audience=Audience(**brief.audience.model_dump(exclude={"segments"}), customers=members),
+                 products=Products(**brief.products.model_dump()), discount=discount_share(brief),
                  budget=brief.budget, holdout_share=brief.holdout, max_variants=config.max_variants)
 
 

@@ -70,6 +70,8 @@ class Audience(_Strict):
     max_size: int | None = Field(default=None, ge=1)
     countries: tuple[str, ...] = ()
     personas: tuple[str, ...] = ()
+    segments: tuple[Line, ...] = ()
+    """Saved segments; whoever is in one of them."""
     min_p: float = Field(default=0.0, ge=0, le=1)
     """Smallest likelihood to buy of a person who is written to."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
@@ -58,6 +58,8 @@ class Audience:
 
     countries: Sequence[str] = ()
     personas: Sequence[str] = ()
+    customers: Set[str] | None = None
+    """None leaves nobody out."""
     min_p: float = 0.0
     """Smallest likelihood to buy."""
     max_size: int | None = None
@@ -242,6 +244,8 @@ def _inside(people: pa.Table, audience: Audience) -> Bools:
     for column, allowed in (("country", audience.countries), ("persona", audience.personas)):
         if allowed:
             inside &= np.isin(_strings(people, column).astype(str), list(allowed))
+    if audience.customers is not None:
+        inside &= np.isin(_strings(people, "customer").astype(str), sorted(audience.customers))
     return inside
 
 

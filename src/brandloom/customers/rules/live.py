@@ -135,6 +135,12 @@ def sizes(engine: Engine) -> dict[str, int]:
     return {name: int(row[flag] or 0) for name, flag in zip(names, flags, strict=True)}
 
 
+def stands_at(engine: Engine) -> datetime | None:
+    """Moment of the last run; None before the first."""
+    last = _last(engine)
+    return None if last is None else last.as_of
+
+
 def changes(engine: Engine, *, since: datetime) -> list[dict[str, object]]:
     """Entries and leavings from `since` on, oldest first: segment, customer, entered, changed_at."""
     _ensure_changes(engine)
