@@ -19,7 +19,7 @@ from python_calamine import CalamineError, CalamineWorkbook
 
 from brandloom.errors import DataError
 from brandloom.i18n import _
-from brandloom.sources.encodings import find_encoding, transcode
+from brandloom.sources.encodings import find_encoding, first_guess, transcode
 from brandloom.sources.texts import clean
 
 MAX_COLUMNS = 500
@@ -52,6 +52,8 @@ class Source:
     """SQL condition over the relation that marks a row which is none."""
     first_line: int = 2
     """Line number of the first record."""
+    guessed: bool = False
+    """The encoding is that of the file's first piece; whether all of it is UTF-8 is still to be seen."""
 
     def typed(self, types: Mapping[int, str]) -> str:
         """The relation with these columns of a CSV file read as DuckDB's types; rows that do not fit become rejects."""
@@ -70,9 +72,11 @@ class Source:
         return _cell_type(at, "VARCHAR") in self.relation
 
 
-def open_source(connection: DuckDBPyConnection, path: Path, scratch: Path) -> Source:
+def open_source(connection: DuckDBPyConnection, path: Path, scratch: Path, *, guess: bool = False) -> Source:
     """Find out what a file is and make it scannable; copies that this needs are written under `scratch`.
 
+    Args:
+        guess: judge the encoding of a CSV file by its first piece, for a caller who has all of it examined beside other work.
     Raises:
         DataError: not there, unknown kind, empty, not text, too many columns, an unsafe archive.
     """
@@ -90,7 +94,8 @@ def open_source(connection: DuckDBPyConnection, path: Path, scratch: Path) -> So
         return _open_parquet(path)
     if kind == "xlsx":
         return _open_xlsx(path, scratch)
-    return _open_text(connection, path, kind, packed, scratch)
+    guessed = first_guess(path) if guess and kind != "jsonl" and not packed else None
+    return _open_text(connection, path, kind, packed, scratch, guessed)
 
 
 def quoted(name: str) -> str:
@@ -103,9 +108,9 @@ def literal(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def _open_text(connection: DuckDBPyConnection, path: Path, kind: str, packed: bool, scratch: Path) -> Source:
+def _open_text(connection: DuckDBPyConnection, path: Path, kind: str, packed: bool, scratch: Path, guessed: str | None) -> Source:
     with _reading(path, packed) as stream:
-        encoding = find_encoding(stream, path.name)
+        encoding = guessed or find_encoding(stream, path.name)
     readable = path
     if encoding not in {"utf-8", "utf-8-sig"}:
         readable = scratch / "transcoded.csv"
@@ -117,7 +122,7 @@ def _open_text(connection: DuckDBPyConnection, path: Path, kind: str, packed: bo
         delimiter, columns = _read_heading(stream, path.name, kind)
     gz = ", compression='gzip'" if packed and readable == path else ""
     return Source(path.name, kind, encoding.removesuffix("-sig"), columns, ("text",) * len(columns),
-                  _csv_relation(readable, delimiter, len(columns)) + f"{gz})")
+                  _csv_relation(readable, delimiter, len(columns)) + f"{gz})", guessed=guessed is not None)
 
 
 def _csv_relation(path: Path, delimiter: str, columns: int) -> str:

@@ -25,7 +25,7 @@ def load_list(job: Job, source: Source, rejects: Path) -> Outcome:
     staged = read_rows(job, layout, also=agreed)
     have = set(layout.positions)
     if job.kind == "customers":
-        orders.make_pseudonyms(job.staging, job.vault, layout.keyed_by, "SELECT DISTINCT customer AS source_customer FROM parsed")
+        orders.keep_pseudonyms(job.staging, orders.make_pseudonyms(job, layout.keyed_by).result())
     _judge(job, have, layout, agreed)
     job.tell("write", 0.6)
     new, known = records.upsert(job.engine, job.staging, job.kind, job.kind.removesuffix("s"), _select(job, layout, have))

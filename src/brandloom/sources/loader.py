@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 import shutil
@@ -26,12 +25,13 @@ from brandloom.ledger import Ledger
 from brandloom.ledger.schema import loads
 from brandloom.sources.columns import KINDS
 from brandloom.sources.dates import ORDERS
+from brandloom.sources.encodings import examine
 from brandloom.sources.formats import open_source
 from brandloom.sources.happenings import load_happenings
 from brandloom.sources.lists import load_list
 from brandloom.sources.reports import FileReport, LoadReport
 from brandloom.sources.transfer import staging_engine
-from brandloom.sources.work import Job, Outcome
+from brandloom.sources.work import Job, Misread, Outcome
 from brandloom.workspace import Workspace
 
 Kind = Literal["orders", "events", "products", "customers", "documents"]
@@ -86,9 +86,10 @@ def load(engine: Engine, ledger: Ledger, vault: Vault, workspace: Workspace, fil
         with ExitStack() as after, staging_engine(engine) as staging, engine.transaction():
             for number, path in enumerate(paths):
                 tell = _part(progress, number, len(paths))
-                job = Job(engine, staging, vault, workspace.config.zone, kind, dict(mapping or {}), date_order,
-                          now.astimezone(UTC).replace(tzinfo=None), uuid4().hex, number, tell)
-                done.append(_load_one(job, path, scratch))
+                with ThreadPoolExecutor(2) as beside:
+                    job = Job(engine, staging, vault, workspace.config.zone, kind, dict(mapping or {}), date_order,
+                              now.astimezone(UTC).replace(tzinfo=None), uuid4().hex, number, tell, beside, beside.submit(examine, path))
+                    done.append(_load_one(job, path, scratch))
             ledger_rows = after.enter_context(ledger.begin())  # opened last, committed after the warehouse
             for one in done:
                 _write_ledger(ledger_rows, vault, one, kind, now)
@@ -105,20 +106,19 @@ def load(engine: Engine, ledger: Ledger, vault: Vault, workspace: Workspace, fil
 
 def _load_one(job: Job, path: Path, scratch: Path) -> _Done:
     job.tell("read", 0.0)
-    source = open_source(job.staging.connection, path, scratch)
     plain_name = re.sub(r"[^\w.-]+", "_", path.name)
     rejects = scratch / f"{job.load_id[:8]}-{plain_name}.rejects.csv"
-    with ThreadPoolExecutor(1) as beside:  # neither hashing nor DuckDB holds Python's lock
-        fingerprint = beside.submit(_fingerprint, path)
-        outcome = (load_happenings if job.kind in {"orders", "events"} else load_list)(job, source, rejects)
+    bring_in = load_happenings if job.kind in {"orders", "events"} else load_list
+    source = open_source(job.staging.connection, path, scratch, guess=True)
+    try:
+        outcome = bring_in(job, source, rejects)
+    except (DataError, Misread):
+        if not source.guessed or job.content.result().utf8:
+            raise
+        outcome = bring_in(job, open_source(job.staging.connection, path, scratch), rejects)
     job.tell("done", 1.0)
     written = rejects if outcome.report.rows_refused else None
-    return _Done(outcome.report, outcome, written, job.load_id, fingerprint.result())
-
-
-def _fingerprint(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return _Done(outcome.report, outcome, written, job.load_id, job.content.result().sha256)
 
 
 def _write_ledger(connection: Connection, vault: Vault, one: _Done, kind: str, now: datetime) -> None:

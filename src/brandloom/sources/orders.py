@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future
 
 import numpy as np
 import pyarrow as pa
@@ -21,6 +21,7 @@ UNDONE = ("cancelled", "canceled", "refunded", "voided", "void", "returned", "re
           "已关闭", "已退货", "取消", "退款", "退货", "退款完成", "订单关闭")
 SORTED_AT_ONCE = 40_000_000
 """Hashes of lines sorted in one go: 160 MB."""
+PSEUDONYMS = pa.schema([("source_customer", pa.string()), ("customer", pa.string())])
 _IDENTITY = "order_id, source_customer, product, occurred_at, occurred_at_raw, quantity, quantity_raw, money, money_raw, row_id, undone, kind, session"
 _TEXTS = ("order_id", "row_id", "name", "country", "channel", "session", "campaign")
 KIND_WORDS = {"pv": "view", "pageview": "view", "page_view": "view", "view_item": "view", "浏览": "view", "点击": "click",
@@ -85,14 +86,13 @@ def judge(job: Job) -> None:
     duck.connection.execute("CREATE OR REPLACE TEMP TABLE adjustments (product VARCHAR)")
     duck.connection.execute("CREATE OR REPLACE TEMP TABLE twice (same UINTEGER)")
     parts = 1 + job.count("SELECT count(*) FROM staged") // SORTED_AT_ONCE
-    with ThreadPoolExecutor(1) as beside:  # sorting holds no lock of Python's
-        first = beside.submit(_said_twice, _hashes(duck, 0, parts))
-        if job.kind == "orders":
-            duck.connection.execute(read_sql("sources", "named"))
-            names = duck.connection.sql("SELECT product, arg_max(name, (lines, name)) AS name FROM named GROUP BY product").to_arrow_table().to_pylist()
-            found = [row["product"] for row in names if is_adjustment(row["product"], row["name"])]
-            insert_rows(duck.connection, "adjustments", pa.table({"product": pa.array(found, pa.string())}))
-        insert_rows(duck.connection, "twice", first.result())
+    first = job.beside.submit(_said_twice, _hashes(duck, 0, parts))
+    if job.kind == "orders":
+        duck.connection.execute(read_sql("sources", "named"))
+        names = duck.connection.sql("SELECT product, arg_max(name, (lines, name)) AS name FROM named GROUP BY product").to_arrow_table().to_pylist()
+        found = [row["product"] for row in names if is_adjustment(row["product"], row["name"])]
+        insert_rows(duck.connection, "adjustments", pa.table({"product": pa.array(found, pa.string())}))
+    insert_rows(duck.connection, "twice", first.result())
     for part in range(1, parts):
         insert_rows(duck.connection, "twice", _said_twice(_hashes(duck, part, parts)))
     everything = f"{_IDENTITY}, name, country, channel, campaign, unit_price, properties"
@@ -111,15 +111,24 @@ def _said_twice(hashes: NDArray[np.uint32]) -> pa.Table:
     return pa.table({"same": np.unique(ordered[1:][ordered[1:] == ordered[:-1]])})
 
 
-def make_pseudonyms(duck: DuckEngine, vault: Vault, keyed_by: str, select: str) -> None:
-    """Make the table `pseudonyms` for the distinct ids that `select` gives as `source_customer`."""
-    duck.connection.execute("CREATE OR REPLACE TEMP TABLE pseudonyms (source_customer VARCHAR, customer VARCHAR)")
-    found = duck.connection.sql(select).to_arrow_table()
+def make_pseudonyms(job: Job, keyed_by: str) -> Future[pa.Table]:
+    """Begin to make the pseudonyms of all customers of `staged`, beside what follows."""
+    found: pa.Table = job.staging.connection.sql("SELECT DISTINCT customer FROM staged").to_arrow_table()
+    return job.beside.submit(_pseudonyms, found, job.vault, keyed_by)
+
+
+def _pseudonyms(found: pa.Table, vault: Vault, keyed_by: str) -> pa.Table:
+    parts = []
     for batch in found.to_batches(max_chunksize=BATCH):
-        keys = {text: key for text in batch.column("source_customer").to_pylist() if text and (key := key_of(text, keyed_by))}
-        rows = pa.table({"source_customer": pa.array(keys, pa.string()),
-                         "customer": pa.array(vault.pseudonyms(list(keys.values())), pa.string())})
-        insert_rows(duck.connection, "pseudonyms", rows)
+        keys = {text: key for text in batch.column(0).to_pylist() if text and (key := key_of(text, keyed_by))}
+        parts.append(pa.record_batch([pa.array(keys, pa.string()), pa.array(vault.pseudonyms(list(keys.values())), pa.string())], PSEUDONYMS))
+    return pa.Table.from_batches(parts, PSEUDONYMS)
+
+
+def keep_pseudonyms(duck: DuckEngine, made: pa.Table) -> None:
+    """Make the table `pseudonyms`."""
+    duck.connection.execute("CREATE OR REPLACE TEMP TABLE pseudonyms (source_customer VARCHAR, customer VARCHAR)")
+    insert_rows(duck.connection, "pseudonyms", made)
 
 
 def key_of(text: str, keyed_by: str) -> str:

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
 
 from brandloom.engine import DuckEngine
 from brandloom.govern import scrub
 from brandloom.sources.cells import is_number, safe_cell
 from brandloom.sources.formats import literal
 from brandloom.sources.reasons import REASONS, reason_text
-from brandloom.sources.staging import Staged
+from brandloom.sources.staging import BATCH, Staged
 from brandloom.sources.texts import clean
 
 COLUMN_OF = {
@@ -24,23 +26,44 @@ COLUMN_OF = {
     "no_id": "key", "no_customer": "customer", "no_kind": "kind", "no_text": "text",
 }
 MASK = "***"
+SEPARATOR = "\x1f"  # in no heading and no code
 
 
-def write_rejects(duck: DuckEngine, staged: Staged, target: Path) -> None:
+def write_rejects(duck: DuckEngine, staged: Staged, target: Path, *, among: str = "parsed") -> None:
     """Write one row per refused line, in the file's order: line, column, value, code, reason.
 
     A value is shown only where it is a date, a number or a product; whatever looks personal in it is masked.
+
+    Args:
+        among: FROM item with the rows of `parsed` that can be refused for a value.
     """
+    refused = _refused(duck, staged, among)
+    told = refused.column("told").combine_chunks().dictionary_encode()  # many lines are refused for the same value
+    reasons = {code: reason_text(code) for code in REASONS}
+    texts = [_told(cells, reasons) for cells in [*told.dictionary.to_pylist(), SEPARATOR.join(("", "malformed", ""))]]
+    lines = _in_file(refused.column("line").to_numpy(), np.sort(np.fromiter(staged.broken, np.int64)), staged.source.first_line)
+    which = np.concatenate([told.indices.to_numpy(), np.full(len(staged.broken), len(texts) - 1)])
+    order = np.argsort(lines)
     with target.open("w", encoding="utf-8-sig", newline="") as file:
         file.write(_cells("line", "column", "value", "code", "reason"))
-        reasons = {code: reason_text(code) for code in REASONS}
-        file.writelines(f"{line},{_told(column, value, code, reasons[code])}" for line, column, value, code in _merged(duck, staged))
+        for at in range(0, len(order), BATCH):
+            some = order[at:at + BATCH]
+            file.writelines(f"{line},{texts[text]}" for line, text in zip(lines[some].tolist(), which[some].tolist(), strict=True))
 
 
-@lru_cache(maxsize=4096)
-def _told(column: str, value: str, code: str, reason: str) -> str:
-    """What follows the line's number: many lines are refused for the same value."""
-    return _cells(_shown(column), _shown(value), code, reason)
+def _in_file(records: NDArray[np.int64], broken: NDArray[np.int64], first_line: int) -> NDArray[np.int64]:
+    """Line numbers of these records, then those of the broken lines.
+
+    DuckDB counts a record by its place among those it could split; every broken line before it moves it down by one.
+    """
+    lines = records + first_line
+    return np.concatenate([lines + np.searchsorted(broken - np.arange(len(broken)), lines, side="right"), broken])
+
+
+def _told(cells: str, reasons: dict[str, str]) -> str:
+    """What follows the line's number."""
+    heading, code, value = cells.split(SEPARATOR, 2)
+    return _cells(_shown(heading), _shown(value), code, reasons[code])
 
 
 def _cells(*cells: str) -> str:
@@ -55,26 +78,8 @@ def _shown(text: str) -> str:
     return text if is_number(text) else safe_cell(text)
 
 
-def _merged(duck: DuckEngine, staged: Staged) -> Iterator[tuple[int, str, str, str]]:
-    """Refused rows and broken lines in the order of the file.
-
-    DuckDB counts a record by its place among those it could split; every broken line before it moves it down by one.
-    """
-    broken = sorted(staged.broken)
-    shift = 0
-    for record, column, value, code in _refused(duck, staged):
-        line = record + staged.source.first_line + shift
-        while shift < len(broken) and broken[shift] <= line:
-            yield broken[shift], "", "", "malformed"
-            shift += 1
-            line += 1
-        yield line, column, value, code
-    for line in broken[shift:]:
-        yield line, "", "", "malformed"
-
-
-def _refused(duck: DuckEngine, staged: Staged) -> Iterator[tuple[int, str, str, str]]:
-    """Record number from 0, heading, value and code of each refused row."""
+def _refused(duck: DuckEngine, staged: Staged, among: str) -> pa.Table:
+    """Of each refused row its record number from 0, and in one text heading, code and value."""
     cases, headings = [], []
     for code, role in COLUMN_OF.items():
         name = _present(staged, role)
@@ -83,10 +88,8 @@ def _refused(duck: DuckEngine, staged: Staged) -> Iterator[tuple[int, str, str, 
             cases.append(f"WHEN {literal(code)} THEN {_value(staged, name)}")
     heading = f"CASE r.code {' '.join(headings)} ELSE '' END" if headings else "''"
     value = f"CASE r.code {' '.join(cases)} ELSE '' END" if cases else "''"
-    result = duck.connection.sql(f"SELECT r.line, {heading} AS heading, coalesce({value}, '') AS value, r.code FROM refused r "
-                                 "JOIN parsed s ON s.line = r.line ORDER BY r.line").to_arrow_table()
-    for batch in result.to_batches(max_chunksize=10_000):
-        yield from zip(*(column.to_pylist() for column in batch.columns), strict=True)
+    return duck.connection.sql(f"SELECT r.line, concat_ws({literal(SEPARATOR)}, {heading}, r.code, coalesce({value}, '')) AS told "
+                               f"FROM refused r LEFT JOIN {among} s ON s.line = r.line").to_arrow_table()
 
 
 def _present(staged: Staged, role: str) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -13,6 +14,7 @@ from sqlalchemy import Connection
 from brandloom.engine import DuckEngine, Engine
 from brandloom.govern import Consent, Person, Vault, record
 from brandloom.sources.columns import KINDS, PRODUCT_NAME, Column, match_columns
+from brandloom.sources.encodings import Content
 from brandloom.sources.formats import Source, literal
 from brandloom.sources.people import keep_people, mask_free_text, mask_own_names, people, personal_columns, sample_values, tell_people_apart
 from brandloom.sources.reports import FileReport
@@ -20,6 +22,10 @@ from brandloom.sources.staging import Staged, parse, plain_columns, stage, writt
 
 NAMES = ("first_name", "last_name", "full_name")
 FREE_TEXT = ("country", "channel", "campaign", "language", "category", "name", "description", "title", "text")
+
+
+class Misread(Exception):
+    """The file is not in the encoding that its first piece let one expect; nothing of it is in the warehouse yet."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +44,10 @@ class Job:
     load_id: str
     number: int
     tell: Callable[[str, float], None]
+    beside: Executor
+    """For Python's work while DuckDB is busy, and the other way round: a query holds no lock of Python's."""
+    content: Future[Content]
+    """Of the whole file, examined beside the scan."""
 
     def sql(self, text: str, **values: Any) -> None:
         self.staging.connection.execute(text, values or None)
@@ -119,11 +129,15 @@ def read_rows(job: Job, layout: Layout, also: Iterable[int] = (), made: Mapping[
     Args:
         also: positions of further columns.
         made: further columns as SQL over the canonical ones.
+    Raises:
+        Misread: before anything but temporary tables was made.
     """
     source = layout.source
     wanted = [*layout.others, *layout.personal, *also]
     columns = _columns(job, layout)
     staged = stage(job.staging, source, layout.positions, columns, wanted, job.zone, plain=layout.plain, also=made)
+    if source.guessed and not job.content.result().utf8:
+        raise Misread
     commas = written_with_commas(job.staging, staged)
     if commas:
         staged = stage(job.staging, source, layout.positions, columns, wanted, job.zone, careful=commas, also=made)
