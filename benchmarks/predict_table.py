@@ -70,6 +70,8 @@ def main() -> None:
     parser.add_argument("--sets", nargs="*", default=list(READERS), choices=list(READERS))
     parser.add_argument("--work", type=Path, default=Path("build/predict_table"), help="scores of finished folds are kept here")
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results" / "predict_table.json")
+    parser.add_argument("--first-folds", type=int, default=FOLDS, help="judge on the first of the five folds only")
+    parser.add_argument("--small-draws", type=int, default=SMALL_DRAWS, help="tables of 300 rows")
     parser.add_argument("--seed", type=int, default=0)
     asked = parser.parse_args()
     asked.work.mkdir(parents=True, exist_ok=True)
@@ -78,31 +80,35 @@ def main() -> None:
         "commit": commit(), "at": datetime.now(UTC).isoformat(timespec="seconds"), "python": platform.python_version(),
         "machine": platform.machine(), "data": ", ".join(asked.sets), "seed": asked.seed, "folds": FOLDS, "trials": TRIALS,
         "tuned_on": "hillstrom_email (visit), cookie_cats_ab (retention), superstore (orders at a loss)", "absent": absent, "sets": {}}
-    sets: dict[str, object] = {}
+    if asked.out.is_file():  # sets that are not asked for now keep their figures
+        result["sets"] = json.loads(asked.out.read_text(encoding="utf-8"))["sets"]
+    sets: dict[str, object] = dict(result["sets"])  # type: ignore[call-overload]
     for name in asked.sets:
-        sets[name] = judge(READERS[name](asked.data, asked.work), asked.work, asked.seed, absent)
-        result["sets"] = sets
+        sets[name] = judge(READERS[name](asked.data, asked.work), asked, absent)
+        result["sets"], result["data"] = sets, ", ".join(sets)
         asked.out.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
 
 
-def judge(task: Task, work: Path, seed: int, absent: list[str]) -> dict[str, object]:
+def judge(task: Task, asked: argparse.Namespace, absent: list[str]) -> dict[str, object]:
+    work, seed = asked.work, asked.seed
     models = {name: model for name, (model, needs) in MODELS.items() if needs not in absent}
     parts = list(StratifiedKFold(FOLDS, shuffle=True, random_state=seed).split(task.x, task.y))
     truth, scores, seconds = [], {}, {}
-    for k, (train, test) in enumerate(parts):
+    for k, (train, test) in enumerate(parts[:asked.first_folds]):
         truth.append(task.y[test])
         for name, found in run_all(task, models, train, test, work / f"{task.name}-{seed}-fold{k}", seed).items():
             scores.setdefault(name, []).append(found[:-1])
             seconds.setdefault(name, []).append(round(float(found[-1]), 1))
-    return {"rows": len(task.y), "base_rate": round(float(task.y.mean()), 4), "columns": len(task.names),
+    return {"rows": len(task.y), "base_rate": round(float(task.y.mean()), 4), "columns": len(task.names), "folds_judged": len(truth),
             "models": compare(METRICS, truth, scores, seed, unscaled=(), scaled=()), "fit_cpu_seconds": seconds,
-            "small": judge_small(task, models, work, seed)}
+            "small": judge_small(task, models, asked) if asked.small_draws else None}
 
 
-def judge_small(task: Task, models: dict[str, Model], work: Path, seed: int) -> dict[str, object]:
+def judge_small(task: Task, models: dict[str, Model], asked: argparse.Namespace) -> dict[str, object]:
     """Tables of 300 rows: mean over the draws, and ours minus the peer with an interval over the draws."""
+    work, seed, count = asked.work, asked.seed, asked.small_draws
     each: dict[str, dict[str, list[float]]] = {}
-    for draw in range(SMALL_DRAWS):
+    for draw in range(count):
         rng = np.random.default_rng([seed, draw])
         train = np.sort(np.concatenate([rng.choice(np.flatnonzero(task.y == label), size, replace=False)
                                         for label, size in _sizes(task.y).items()]))
@@ -114,12 +120,12 @@ def judge_small(task: Task, models: dict[str, Model], work: Path, seed: int) -> 
             for metric, f in METRICS.items():
                 each.setdefault(name, {}).setdefault(metric, []).append(f(task.y[test], scored[:-1]))
     rng = np.random.default_rng(seed)
-    draws = rng.integers(0, SMALL_DRAWS, (1000, SMALL_DRAWS))
+    draws = rng.integers(0, count, (1000, count))
     table: dict[str, object] = {}
     for name, metrics in each.items():
         table[name] = {metric: _paired(np.array(values), np.array(each["brandloom"][metric]), draws, name) for metric, values in metrics.items()}
     worse = int(np.sum(np.array(each["brandloom"]["log_loss"]) > np.array(each["base_rate"]["log_loss"])))
-    return {"rows": SMALL_ROWS, "draws": SMALL_DRAWS, "models": table, "draws_worse_than_base_rate": worse,
+    return {"rows": SMALL_ROWS, "draws": count, "models": table, "draws_worse_than_base_rate": worse,
             "worst_excess_over_base_rate": round(float(np.max(np.array(each["brandloom"]["log_loss"]) - np.array(each["base_rate"]["log_loss"]))), 4),
             "draws_worse_than_base_rate_of_peers": {name: int(np.sum(np.array(metrics["log_loss"]) > np.array(each["base_rate"]["log_loss"])))
                                                     for name, metrics in each.items() if name not in ("brandloom", "base_rate")}}

@@ -99,7 +99,7 @@ def _found(reader: Reader, card: TableCard) -> Html | None:
 
 
 def _groups(reader: Reader, card: TableCard) -> Html:
-    head = [_("Group"), _("Rows"), _("Observed"), _("Predicted"), _("Chosen"), _("Found among those with the target"),
+    head = [_("Group compared"), _("Rows"), _("Observed"), _("Predicted"), _("Share chosen"), _("Found among those with the target"),
             _("Chosen in vain among the others"), _("Calibration error"), _("Chosen, as a share of the highest"), _("Four-fifths rule")]
     rows = [[one.group, reader.number(one.rows), _number(one.observed), _number(one.predicted), _interval(one.selected), _interval(one.true_positive),
              _interval(one.false_positive), _number(one.ece), _interval(one.ratio), reader.say(VERDICTS[one.verdict])] for one in card.groups]

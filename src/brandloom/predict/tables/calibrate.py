@@ -9,8 +9,12 @@ import numpy as np
 
 from brandloom.predict.tables.frame import Floats, Ints
 
+LEAST_FOR_A_CURVE = 200
+"""Rows of the rarer class under which any curve follows noise: it made tables of 300 rows worse."""
 LEAST_FOR_ISOTONIC = 500
-"""Rows of the rarer class under which steps would follow noise."""
+"""The same for the steps of an isotonic curve."""
+CLEARLY = 2.0
+"""Standard errors by which a curve has to be better than none."""
 _MOST = 30.0
 
 
@@ -51,13 +55,14 @@ def log_loss_rows(y: Floats, p: Floats) -> Floats:
 
 
 def choose_calibration(z: Floats, y: Floats, part: Ints) -> Calibration:
-    """The curve that tells held-out parts best; none unless one is better by more than a standard error.
+    """The curve that tells held-out parts best; none unless one is clearly better.
 
     Args:
         z: (n,) log-odds of rows that the model had not learned from.
         part: (n,) which part each row belongs to; each is judged by a curve fitted on the others.
     """
-    kinds = ["platt", "beta"] + (["isotonic"] if min(y.sum(), (1 - y).sum()) >= LEAST_FOR_ISOTONIC else [])
+    rarer = min(y.sum(), (1 - y).sum())
+    kinds = (["platt", "beta"] if rarer >= LEAST_FOR_A_CURVE else []) + (["isotonic"] if rarer >= LEAST_FOR_ISOTONIC else [])
     plain = log_loss_rows(y, Calibration().probability(z))
     best, best_gain = "none", 0.0
     for kind in kinds:
@@ -67,7 +72,7 @@ def choose_calibration(z: Floats, y: Floats, part: Ints) -> Calibration:
             if 0 < y[rest].sum() < rest.sum():
                 losses[own] = log_loss_rows(y[own], _fit(kind, z[rest], y[rest]).probability(z[own]))
         gain = plain - losses
-        if gain.mean() > max(best_gain, gain.std() / np.sqrt(len(gain))):
+        if gain.mean() > max(best_gain, CLEARLY * gain.std() / np.sqrt(len(gain))):
             best, best_gain = kind, float(gain.mean())
     return _fit(best, z, y)
 

@@ -11,12 +11,13 @@ import numpy as np
 from brandloom.predict.tables.blend import Weights, fit_weights
 from brandloom.predict.tables.calibrate import Calibration, choose_calibration
 from brandloom.predict.tables.encode import Encoder, fit_encoder
-from brandloom.predict.tables.folds import Fold
+from brandloom.predict.tables.folds import SMALL, Fold
 from brandloom.predict.tables.frame import Floats, Frame, Hashes, Ints
 from brandloom.predict.tables.members import (
     MOST_ROUNDS,
     RIDGES,
     SHAPES,
+    SMALL_SHAPES,
     Linear,
     Member,
     Task,
@@ -26,8 +27,8 @@ from brandloom.predict.tables.members import (
     tree_settings,
 )
 
-COPIES = 3
-"""Trees are fitted from so many seeds, and their mean speaks."""
+COPIES, SMALL_COPIES = 5, 10
+"""Trees are fitted from so many seeds, and their mean speaks; more of small tables, where they are cheap and differ more."""
 
 
 @dataclass(frozen=True)
@@ -106,9 +107,9 @@ def fit_blend(rows: Rows, encoded: list[Encoded], *, seed: int, shapes: Mapping[
 
     Args:
         encoded: the folds, of `encode_folds`.
-        shapes: trees to grow, by name; the usual three when absent.
+        shapes: trees to grow beside the usual three, by name.
     """
-    known = dict(SHAPES if shapes is None else shapes)
+    known = {**usual_shapes(len(rows.y)), **(shapes or {})}
     raws: dict[str, Floats] = {}
     rounds: dict[str, int] = {}
     strength = RIDGES[0]
@@ -157,6 +158,11 @@ def out_of_fold_trees(rows: Rows, encoded: list[Encoded], settings: Mapping[str,
     return _gathered(rows, encoded, raws), rounds
 
 
+def usual_shapes(rows: int) -> dict[str, dict[str, Any]]:
+    """The trees that are grown for so many rows."""
+    return SMALL_SHAPES if rows < SMALL else SHAPES
+
+
 def loss(y: Floats, raw: Floats, task: Task) -> float:
     """Mean log loss of log-odds, or mean squared error, over rows that have a score."""
     there = ~np.isnan(raw)
@@ -188,7 +194,8 @@ def _final(name: str, encoder: Encoder, x: Floats, rows: Rows, shapes: Mapping[s
     if name == "linear":
         fitted: Linear = fit_linear(encoder, x, rows.y, rows.task, strength)
         return fitted
-    return fit_trees(tree_settings(shapes[name], len(rows.y), rows.task, seed), encoder, x, rows.y, rounds[name], COPIES)
+    return fit_trees(tree_settings(shapes[name], len(rows.y), rows.task, seed), encoder, x, rows.y, rounds[name],
+                     SMALL_COPIES if len(rows.y) < SMALL else COPIES)
 
 
 def content_order(hashes: Hashes, y: Floats) -> Ints:

@@ -17,7 +17,6 @@ from brandloom.predict.tables.fitting import Fitted, Rows, content_order, encode
 from brandloom.predict.tables.folds import Fold, folds, held_back
 from brandloom.predict.tables.frame import Bools, Floats, Frame, Hashes, Ints, row_hashes
 from brandloom.predict.tables.judge import Told, calibration_table, judge, judge_groups
-from brandloom.predict.tables.members import SHAPES
 from brandloom.predict.tables.model import SCHEMA, Scores, TableCard, TableModel, score_rows
 from brandloom.predict.tables.search import SEARCHED, search_shape
 from brandloom.predict.tables.spread import Spread, fit_spread
@@ -156,7 +155,7 @@ def _times(frame: Frame, name: str | None, known: Bools, now: datetime) -> Float
 def _fit(rows: Rows, time: Floats | None, wanted: Wanted, store: Path | None, progress: Progress) -> tuple[Fitted, Spread | None]:
     parts = _usable(folds(rows.y, rows.hashes, is_class=rows.task == "class", time=time), rows, wanted.target)
     encoded = encode_folds(rows, parts)
-    shapes = dict(SHAPES)
+    shapes = {}
     if wanted.trials:
         name = f"{rows.task} {wanted.target} {wanted.seed} {int(np.bitwise_xor.reduce(rows.hashes)):x} {' '.join(rows.names)}"
         shapes[SEARCHED] = search_shape(rows, encoded, trials=wanted.trials, minutes=wanted.minutes, seed=wanted.seed, store=store, name=name,
@@ -178,10 +177,11 @@ def _usable(parts: list[Fold], rows: Rows, target: str) -> list[Fold]:
 
 
 def _scores(frame: Frame, fitted: Fitted, spread: Spread | None, train: Ints) -> Scores:
-    scores = score_rows(fitted.blend, spread, frame)
-    value, low, high = scores.value.copy(), scores.low.copy(), scores.high.copy()
+    others = np.setdiff1d(np.arange(frame.rows), train)
+    scores = score_rows(fitted.blend, spread, frame.take(others))
+    value, low, high = (np.full(frame.rows, np.nan) for _end in range(3))
+    value[others], low[others], high[others] = scores.value, scores.low, scores.high
     value[train] = fitted.blend.calibration.probability(fitted.unseen) if fitted.blend.task == "class" else fitted.unseen
-    low[train], high[train] = np.nan, np.nan
     return Scores(value, low, high, scores.unseen)
 
 

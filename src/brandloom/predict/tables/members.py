@@ -35,6 +35,15 @@ SHAPES: dict[str, dict[str, Any]] = {
     "trees_random": {"learning_rate": 0.06, "num_leaves": 32, "min_data_in_leaf": 20, "feature_fraction": 0.7, "bagging_fraction": 0.9,
                      "lambda_l2": 5.0, "extra_trees": True},
 }
+SMALL_SHAPES: dict[str, dict[str, Any]] = {
+    "trees_flat": {"learning_rate": 0.03, "num_leaves": 5, "min_data_in_leaf": 30, "feature_fraction": 0.5, "bagging_fraction": 0.6,
+                   "lambda_l2": 10.0},
+    "trees_random": {"learning_rate": 0.03, "num_leaves": 16, "min_data_in_leaf": 20, "feature_fraction": 0.5, "bagging_fraction": 0.7,
+                     "lambda_l2": 10.0, "extra_trees": True},
+    "trees_flat_random": {"learning_rate": 0.08, "num_leaves": 8, "min_data_in_leaf": 20, "feature_fraction": 0.8, "bagging_fraction": 0.9,
+                          "lambda_l2": 5.0, "extra_trees": True},
+}
+"""Of small tables: chosen, as the shapes above, on tables that no benchmark judges."""
 RIDGES = (300.0, 30.0, 3.0, 0.3)
 """Strengths of the linear model's penalty that are tried, as C = 1 / strength."""
 KNOTS = 4

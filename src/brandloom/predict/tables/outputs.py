@@ -28,7 +28,7 @@ VERDICTS = {
     "open": _("cannot be told"), "too_few": _("too few rows"),
 }
 MODEL_KINDS = {"trees_flat": _("flat trees"), "trees_deep": _("deep trees"), "trees_random": _("randomised trees"),
-               "trees_searched": _("trees with searched settings"), "linear": _("linear model")}
+               "trees_flat_random": _("flat randomised trees"), "trees_searched": _("trees with searched settings"), "linear": _("linear model")}
 CURVES = {"none": _("none was better"), "platt": _("logistic"), "beta": _("beta"), "isotonic": _("isotonic")}
 
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from brandloom.predict.tables.encode import Encoder
-from brandloom.predict.tables.fitting import Encoded, Rows, out_of_fold_trees
+from brandloom.predict.tables.fitting import Encoded, Rows, out_of_fold_trees, usual_shapes
 from brandloom.predict.tables.frame import Floats
-from brandloom.predict.tables.members import SHAPES, Trees, fit_trees, tree_settings
+from brandloom.predict.tables.members import Trees, fit_trees, tree_settings
 
 LEVEL = 0.8
 
@@ -36,7 +36,8 @@ def fit_spread(rows: Rows, encoded: list[Encoded], encoder: Encoder, x: Floats, 
     """Fit quantile trees on all rows; the margin comes from rows that theirs had not seen."""
     ends, unseen = [], []
     for alpha in ((1 - LEVEL) / 2, (1 + LEVEL) / 2):
-        settings = {**tree_settings(SHAPES["trees_flat"], len(rows.y), "number", seed), "objective": "quantile", "alpha": alpha, "metric": "quantile"}
+        settings = {**tree_settings(usual_shapes(len(rows.y))["trees_flat"], len(rows.y), "number", seed), "objective": "quantile",
+                    "alpha": alpha, "metric": "quantile"}
         raw, rounds = out_of_fold_trees(rows, encoded, settings)
         unseen.append(raw)
         ends.append(fit_trees(settings, encoder, x, rows.y, rounds, 1))
