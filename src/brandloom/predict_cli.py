@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.table import Table
+from rich.table import Column, Table
 
 from brandloom.errors import ConfigError
 from brandloom.i18n import _, say
@@ -25,21 +25,23 @@ if TYPE_CHECKING:
 _COLUMNS = {
     "purchase": ("customer", "p_purchase", "p_low", "p_high", "expected_spend", "spend_low", "spend_high"),
     "churn": ("customer", "days_since_last", "frequency", "p_active", "p_active_low", "p_active_high"),
-    "value": ("customer", "p_active", "purchases", "purchases_low", "purchases_high", "value", "value_low", "value_high"),
-    "next": ("customer", "days_since_last", "p_active", "next_days", "next_low", "next_high"),
+    "value": ("customer", "p_active", "p_active_low", "p_active_high", "purchases", "purchases_low", "purchases_high", "value", "value_low",
+              "value_high"),
+    "next": ("customer", "days_since_last", "next_days", "next_low", "next_high"),
     "repeat": ("customer", "days_since_last", "p_repeat"),
 }
 _FIRST = {"purchase": "p_purchase descending", "churn": "p_active ascending", "value": "value descending", "next": "next_days ascending",
           "repeat": "p_repeat descending"}
 """What the list begins with."""
 _HEADS = {
-    "customer": _("Customer"), "p_purchase": _("Chance to buy"), "p_low": _("at least"), "p_high": _("at most"),
-    "expected_spend": _("Expected spend"), "spend_low": _("at least"), "spend_high": _("at most"), "days_since_last": _("Days since last purchase"),
-    "frequency": _("Repeat purchase days"), "p_active": _("Chance still active"), "p_active_low": _("at least"), "p_active_high": _("at most"),
-    "purchases": _("Purchase days expected"), "purchases_low": _("at least"), "purchases_high": _("at most"), "value": _("Value expected"),
-    "value_low": _("at least"), "value_high": _("at most"), "next_days": _("Days to next purchase"), "next_low": _("at least"),
-    "next_high": _("at most"), "p_repeat": _("Chance of a second order"),
+    "customer": _("Customer"), "p_purchase": _("Chance to buy"), "expected_spend": _("Expected spend"),
+    "days_since_last": _("Days since last purchase"), "frequency": _("Repeat purchase days"), "p_active": _("Chance still active"),
+    "purchases": _("Purchase days expected"), "value": _("Value expected"), "next_days": _("Days to next purchase"),
+    "p_repeat": _("Chance of a second order"),
 }
+_INTERVALS = {"p_purchase": ("p_low", "p_high"), "expected_spend": ("spend_low", "spend_high"), "p_active": ("p_active_low", "p_active_high"),
+              "purchases": ("purchases_low", "purchases_high"), "value": ("value_low", "value_high"), "next_days": ("next_low", "next_high")}
+"""Where the ends of a column's 80 % interval stand."""
 
 
 @dataclass(frozen=True)
@@ -156,21 +158,30 @@ def _sorted(rows: pa.Table, what: str) -> pa.Table:
 
 
 def _rows_table(rows: pa.Table) -> Table:
-    table = Table(*(say(_HEADS[name]) for name in rows.column_names))
+    """One column per number, its interval in brackets behind it."""
+    names = [name for name in rows.column_names if name in _HEADS]
+    table = Table(*(Column(say(_HEADS[name]), no_wrap=name == "customer") for name in names))
     for row in rows.to_pylist():
-        table.add_row(*(_cell(name, value) for name, value in row.items()))
+        table.add_row(*(_cell(name, row) for name in names))
     return table
 
 
-def _cell(name: str, value: object) -> str:
+def _cell(name: str, row: dict[str, Any]) -> str:
+    value = _number(name, row[name])
+    ends = _INTERVALS.get(name)
+    if ends is None or row[name] is None:
+        return value
+    return say(_("{value} ({low} to {high})"), value=value, low=_number(name, row[ends[0]]), high=_number(name, row[ends[1]]))
+
+
+def _number(name: str, value: str | float | None) -> str:
     if value is None:
-        return say(_("not expected")) if name.startswith("next") else "–"
+        return say(_("not expected"))
     if isinstance(value, str):
         return value
-    number = float(str(value))
     if name.startswith("p_"):
-        return f"{number:.1%}"
-    return f"{number:,.0f}" if name.startswith(("next", "days", "frequency")) else f"{number:,.2f}"
+        return f"{value:.1%}"
+    return f"{value:,.0f}" if name.startswith(("next", "days", "frequency")) else f"{value:,.2f}"
 
 
 def _lines_table(lines: tuple[tuple[str, str], ...]) -> Table:

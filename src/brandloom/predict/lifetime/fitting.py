@@ -9,21 +9,17 @@ import numpy as np
 from brandloom.engine import Engine
 from brandloom.errors import NotFittedError
 from brandloom.i18n import _
-from brandloom.predict.features import Floats
 from brandloom.predict.lifetime.dropout import SHAPES
 from brandloom.predict.lifetime.forecast import check_horizon, forecast, quantile_ranks
 from brandloom.predict.lifetime.model import Check, LifetimeCard, LifetimeModel
 from brandloom.predict.lifetime.money import fit_money
-from brandloom.predict.lifetime.process import Fitted, distinct, fit_process, mean_expected
-from brandloom.predict.lifetime.summary import Histories, actual, summarise
+from brandloom.predict.lifetime.process import Fitted, fit_process
+from brandloom.predict.lifetime.summary import actual, summarise
 from brandloom.predict.metrics import Estimate
 from brandloom.predict.training import read_history
 
 MAX_FITTED_CUSTOMERS = 20_000
 LEVEL_SD, LEVEL_WEIGHT = 0.15, 3.0  # what totals of steady processes missed by, in logs, on four shops before the judged days
-ALIKE = (1.0, 1.0, 1.0)
-CARRY_OVER = 0.5  # of what a class of customers had over the others; better on two of five shops before the judged days, neutral elsewhere
-DOUBT = 10.0  # purchase days' worth of belief that classes are as the process says
 MIN_CHECKED = 50  # customers known at the cutoff that is looked back to
 
 LIMITS_ALWAYS = _("It takes buying to be random at a steady rate: seasons, campaigns and price changes to come are not in it.")
@@ -58,7 +54,7 @@ def fit(engine: Engine, as_of: datetime, *, horizon_days: int = 180, seed: int =
         fitted_customers=len(histories), repeaters=repeaters, parameters=describe(process),
         shapes={one.shape: one.weight for one in process}, level_sd=_level_sd(check), check=check,
         limits=_limits(repeaters, horizon_days > (as_of - history.first).days))
-    return LifetimeModel(process, money, _classes(check, process, histories, horizon_days), card)
+    return LifetimeModel(process, money, card)
 
 
 def describe(process: tuple[Fitted, ...], *, draws: int = 2_000) -> dict[str, Estimate]:
@@ -82,34 +78,14 @@ def _look_back(engine: Engine, cutoff: datetime, days: int, *, share: float, see
     past = summarise(engine, cutoff, share=share, seed=seed)
     if len(past) < MIN_CHECKED:
         return None
-    model = LifetimeModel(fit_process(past), fit_money(past), ALIKE, _blank(cutoff, days, seed))
+    model = LifetimeModel(fit_process(past), fit_money(past), _blank(cutoff, days, seed))
     truth = actual(engine, past, cutoff, days)
     total = forecast(model, past, days)
     below, equal = quantile_ranks(model, past, days, truth.purchases)
     rank = below + equal * np.random.default_rng([seed, 5]).random(len(past))
     expected = total.customers["purchases"].to_numpy()
     return Check(cutoff, days, len(past), total.purchases.value, total.purchases.low, total.purchases.high, float(truth.purchases.sum()),
-                 float(np.mean(np.abs(expected - truth.purchases))), float(np.mean((rank >= 0.1) & (rank <= 0.9))),
-                 _ratios(past, truth.purchases, expected))
-
-
-def _ratios(past: Histories, happened: Floats, expected: Floats) -> tuple[float, ...]:
-    """Actual over forecast per class over that of all, a few purchases of doubt added."""
-    kind = np.minimum(past.frequency, len(ALIKE) - 1).astype(np.int64)
-    seen, thought = (np.bincount(kind, weights=values, minlength=len(ALIKE)) for values in (happened, expected))
-    ratios = (seen + DOUBT) / (thought + DOUBT) * (float(thought.sum()) + DOUBT) / (float(seen.sum()) + DOUBT)
-    return tuple(float(ratio) for ratio in ratios)
-
-
-def _classes(check: Check | None, process: tuple[Fitted, ...], histories: Histories, horizon_days: int) -> tuple[float, ...]:
-    """Factors of `LifetimeModel.classes`: what a class had over the others stays for a while; what all missed does not carry over."""
-    if check is None:
-        return ALIKE
-    factors = np.array(check.classes) ** CARRY_OVER
-    past, _place, counts = distinct(histories)
-    expected = counts * mean_expected(process, past, horizon_days)
-    kind = np.minimum(past[0], len(ALIKE) - 1).astype(np.int64)
-    return tuple((factors * expected.sum() / np.sum(expected * factors[kind])).tolist())
+                 float(np.mean(np.abs(expected - truth.purchases))), float(np.mean((rank >= 0.1) & (rank <= 0.9))))
 
 
 def _level_sd(check: Check | None) -> float:

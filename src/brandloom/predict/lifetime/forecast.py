@@ -56,7 +56,7 @@ def forecast(model: LifetimeModel, histories: Histories, horizon_days: int) -> F
         ConfigError: the horizon is not 1 to 730 days.
     """
     check_horizon(horizon_days)
-    draws = draw_parameters(model.process, model.classes, model.card.level_sd, model.card.seed)
+    draws = draw_parameters(model.process, model.card.level_sd, model.card.seed)
     past, place, counts = distinct(histories)
     worth = model.money.expected(histories)
     columns = {name: np.empty(len(histories)) for name in NUMBERS}
@@ -85,7 +85,7 @@ def check_horizon(days: int) -> None:
 
 def quantile_ranks(model: LifetimeModel, histories: Histories, horizon_days: int, happened: Floats) -> tuple[Floats, Floats]:
     """(n,) shares of each customer's futures with fewer purchase days than happened, and with just as many."""
-    draws = draw_parameters(model.process, model.classes, model.card.level_sd, model.card.seed)
+    draws = draw_parameters(model.process, model.card.level_sd, model.card.seed)
     below, equal = np.empty(len(histories)), np.empty(len(histories))
     past = np.stack([histories.frequency, histories.recency_days, histories.t_days])
     for rows in chunks(len(histories)):
@@ -147,7 +147,7 @@ def _by_past(draws: tuple[Draw, ...], past: Floats, horizon_days: int, seed: int
     active = active_by_draw(draws, past)
     drawn = futures(draws, past, active, horizon_days, seed)
     mean = purchases_by_draw(draws, past, horizon_days)
-    again = np.mean([p_repeat(SHAPES[draw.shape], draw.q, past, horizon_days, draw.levels(past)) for draw in draws], axis=0)
+    again = np.mean([p_repeat(SHAPES[draw.shape], draw.q, past, horizon_days, draw.level) for draw in draws], axis=0)
     next_days, next_low, next_high = (_quantile(drawn.next_days, q) for q in (0.5, LOW, HIGH))
     known = {"p_active": active.mean(axis=0), "p_active_low": np.quantile(active, LOW, axis=0),
              "p_active_high": np.quantile(active, HIGH, axis=0), "purchases": mean.mean(axis=0),

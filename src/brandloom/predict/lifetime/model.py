@@ -36,7 +36,6 @@ class Check:
     actual: float
     mae: float
     coverage: float
-    classes: tuple[float, ...]  # actual over forecast for customers with no, one and more repeat purchases, over that of all
 
 
 @dataclass(frozen=True)
@@ -60,15 +59,10 @@ class LifetimeCard:
 
 @dataclass(frozen=True, repr=False)
 class LifetimeModel:
-    """Who still buys, how often and how much: posterior of the purchase process and of money per purchase day.
-
-    `classes` are factors on the rates of customers with none, one, and more repeat purchases: what the look back says one class
-    has over the others, half of it carried over and the sum of all unchanged.
-    """
+    """Who still buys, how often and how much: posterior of the purchase process and of money per purchase day."""
 
     process: tuple[Fitted, ...]
     money: Money
-    classes: tuple[float, ...]
     card: LifetimeCard
 
     def __repr__(self) -> str:
@@ -97,7 +91,7 @@ class LifetimeModel:
                 raise DataError(_("{path} was written by another version. Run `brandloom predict DIR --what value` again."), path=file)
             process = tuple(Fitted(one["shape"], tuple(one["mode"]), tuple(tuple(row) for row in one["covariance"]), one["weight"])
                             for one in body["process"])
-            return LifetimeModel(process, Money(**body["money"]), tuple(body["classes"]), _card(body["card"]))
+            return LifetimeModel(process, Money(**body["money"]), _card(body["card"]))
         except (KeyError, TypeError, ValueError, OSError) as error:
             raise DataError(_("{path} is damaged ({reason}). Run `brandloom predict DIR --what value` again."),
                             path=file, reason=error) from error
@@ -107,6 +101,6 @@ def _card(packed: dict[str, Any]) -> LifetimeCard:
     times = {name: datetime.fromisoformat(packed[name]) for name in ("as_of", "data_from", "data_to")}
     check = packed["check"]
     if check is not None:
-        check = Check(**{**check, "cutoff": datetime.fromisoformat(check["cutoff"]), "classes": tuple(check["classes"])})
+        check = Check(**{**check, "cutoff": datetime.fromisoformat(check["cutoff"])})
     return LifetimeCard(**{**packed, **times, "check": check, "limits": tuple(packed["limits"]),
                            "parameters": {name: Estimate(**value) for name, value in packed["parameters"].items()}})

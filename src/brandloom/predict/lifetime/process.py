@@ -95,13 +95,7 @@ def expected_purchases(shape: Shape, q: Floats, past: Floats, horizon_days: floa
     return np.asarray(p_active(shape, q, past) * (r + x) / (scale + total) * days_there)
 
 
-def mean_expected(fitted: tuple[Fitted, ...], past: Floats, horizon_days: float) -> Floats:
-    """(n,) expected purchase days at the modes, averaged over the shapes."""
-    parts = [one.weight * expected_purchases(SHAPES[one.shape], np.array(one.mode), past, horizon_days) for one in fitted]
-    return np.asarray(np.sum(parts, axis=0))
-
-
-def p_repeat(shape: Shape, q: Floats, past: Floats, horizon_days: float, level: Floats | float = 1.0) -> Floats:
+def p_repeat(shape: Shape, q: Floats, past: Floats, horizon_days: float, level: float = 1.0) -> Floats:
     """(n,) probability of at least one purchase in the next `horizon_days`; `level` multiplies every rate."""
     x, _recent, total = past
     power, wait = np.exp(q[0]) + x, (np.exp(q[0] - q[1]) + total) / level

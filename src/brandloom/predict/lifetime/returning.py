@@ -29,7 +29,7 @@ class Returning:
 
 def returning(model: LifetimeModel, histories: Histories) -> tuple[Returning, ...]:
     """For 30 days to a year; the interval is of the share, from what is uncertain in the parameters and in the level."""
-    draws = draw_parameters(model.process, model.classes, model.card.level_sd, model.card.seed)
+    draws = draw_parameters(model.process, model.card.level_sd, model.card.seed)
     new = np.zeros((3, 1))
     found = []
     for days in DAYS:

@@ -24,16 +24,11 @@ DRAWS = PARAMETERS * PER_PARAMETER
 
 @dataclass(frozen=True)
 class Draw:
-    """One draw of a shape's parameters, the level of the time to come, and the classes' factors (see `model.LifetimeModel`)."""
+    """One draw of a shape's parameters, and the level of the time to come: a factor on every rate."""
 
     shape: str
     q: Floats
     level: float
-    classes: tuple[float, ...]
-
-    def levels(self, past: Floats) -> Floats:
-        """(n,) factors on the rates of these pasts."""
-        return np.asarray(self.level * np.array(self.classes)[np.minimum(past[0], len(self.classes) - 1).astype(np.int64)])
 
 
 @dataclass(frozen=True)
@@ -44,14 +39,14 @@ class Futures:
     next_days: Floats
 
 
-def draw_parameters(fitted: tuple[Fitted, ...], classes: tuple[float, ...], level_sd: float, seed: int) -> tuple[Draw, ...]:
+def draw_parameters(fitted: tuple[Fitted, ...], level_sd: float, seed: int) -> tuple[Draw, ...]:
     """`PARAMETERS` draws, each shape as often as its evidence says; the levels are evenly spread quantiles, mixed."""
     rng = np.random.default_rng([seed, 1])
     places = (np.arange(PARAMETERS) + 0.5) / PARAMETERS
     shape_of = np.searchsorted(np.cumsum([one.weight for one in fitted]), places * (1.0 - 1e-12)).clip(max=len(fitted) - 1)
     levels = np.exp(level_sd * ndtri(rng.permutation(places)) - 0.5 * level_sd**2)  # mean 1
     drawn = {k: one.draw(PARAMETERS, rng) for k, one in enumerate(fitted)}
-    return tuple(Draw(fitted[k].shape, drawn[k][:, n], float(levels[n]), classes) for n, k in enumerate(shape_of.tolist()))
+    return tuple(Draw(fitted[k].shape, drawn[k][:, n], float(levels[n])) for n, k in enumerate(shape_of.tolist()))
 
 
 def active_by_draw(draws: tuple[Draw, ...], past: Floats) -> Floats:
@@ -60,8 +55,8 @@ def active_by_draw(draws: tuple[Draw, ...], past: Floats) -> Floats:
 
 
 def purchases_by_draw(draws: tuple[Draw, ...], past: Floats, horizon_days: float) -> Floats:
-    """(PARAMETERS, n) expected purchase days within the horizon, at each draw's levels."""
-    return np.stack([draw.levels(past) * expected_purchases(SHAPES[draw.shape], draw.q, past, horizon_days) for draw in draws])
+    """(PARAMETERS, n) expected purchase days within the horizon, at each draw's level."""
+    return np.stack([draw.level * expected_purchases(SHAPES[draw.shape], draw.q, past, horizon_days) for draw in draws])
 
 
 def futures(draws: tuple[Draw, ...], past: Floats, active: Floats, horizon_days: float, seed: int) -> Futures:
@@ -75,7 +70,7 @@ def futures(draws: tuple[Draw, ...], past: Floats, active: Floats, horizon_days:
     for n, draw in enumerate(draws):
         q, r = draw.q, np.exp(draw.q[0])
         gammas = np.stack([np.random.default_rng([seed, 3, n, int(x)]).standard_gamma(r + x, PER_PARAMETER) for x in kinds])
-        rate = gammas[kind] * (draw.levels(past) / (np.exp(q[0] - q[1]) + past[2]))[:, None]
+        rate = draw.level * gammas[kind] / (np.exp(q[0] - q[1]) + past[2])[:, None]
         left = SHAPES[draw.shape].remaining(q[2:], past[2][:, None], stays[n])
         left = np.where(is_active[n] < active[n][:, None], left, 0.0)
         purchases[:, n] = _poisson(rate * np.minimum(left, horizon_days), np.broadcast_to(counts[n], rate.shape))
