@@ -5,7 +5,7 @@
 Any table of one row per person with an arm given at random and an outcome will do; every other column but those named by `--drop` is a
 feature. Each split learns on 70 % and is judged on the rest: Qini (area between the gain curve and a random order, per 1,000
 persons), the effect among the 30 % ranked first, and the whole area. Peers that are not installed are left out and named. Ours
-ranks nobody where its verdict is not clear: its Qini is then that of a random order, which the table says.
+ranks nobody where ranking seems to bring nothing on the rows learned from: its Qini is then that of a random order.
 """
 
 from __future__ import annotations

@@ -83,13 +83,13 @@ class UpliftModel:
 
     features: tuple[str, ...]
     effects: dict[str, tuple[Effect, ...]]
-    """Arm -> learners whose mean is the effect; none where everybody gets the average."""
+    """Arm -> learners whose mean is the effect; none where everybody gets the average, since ranking seems to bring nothing."""
     cards: dict[str, UpliftCard]
     centres: dict[str, float]
     """Arm -> mean of what its learners say over the training rows."""
 
     def predict(self, x: Floats) -> dict[str, Floats]:
-        """Arm -> (n,) effect in units of the outcome; the average effect where the verdict is not clear."""
+        """Arm -> (n,) effect in units of the outcome, pulled towards the average; mind the verdict on the card."""
         return {arm: self._pulled(arm, _mean([one.predict(x) for one in parts])) if parts else np.full(len(x), self.cards[arm].average.value)
                 for arm, parts in self.effects.items()}
 
@@ -178,7 +178,8 @@ class _Arm:
         verdict: Verdict = "clear" if area.low > LEAST_GAIN * abs(average.value) and slope.low > 0 else "unclear"
         names = list(LEARNERS) if chosen == "mean" else [chosen]
         ones = np.ones(len(self.y))
-        whole = tuple(LEARNERS[one](self.x, self.treated, self.y, pseudo, ones, self.seed) for one in names) if verdict == "clear" else ()
+        helps = area.value > 0 and slope.value > 0
+        whole = tuple(LEARNERS[one](self.x, self.treated, self.y, pseudo, ones, self.seed) for one in names) if helps else ()
         centre = float(np.mean(_mean([one.predict(self.x) for one in whole]))) if whole else 0.0
         curve = tuple(self._targeting(pseudo, out[chosen], share) for share in CURVE)
         card = UpliftCard(name, len(self.y), int(self.treated.sum()), average, verdict, chosen, area, slope, curve[CURVE.index(TOP)],
