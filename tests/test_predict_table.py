@@ -19,8 +19,10 @@ from brandloom.errors import ConfigError, DataError, NotFittedError
 from brandloom.predict.metrics import expected_calibration_error
 from brandloom.predict.tables import Learned, Wanted, changed, explain, learn_table, load_model, read_frame
 from brandloom.predict.tables.calibrate import choose_calibration, log_loss_rows
+from brandloom.predict.tables.checks import check_columns
 from brandloom.predict.tables.frame import Column, Frame, parse_column, row_hashes
 from brandloom.predict.tables.judge import Told, judge_groups
+from brandloom.predict.tables.target import read_target
 from conftest import require
 from table_world import NOW, START, lead_columns, lead_frame, leads, write_table
 
@@ -225,6 +227,18 @@ def test_columns_that_know_the_answer_are_left_out_and_named(tmp_path: Path) -> 
     assert "--keep says so" in next(one for one in kept.model.card.findings if one.column == "答案").text("en")
 
 
+@pytest.mark.parametrize(("file", "target", "hindsight"), [
+    ("online_shoppers/online_shoppers_intention.parquet", "Revenue", {"PageValues": False}), ("bank_marketing/bank_additional_full.parquet", "y", {"duration": False}),
+    ("hillstrom_email/hillstrom.parquet", "visit", {"conversion": True, "spend": True}),
+])
+def test_hindsight_in_public_tables_is_pointed_at(file: str, target: str, hindsight: dict[str, bool], shared_data: Path) -> None:
+    """What the publishers say is known only afterwards; True where it is sure enough to be left out."""
+    require((shared_data / file).is_file(), f"{file} is not there")
+    frame = read_frame(shared_data / file)
+    _used, said = check_columns(frame, read_target(frame, target), time=None, group=None, keep=(), drop=(), now=NOW)
+    assert {name: any(one.column == name and one.left_out for one in said) for name in hindsight if any(one.column == name for one in said)} == hindsight
+
+
 def test_twins_rows_without_a_target_and_unused_dates_are_said(tmp_path: Path) -> None:
     columns, _p = lead_columns(400)
     del columns["线索编号"]
@@ -278,8 +292,8 @@ def test_a_file_that_cannot_be_read_says_why(text: str, says: str, tmp_path: Pat
     (tmp_path / "t.csv").write_text(text, encoding="utf-8")
     with pytest.raises(DataError, match=says):
         learn_table(read_frame(tmp_path / "t.csv"), Wanted("y"), now=NOW)
+    (tmp_path / "t.parquet").write_text("no", encoding="utf-8")
     with pytest.raises(DataError, match="not a Parquet file"):
-        (tmp_path / "t.parquet").write_text("no", encoding="utf-8")
         read_frame(tmp_path / "t.parquet")
 
 

@@ -21,6 +21,10 @@ TELLS_ALL = 0.985
 """AUC (or rank correlation) of one column alone above which it is taken for the answer itself."""
 TELLS_MUCH = 0.85
 TELLS_SOME = 0.65
+STANDS_OUT, TIMES_NEXT = 0.75, 1.6
+"""A column of at least this score whose distance from chance is so many times that of the next best."""
+MOST_SCORED = 50_000
+"""Rows that single columns are scored on."""
 ONE_OF_A_KIND = 0.95
 LONG_TEXT = 40
 BINS = 40
@@ -47,6 +51,8 @@ TEXTS = {
     "clock": _("'{column}' rises with '{time}', so later rows lie outside all that was learned from: left out. Use --keep to use it."),
     "tells_much": _("'{column}' alone tells the target well ({score:.3f}). Make sure that it is known when the prediction is made; if not, "
                     "use --drop."),
+    "stands_out": _("'{column}' alone tells far more of the target than any other column ({score:.3f}; the next {next:.3f}). Make sure that it is "
+                    "known when the prediction is made; if not, use --drop."),
     "hindsight_name": _("'{column}' sounds like something known only afterwards, and it tells the target ({score:.3f}). If so, use --drop."),
     "unread": _("'{column}': {count} cells are not of the column's kind and count as missing."),
     "future": _("'{column}' holds {count} dates after today."),
@@ -108,7 +114,8 @@ def check_columns(frame: Frame, target: Target, *, time: str | None, group: str 
             findings.append(Finding("kept", name, False, {"reason": left.kind}))
         findings += [one for one in seen if one.kind not in LEAVES_OUT]
         used.append(name)
-    return tuple(used), findings
+    pointed = {one.column for one in findings if one.kind in ("tells_much", "hindsight_name")}
+    return tuple(used), findings + [one for one in _outstanding(known, used, y, target.task == "class") if one.column not in pointed]
 
 
 def check_rows(frame: Frame, target: Target, train: Ints, held: Ints, hashes: Hashes, *, time: str | None) -> list[Finding]:
@@ -134,6 +141,9 @@ def single_score(column: Column, y: Floats, is_class: bool) -> float:
 
     Means of the target per level, or per fortieth of a number, learned from every second row and applied to the others.
     """
+    if len(y) > MOST_SCORED:
+        some = np.arange(0, len(y), -(-len(y) // MOST_SCORED))
+        column, y = column.take(some), y[some]
     code = _binned(column)
     half = np.arange(len(y)) % 2 == 0
     told = np.empty(len(y))
@@ -145,6 +155,15 @@ def single_score(column: Column, y: Floats, is_class: bool) -> float:
     if np.ptp(told) == 0:
         return 0.5 if is_class else 0.0
     return max(auc(y, told), 0.5) if is_class else abs(spearman(y, told))
+
+
+def _outstanding(frame: Frame, used: Sequence[str], y: Floats, is_class: bool) -> list[Finding]:
+    """The one column that tells far more than the others."""
+    scored = sorted(((single_score(frame.columns[name], y, is_class), name) for name in used), reverse=True)
+    chance = 0.5 if is_class else 0.0
+    if len(scored) < 3 or scored[0][0] < STANDS_OUT or scored[0][0] - chance < TIMES_NEXT * (scored[1][0] - chance):
+        return []
+    return [Finding("stands_out", scored[0][1], False, {"score": scored[0][0], "next": scored[1][0]})]
 
 
 def _look(frame: Frame, name: str, y: Floats, is_class: bool, time: str | None, today: float) -> Iterator[Finding]:
