@@ -15,7 +15,8 @@ the same time are slower than they need be: compare ratios, not seconds.
 """
 TITLES = {
     "load": "Loading orders, beside plain DuckDB COPY", "loop": "The loop by number of customers",
-    "purchase": "Purchase and spend predictions", "lifetime": "Customers over their lifetime", "uplift": "Uplift: whom an e-mail changes", "recommend": "Recommendations", "demo": "The demo",
+    "purchase": "Purchase and spend predictions", "lifetime": "Customers over their lifetime",
+    "uplift": "Uplift: whom an e-mail changes", "recommend": "Recommendations", "demo": "The demo",
     "compliance": "Advertising law",
     "attacks": "Attacks: personal data, instructions, markup, links, templates, tables, keys",
     "facts": "The fact gate",
@@ -619,8 +620,8 @@ def lifetime(result: dict[str, Any]) -> list[str]:
             for one in [*result["judged"], *result["small"], *result["others"]]]
     held = [one["total"]["inside"] for one in [*result["judged"], *result["others"]]]
     parts += ["Honesty of the 80 % intervals. `covered`: share of customers inside theirs, by randomised probability integral transform. Totals "
-              f"with their 80 % intervals; {sum(held)} of {len(held)} totals of purchase days of whole shops were inside (cutoffs of one shop are not "
-              "independent). Seasons are what they miss.",
+              f"with their 80 % intervals; {sum(held)} of {len(held)} totals of purchase days of whole shops were inside (cutoffs of one shop "
+              "are not independent). Seasons are what they miss.",
               table(["shop and cutoff", "days", "customers", "covered", "purchase days, all: forecast, happened", "money, all: forecast, happened",
                      "bought again: expected, seen"], rows)]
     return parts
