@@ -141,7 +141,8 @@ def predict_table(result: dict[str, Any]) -> list[str]:
     absent = f" Not installed, so left out: {', '.join(result['absent'])}." if result["absent"] else ""
     made = [source(result),
             f"Stratified {result['folds']}-fold; mean over the folds judged, differences paired over rows. Log loss and ece are better when "
-            f"lower. Our settings were chosen on {result['tuned_on']}; `lightgbm_tuned` has {result['trials']} trials of optuna on the training rows.{absent}"]
+            f"lower. Our settings were chosen on {result['tuned_on']}; `lightgbm_tuned` has {result['trials']} trials of optuna on the "
+            f"training rows.{absent}"]
     for name, one in result["sets"].items():
         made += [f"**{name}**, {one['rows']:,} rows, {one['columns']} columns, base rate {one['base_rate']:.3f}, {one['folds_judged']} of "
                  f"{result['folds']} folds judged:", _models(one, {})]
