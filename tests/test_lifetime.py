@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -16,8 +18,8 @@ from hypothesis import strategies as st
 from scipy.integrate import quad
 from scipy.special import hyp2f1, loggamma
 
-from brandloom.engine import DuckEngine, Engine, ensure_tables, read_sql, tables
-from brandloom.engine.spark import translate
+from brandloom.engine import DuckEngine, Engine, ensure_tables, tables
+from brandloom.engine.spark import SparkEngine
 from brandloom.errors import ConfigError, DataError, NotFittedError
 from brandloom.predict import lifetime
 from brandloom.predict.lifetime.dropout import SHAPES
@@ -26,6 +28,7 @@ from brandloom.predict.lifetime.money import fit_money
 from brandloom.predict.lifetime.process import expected_purchases, p_active, p_repeat, parts
 from brandloom.predict.lifetime.returning import seen_share
 from brandloom.predict.lifetime.summary import Histories, actual
+from conftest import require
 
 AS_OF = datetime(2024, 7, 1)
 Row = tuple[str, float, float]
@@ -71,8 +74,25 @@ def test_summary_counts_purchase_days_and_sees_nothing_later() -> None:
     assert all(np.array_equal(getattr(found, name), getattr(later, name), equal_nan=name != "customer") for name in ("customer", "t_days", "second_days"))
 
 
-def test_summary_reads_the_same_on_spark() -> None:
-    assert "INTERVAL" not in translate(read_sql("predict.lifetime", "summary"), {"as_of": AS_OF, "whole": True, "salt": "0", "below": "g"})
+@pytest.mark.spark
+@pytest.mark.slow
+def test_summary_is_the_same_on_spark(tmp_path: Path) -> None:
+    require(shutil.which("java") or os.environ.get("JAVA_HOME"), "Spark needs Java: sudo apt-get install openjdk-17-jre-headless")
+    rows = [*simulated(60), ("free", 9.0, 0.0), ("twice", 8.2, 3.0), ("twice", 8.1, 4.0)]
+    duck, spark = shop_of(rows), SparkEngine(tmp_path / "warehouse", master="local[1]")
+    try:
+        spark.put("events", duck.query("SELECT * FROM events"))
+        for share in (1.0, 0.5):
+            here, there = (lifetime.summarise(engine, AS_OF, share=share) for engine in (duck, spark))
+            assert 0 < len(here) <= 62 and (len(here) < 62) == (share < 1)
+            for name in ("customer", "frequency", "recency_days", "t_days", "second_days", "paid_days", "money"):
+                np.testing.assert_array_equal(getattr(here, name), getattr(there, name))
+            assert here.log_sum == pytest.approx(there.log_sum, abs=1e-8) and here.log_squares == pytest.approx(there.log_squares, abs=1e-7)
+            truth = [actual(engine, here, AS_OF, 60) for engine in (duck, spark)]
+            np.testing.assert_array_equal(truth[0].purchases, truth[1].purchases)
+            assert truth[0].spend == pytest.approx(truth[1].spend)
+    finally:
+        spark.close()
 
 
 def test_likelihood_equals_the_closed_form_of_pareto_nbd() -> None:
