@@ -140,7 +140,7 @@ def test_a_number_is_predicted_with_intervals_that_cover(tmp_path: Path) -> None
     wide = (made.scores.high - made.scores.low)[held]
     assert wide[visits[held] >= 6].mean() > 1.8 * wide[visits[held] <= 1].mean(), "wider where the number is less sure"
     why = explain(made.model, read_frame(tmp_path / "n.csv"), 1)
-    assert why.raw == pytest.approx(why.base + sum(one.part for one in why.parts), abs=1e-9) and "80" in why.sentences(made.model, "zh")[0]
+    assert why.score == pytest.approx(why.base + sum(one.part for one in why.parts), abs=1e-6) and "80" in why.sentences(made.model, "zh")[0]
 
 
 # --- why ---
@@ -235,8 +235,8 @@ def test_hindsight_in_public_tables_is_pointed_at(file: str, target: str, hindsi
     """What the publishers say is known only afterwards; True where it is sure enough to be left out."""
     require((shared_data / file).is_file(), f"{file} is not there")
     frame = read_frame(shared_data / file)
-    _used, said = check_columns(frame, read_target(frame, target), time=None, group=None, keep=(), drop=(), now=NOW)
-    assert {name: any(one.column == name and one.left_out for one in said) for name in hindsight if any(one.column == name for one in said)} == hindsight
+    used, said = check_columns(frame, read_target(frame, target), time=None, group=None, keep=(), drop=(), now=NOW)
+    assert {one.column: one.column not in used for one in said if one.column in hindsight} == hindsight
 
 
 def test_twins_rows_without_a_target_and_unused_dates_are_said(tmp_path: Path) -> None:
