@@ -15,6 +15,7 @@ the same time are slower than they need be: compare ratios, not seconds.
 """
 TITLES = {
     "load": "Loading orders, beside plain DuckDB COPY", "loop": "The loop by number of customers",
+    "segments": "Segments written as rules",
     "purchase": "Purchase and spend predictions", "lifetime": "Customers over their lifetime", "predict_table": "A company's own tables",
     "uplift": "Uplift: whom an e-mail changes", "recommend": "Recommendations", "demo": "The demo",
     "compliance": "Advertising law",
@@ -653,7 +654,31 @@ def _sum(total: dict[str, Any]) -> str:
     return f"{total['forecast']:,.0f} [{low:,.0f}, {high:,.0f}], {total['actual']:,.0f}{'' if total['inside'] else ' (outside)'}"
 
 
-SECTIONS = {"attacks": attacks, "compliance": compliance, "facts": facts, "judge": judge, "load": load, "loop": loop, "purchase": purchase,
+def segments(result: dict[str, Any]) -> list[str]:
+    """Everybody, one event, a batch, midnight, and estimates, by size of the shop."""
+    parts = result["results"]
+    whole = [(number(one["customers"]), number(one["events"]), number(one["full_cpu_s"], 1), number(one["full_s"], 1), number(one["full_mb"]),
+              number(one["one_query_per_rule_cpu_s"]), f"{one['one_query_per_rule_cpu_s'] / one['full_cpu_s']:.1f}") for one in parts]
+    live = [(number(one["customers"]), number(two["event_cpu_ms"]), number(two["event_ms"]), f"{two['batch']:,} in {two['batch_cpu_s']:.1f}",
+             f"{two['midnight_evaluated']:,} in {two['midnight_cpu_s']:.1f}", f"{two['batch_moves'] + two['midnight_moves']:,}",
+             number(two["wrong_after"]))
+            for one in parts for two in [one["live"]]]
+    guessed = [(number(one["customers"]), number(two["n"]), number(two["estimate_ms"]), f"{two['held']} of {two['asked']}",
+                f"{two['half_width']:.2%}") for one in parts for two in [one["sample"]]]
+    return [f"{source(result)} {parts[0]['rules']} rules, seed {result['seed']}. Seconds are processor time over {parts[0]['threads']} threads; "
+            "the wall time beside it was taken while other work ran.",
+            "Everybody, from the events to memberships and the state that updates go on from; beside it a query per rule (mean of "
+            f"{parts[-1]['peer_rules_timed']} rules, times {parts[0]['rules']}).",
+            table(["customers", "events", "CPU s", "wall s", "peak MB", "a query per rule, CPU s", "times ours"], whole),
+            "After that: one event (median), 10,000 customers with an event each, and the next midnight; then everybody was evaluated anew, "
+            "and the last column counts the memberships that differed.",
+            table(["customers", "one event, CPU ms", "wall ms", "batch, CPU s", "midnight, CPU s", "moves", "wrong"], live),
+            "Sizes estimated from a sample drawn once: time of an estimate, 95 % intervals that held the exact size, median half width.",
+            table(["customers", "sample", "wall ms", "held", "half width"], guessed)]
+
+
+SECTIONS = {"segments": segments,
+            "attacks": attacks, "compliance": compliance, "facts": facts, "judge": judge, "load": load, "loop": loop, "purchase": purchase,
             "predict_table": predict_table,
             "recommend": recommend, "demo": demo, "assemble": assemble, "content": content, "headlines": headlines, "response": response,
             "waves": waves, "brand": brand, "desk": desk, "articles": articles, "adapter": adapter,
