@@ -349,3 +349,11 @@ def test_the_command(tmp_path: Path) -> None:
     assert "Unknown language 'fr'. Languages: zh, en." in refused("check-copy", file, "--language", "fr")
     (tmp_path / "latin.jsonl").write_bytes(b'{"id": 1, "text": "caf\xe9"}')
     assert "cannot be read as UTF-8 text" in refused("check-copy", tmp_path / "latin.jsonl")
+
+
+def test_half_a_pair_of_utf16_is_read_as_it_stands() -> None:
+    # JSON may hold one, and no converter takes it.
+    text = "\ud800全国最好的茶…\udfff"
+    found = review(text).findings
+    assert [text[slice(*item.span)] for item in found] == [item.excerpt for item in review("全国最好的茶").findings]
+    assert read(text).text == "\ud800全国最好的茶...\udfff"

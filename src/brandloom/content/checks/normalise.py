@@ -31,7 +31,7 @@ _FIGURES = str.maketrans("0134578@$!|", "oieastbasii")
 _FOREIGN = "аеорсухкмтнвіјѕԁɡοανρτικυεαϲ"
 _LOOKALIKES, _LOOKALIKE = str.maketrans(_FOREIGN, "aeopcyxkmthbijsdgoavptikueac"), re.compile(f"[{_FOREIGN}]")
 
-_LETTERS, _BLOCK = 3, 32
+_LETTERS, _BLOCK, _FEW = 3, 32, 16
 _REACH = 24
 """Characters looked at on each side of a disguise: as long as listed words and patterns are."""
 
@@ -112,7 +112,8 @@ class _Spelling(dict[int, str]):
         """Code of a character -> code of what it becomes; 0 where it was not met yet or does not become one character."""
 
     def __missing__(self, code: int) -> str:
-        self[code] = plain = self._plain(code)
+        # Half a pair of UTF-16 stands for nothing, and no converter takes it.
+        self[code] = plain = chr(code) if 0xD800 <= code < 0xE000 else self._plain(code)
         if len(plain) != 1:
             self.odd.add(chr(code))
         else:
@@ -121,9 +122,16 @@ class _Spelling(dict[int, str]):
 
     def spell(self, text: str) -> str:
         """Every character of a text as it becomes."""
-        plain = self._plain_codes[points(text)]
+        codes = points(text)
+        plain = self._plain_codes[codes]
         # A text of which every character was met and becomes one is looked up as a whole, which takes a fifth of the time.
-        return plain.tobytes().decode("utf-32-le", "surrogatepass") if plain.all() else text.translate(self)
+        spelled = plain.tobytes().decode("utf-32-le", "surrogatepass")
+        odd = [] if plain.all() else (plain == 0).nonzero()[0].tolist()
+        if len(odd) > _FEW:
+            return text.translate(self)
+        for place in reversed(odd):
+            spelled = f"{spelled[:place]}{self[ord(text[place])]}{spelled[place + 1:]}"
+        return spelled
 
     def _plain(self, code: int) -> str:
         return fold(chr(code))

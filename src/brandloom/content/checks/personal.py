@@ -30,10 +30,11 @@ _SHAPES = [re.compile(shape) for shape in (
     r"[路街道巷弄同村区园苑厦场][0-9一二三四五六七八九十]{1,5}[号弄栋幢座]",
     r"[京津沪渝冀豫云辽黑湘皖鲁新苏浙赣鄂桂甘晋蒙陕吉闽贵粤青藏川宁琼][a-z][·. ]?[a-z0-9]{4}")]
 _HOUSE = re.compile(r"[0-9a-zß.](?:(?<=[0-9])[a-z]?,? [a-z]|(?<![0-9]) [0-9])")
-_STREET = re.compile(
-    r"(?<![a-z])(?:street|st|road|rd|avenue|ave|lane|ln|drive|dr|boulevard|blvd|court|ct|place|pl|square|sq|terrace|close|crescent|"
-    r"highway|hwy|parkway|pkwy|way|mews|rue|chemin|impasse|allee)(?![a-z])"
-    r"|(?:straße|strasse|str\.|weg|allee|gasse|platz|straat|laan|box) [0-9]")
+_LATIN = re.compile("[a-z]+")
+_STREETS = frozenset(("street", "st", "road", "rd", "avenue", "ave", "lane", "ln", "drive", "dr", "boulevard", "blvd", "court", "ct", "place", "pl",
+                      "square", "sq", "terrace", "close", "crescent", "highway", "hwy", "parkway", "pkwy", "way", "mews", "rue", "chemin",
+                      "impasse", "allee"))
+_NUMBERED = re.compile("(?:straße|strasse|str\\.|weg|allee|gasse|platz|straat|laan|box) [0-9]")
 """Every pattern of `find_personal` needs one of these words or shapes, a street one of its words and a number beside a word; they are far
 quicker to look for than all its patterns."""
 _PIECES = re.compile("[^。!?]*[。!?]?")
@@ -103,7 +104,8 @@ def _national(value: str) -> str:
 def _may_hold(folded: str) -> bool:
     """Whether any pattern may match; the text is in lower case."""
     return (any(word in folded for word in _WORDS) or any(shape.search(folded) for shape in _SHAPES)
-            or (_HOUSE.search(folded) is not None and _STREET.search(folded) is not None))
+            or (_HOUSE.search(folded) is not None
+                and (not _STREETS.isdisjoint(_LATIN.findall(folded)) or _NUMBERED.search(folded) is not None)))
 
 
 def _plain(text: str) -> str:

@@ -98,7 +98,7 @@ class Scene:
         self.text = reading.text
         self._reading, self._asked = reading, asked
         self._places = sought.places(reading)
-        self._sorted: dict[str, tuple[list[tuple[int, int]], list[int]]] = {}
+        self._sorted: dict[str, list[tuple[int, int]]] = {}
         self.concepts = frozenset(self._places)
         """The concepts that rules look for and that stand in the text."""
         self._live: dict[int, list[Group]] = {}
@@ -111,12 +111,11 @@ class Scene:
         self._places.update(self._asked.plain_places(self._reading))
         return self._places.keys()
 
-    def _of(self, name: str) -> tuple[list[tuple[int, int]], list[int]]:
-        """Where a concept that is present stands, and where that begins, from left to right."""
+    def _of(self, name: str) -> list[tuple[int, int]]:
+        """Where a concept that is present stands, from left to right; `(place,)` is before whatever begins at that place."""
         found = self._sorted.get(name)
         if found is None:
-            places = sorted(self._places[name])
-            found = self._sorted[name] = places, [start for start, _end in places]
+            found = self._sorted[name] = sorted(self._places[name])
         return found
 
     @cached_property
@@ -129,7 +128,7 @@ class Scene:
 
     def spans(self, rule: Rule, line: Line) -> Iterator[tuple[int, int]]:
         """Places where a line of a rule matches and nothing excuses it; every concept of the line must stand in the text."""
-        for start, first in self._of(line.steps[0].name)[0]:
+        for start, first in self._of(line.steps[0].name):
             for end in self._ends(first, line.steps[1:]):
                 if self._stands(start, end, rule):
                     yield start, end
@@ -142,9 +141,8 @@ class Scene:
         if not steps:
             yield end
             return
-        places, starts = self._of(steps[0].name)
-        gap = steps[0].gap
-        for low, high in places[bisect_left(starts, end):]:
+        places, gap = self._of(steps[0].name), steps[0].gap
+        for low, high in places[bisect_left(places, (end,)):]:
             # Words that belong together stand in one clause; only a wide gap may hold a comma.
             if low - end > gap + _FILLED or self._apart(self._commas if gap <= _CLOSE else self._stops, end, low):
                 break
@@ -195,17 +193,16 @@ class Scene:
 
     def _look(self, condition: Condition, start: int, end: int) -> bool:
         """Whether a concept that is present stands where a condition asks for it."""
-        places, starts = self._of(condition.name)
-        where, reach = condition.where[0], condition.reach
+        places, where, reach = self._of(condition.name), condition.where[0], condition.reach
         if where == "=":
-            return any(high > start for _low, high in places[bisect_left(starts, start - _LONGEST):bisect_right(starts, end - 1)])
+            return any(high > start for _low, high in places[bisect_left(places, (start - _LONGEST,)):bisect_left(places, (end,))])
         low, high = self._segment(start, end, whole=len(condition.where) == 2)
         if where == "~":
-            return bisect_left(starts, low) < bisect_right(starts, high)
+            return bisect_left(places, (low,)) < bisect_left(places, (high + 1,))
         if where == "<":
-            near = places[bisect_left(starts, max(low, start - reach - _LONGEST)):bisect_right(starts, start - 1)]
+            near = places[bisect_left(places, (max(low, start - reach - _LONGEST),)):bisect_left(places, (start,))]
             return any(start - last <= reach for _first, last in near)
-        return any(last > end for _first, last in places[bisect_left(starts, start):bisect_right(starts, min(high, end + reach))])
+        return any(last > end for _first, last in places[bisect_left(places, (start,)):bisect_left(places, (min(high, end + reach) + 1,))])
 
     def _segment(self, start: int, end: int, *, whole: bool) -> tuple[int, int]:
         """The sentence, if whole, or the clause around a stretch: its first and its last place."""

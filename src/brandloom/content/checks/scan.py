@@ -116,10 +116,16 @@ class Scanner:
         tried: dict[int, list[int]] = {number: list(range(len(text))) for number in self._anywhere}
         sweep = _sweep(flat)
         short, origin = sweep.text, sweep.origin
-        # A number may begin at each of its figures.
-        spots = [(start, known) for size, places in enumerate(sweep.taken(self._table), 1) for place in places
-                 for start in range(origin[place], origin[place + 1])
-                 if (known := begun.get(flat[start] + short[place + 1:place + size])) is not None]
+        spots: list[tuple[int, _Begun]] = []
+        for size, places in enumerate(sweep.taken(self._table), 1):
+            for place in places:
+                key = short[place:place + size]
+                if key[0] == "0":
+                    # A number may begin at each of its figures.
+                    spots += [(start, known) for start in range(origin[place], origin[place + 1])
+                              if (known := begun.get(flat[start] + key[1:])) is not None]
+                elif (known := begun.get(key)) is not None:
+                    spots.append((origin[place], known))
         for start, (lengths, words, numbers) in spots:
             for length in lengths:
                 entry = words.get(flat[start:start + length])
@@ -161,7 +167,7 @@ class Scanner:
     def _add_heard(self, bare: Folded, found: Places) -> None:
         """Words of which some characters were swapped for others, or for pinyin, of the same sound."""
         heard = hear(bare.text)
-        looks = [(start, heard.sounds[start:start + 3]) for start in _heard(self._heard_table, heard.sounds)]
+        looks = [(start, heard.sounds[start:start + 3]) for start in self._heard_table.take(_triples(heard.sounds)).nonzero()[0].tolist()]
         looks += [(start, heard.sounds[start:start + 2]) for place in heard.pinyin() for start in (place - 1, place) if start >= 0]
         for start, key in looks:
             for sounds, entry in self._heard.get(key, ()):
@@ -270,8 +276,10 @@ def _table(runs: Mapping[str, int]) -> npt.NDArray[np.uint8]:
     return table
 
 
-def _heard(table: npt.NDArray[np.uint8], sounds: str) -> list[int]:
-    """Where a run of three may be one that takes a slot."""
-    slots = _slots(points(sounds))[2 * len(sounds) - 1:]
-    found: list[int] = table.take(slots).nonzero()[0].tolist()
-    return found
+@lru_cache(maxsize=4)
+def _triples(text: str) -> npt.NDArray[np.intp]:
+    """The slot of every run of three."""
+    codes = points(text)
+    slots: npt.NDArray[np.uint32] = (codes[:-2] * _FIRST ^ codes[1:-1] * _SECOND ^ codes[2:] * _THIRD) >> _SHIFT
+    slots += np.uint32(2 * _SLOTS)
+    return slots.astype(np.intp)
