@@ -643,7 +643,7 @@ def lifetime(result: dict[str, Any]) -> list[str]:
     held = [one["total"]["inside"] for one in [*result["judged"], *result["others"]]]
     parts += ["Honesty of the 80 % intervals. `covered`: share of customers inside theirs, by randomised probability integral transform. Totals "
               f"with their 80 % intervals; {sum(held)} of {len(held)} totals of purchase days of whole shops were inside (cutoffs of one shop "
-              "are not independent). Seasons are what they miss.",
+              "are not independent). The spread that the totals allow for was set on these shops. Seasons are what they miss.",
               table(["shop and cutoff", "days", "customers", "covered", "purchase days, all: forecast, happened", "money, all: forecast, happened",
                      "bought again: expected, seen"], rows)]
     return parts

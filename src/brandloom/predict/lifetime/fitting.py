@@ -19,7 +19,7 @@ from brandloom.predict.metrics import Estimate
 from brandloom.predict.training import read_history
 
 MAX_FITTED_CUSTOMERS = 20_000
-LEVEL_SD, LEVEL_WEIGHT = 0.15, 3.0  # what totals of steady processes missed by, in logs, on four shops before the judged days
+LEVEL_SD, LEVEL_WEIGHT = 0.15, 3.0  # what totals missed by, in logs, on five shops (see `benchmarks/lifetime.py`)
 MIN_CHECKED = 50  # customers known at the cutoff that is looked back to
 
 LIMITS_ALWAYS = _("It takes buying to be random at a steady rate: seasons, campaigns and price changes to come are not in it.")
