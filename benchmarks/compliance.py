@@ -3,11 +3,11 @@
     python -m benchmarks.compliance [--half judge] [--shared ../shared/data/ad-law] [--messages 10000]
 
 Sentences are ours, in `benchmarks/data`. `dev` ones were used to write the rules, and by now `judge`, `late` and `fresh1` to `fresh5` have
-been used to mend them as well: each was written before it was judged, and what it showed at first sight is kept in
-`data/compliance_first_sight.json`. Those first figures are the ones to believe. A breach counts as found when it does not pass; a sector's ban
-only when it is blocked. Of the sentences on conduct (`conduct_*.tsv`) `dev` was written before the rules and used for them, `judge` written
-with it and looked at once; both are by the hand that wrote the rules. The peer is the word list that the rules began with
-(`ad_terms.zh.tsv`), every pack on, matched as it stands.
+been used to mend them as well, and to make the second opinion: each was written before it was judged, and what it showed at first sight is
+kept in `data/compliance_first_sight.json`. `fresh6` was used for nothing. First figures are the ones to believe.
+A breach counts as found when it does not pass; a sector's ban only when it is blocked. Of the sentences on conduct (`conduct_*.tsv`) `dev`
+was written before the rules and used for them, `judge` written with it and looked at once; both are by the hand that wrote the rules. The
+peer is the word list that the rules began with (`ad_terms.zh.tsv`), every pack on, matched as it stands.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ import time
 from collections import defaultdict
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from functools import partial
 from itertools import pairwise
 from math import sqrt
 from pathlib import Path
@@ -64,9 +65,9 @@ def wilson(hits: int, total: int) -> dict[str, float | int]:
             "high": round(min(1.0, (middle + spread) / scale), 4)}
 
 
-def verdict(row: dict[str, str]) -> str:
+def verdict(row: dict[str, str], *, opinion: bool = True) -> str:
     facts = json.loads(row["facts"]) if row.get("facts") else None
-    return review(row["text"], sector=row["sector"], jurisdiction=row["jurisdiction"], facts=facts).verdict
+    return review(row["text"], sector=row["sector"], jurisdiction=row["jurisdiction"], facts=facts, opinion=opinion).verdict
 
 
 def by_list(row: dict[str, str]) -> str:
@@ -234,7 +235,7 @@ def speed(texts: list[str], workers: int) -> dict[str, Any]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--halves", nargs="*", default=["dev", "judge", "late", "fresh1", "fresh2", "fresh3", "fresh4", "fresh5"])
+    parser.add_argument("--halves", nargs="*", default=["dev", "judge", "late", "fresh1", "fresh2", "fresh3", "fresh4", "fresh5", "fresh6"])
     parser.add_argument("--shared", type=Path, default=Path(__file__).parents[1] / ".." / "shared" / "data" / "ad-law")
     parser.add_argument("--copy", type=Path, default=Path(__file__).parents[1] / ".." / "shared" / "data" / "advertisegen")
     parser.add_argument("--messages", type=int, default=10_000)
@@ -247,7 +248,8 @@ def main() -> None:
     for half in halves:
         rows = sentences(half)
         hidden = DATA / f"compliance_{half}_disguised.tsv"
-        found[half] = {"rules": measure(rows, verdict), "word_list": measure([row for row in rows if row["jurisdiction"] == "cn"], by_list),
+        found[half] = {"rules": measure(rows, verdict), "rules_alone": measure(rows, partial(verdict, opinion=False)),
+                       "word_list": measure([row for row in rows if row["jurisdiction"] == "cn"], by_list),
                        "disguised": disguised(read(hidden)) if hidden.exists() else {}}
         print(half, {name: f"{one['hits']}/{one['of']}" for name, one in found[half]["rules"].items()})
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False).stdout.strip()

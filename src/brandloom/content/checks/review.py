@@ -13,6 +13,7 @@ from brandloom.content.checks.figures import read_figures
 from brandloom.content.checks.finding import Finding, Severity
 from brandloom.content.checks.ground import Ground, ground
 from brandloom.content.checks.normalise import read
+from brandloom.content.checks.opinion import reads_lawful, suspects
 from brandloom.content.checks.packs import Pack, open_pack, sector_of
 from brandloom.content.checks.roles import role_at
 from brandloom.content.checks.rules import Rule, Scene
@@ -29,6 +30,9 @@ _SENTENCES = re.compile(r"[。！？!?\n]|\.(?=\s|$)")
 _ORDER: dict[Severity, int] = {"ban": 0, "evidence": 1, "caution": 2}
 _EXEMPT = _("'{excerpt}' is an absolute term that article {article} of the SAMR guide of 2023 allows here: {situation}")
 _PROVEN = _("'{excerpt}' is borne out by the record given; keep it as the proof.")
+_LAWFUL = _("But the sentence as a whole reads like lawful copy.")
+_LOOK = _("A person should look; nothing needs to change if the sentence says no such thing.")
+_LISTED = ".list."
 _KEEP = _("Keep the proof at hand; nothing needs to change.")
 
 
@@ -72,7 +76,7 @@ class _Found(NamedTuple):
 
 
 def review(text: str, *, language: str | None = None, sector: str | None = None, jurisdiction: str | None = None,
-           facts: object = None, reasons_in: str | None = None) -> Review:
+           facts: object = None, reasons_in: str | None = None, opinion: bool = True) -> Review:
     """Review one text under the law of advertising.
 
     Args:
@@ -82,6 +86,7 @@ def review(text: str, *, language: str | None = None, sector: str | None = None,
         facts: a JSON record, a list of them or their `Ground`, that the text may rest on: names of products excuse absolute terms inside them, and a
             claim that a record states needs no other proof.
         reasons_in: language of the reasons; that of the text when absent.
+        opinion: whether sentences that no rule speaks about are judged by their likeness to labelled ones, and rules may give way to it.
     Returns:
         `block` when something is forbidden, `needs_proof` when something has to be proven, `pass` otherwise, cautions included.
     Raises:
@@ -94,7 +99,7 @@ def review(text: str, *, language: str | None = None, sector: str | None = None,
     strings = known.fields if known is not None and known is facts else list(strings_of(facts))
     found = []
     for name in where:
-        hits = _hits(text, open_pack(name), (kind,), strings, known)
+        hits = _hits(text, open_pack(name), (kind,), strings, known, opinion=opinion)
         found += [_objection(text, item, reasons_in or language) for item in [*hits, *_missing(text, open_pack(name), kind, hits)]]
     chosen = _strongest(found) if len(where) > 1 else found
     return Review(verdict_of(item.severity for item in chosen), tuple(chosen), language, where, kind)
@@ -121,7 +126,8 @@ def check_law(text: str, place: str, *, names: Sequence[str] = (), sectors: Sequ
     return made
 
 
-def _hits(text: str, pack: Pack, sectors: tuple[str, ...], strings: Sequence[tuple[str, str]], known: Ground | None = None) -> list[_Found]:
+def _hits(text: str, pack: Pack, sectors: tuple[str, ...], strings: Sequence[tuple[str, str]], known: Ground | None = None, *,
+          opinion: bool = True) -> list[_Found]:
     """What a pack finds in a text after exemptions and records: places are those of the text, none overlap."""
     reading = read(text)
     scene = Scene(reading, *pack.lexicons(sectors))
@@ -129,13 +135,19 @@ def _hits(text: str, pack: Pack, sectors: tuple[str, ...], strings: Sequence[tup
     for _place, _names, rule, line in pack.candidates(sectors, scene.concepts):
         for start, end in scene.spans(rule, line):
             hits.setdefault((start, end, rule.group), _Found(start, end, rule, rule.severity))
+    taken = [(start, end) for start, end, _group in hits]
+    for start, end, rule in suspects(scene.text, pack.jurisdiction, sectors, taken) if opinion else ():
+        hits[start, end, rule.group] = _Found(start, end, rule, rule.severity)
     if not hits:
         return []
     named = [match.span() for key, value in strings if _NAMES.search(key) and value.strip()
              for match in re.finditer(_QUOTES.join(map(re.escape, read(value).text)), scene.text)]
     proofs = [read(value).text for _key, value in strings]
     judged = [_judge(item, scene, pack, named, proofs) for item in hits.values()]
-    kept = _outer([item._replace(severity="caution", exemption="proven") if known and _bears_out(item, scene.text, known) else item
+    # A disguise is no slip: rules that see through one do not give way.
+    yielding = opinion and not reading.changed
+    kept = _outer([item._replace(severity="caution", exemption="proven") if known and _bears_out(item, scene.text, known)
+                   else item._replace(severity="caution", exemption="lawful") if yielding and _reads_lawful(item, scene.text, pack, sectors) else item
                    for item in judged])
     return [_Found(*reading.source_span(item.start, item.end), item.rule, item.severity, item.exemption) for item in kept]
 
@@ -178,6 +190,12 @@ def _bears_out(item: _Found, text: str, known: Ground) -> bool:
             and all(bears(figure, roles, sentence, known) for figure, roles in told))
 
 
+def _reads_lawful(item: _Found, text: str, pack: Pack, sectors: tuple[str, ...]) -> bool:
+    """Whether a rule on turns of phrase stands alone against what the sentence says as a whole; listed terms are never excused so."""
+    return (item.severity == "ban" and item.rule.group != "rank" and _LISTED not in item.rule.id
+            and reads_lawful(text, item.start, pack.jurisdiction, sectors))
+
+
 def _outer(found: Sequence[_Found]) -> list[_Found]:
     """Of hits that overlap the gravest, of equal ones the longest."""
     kept: list[_Found] = []
@@ -191,7 +209,10 @@ def _objection(text: str, item: _Found, language: str) -> Objection:
     span = item.start, item.end
     excerpt = text[item.start:item.end]
     reason, suggestion = item.rule.reason[language], item.rule.suggestion[language]
-    if item.exemption == "proven":
+    if item.exemption == "lawful":
+        reason = f"{reason.replace('{excerpt}', excerpt)} {i18n.translate(_LAWFUL, language)}"
+        suggestion = i18n.translate(_LOOK, language)
+    elif item.exemption == "proven":
         reason, suggestion = i18n.translate(_PROVEN, language), i18n.translate(_KEEP, language)
     elif item.exemption:
         reason = i18n.translate(_EXEMPT, language).replace("{article}", item.exemption).replace("{situation}", situation(item.exemption, language))
