@@ -184,6 +184,14 @@ def ordinary(folder: Path, number: int) -> list[str]:
     return [text[start:start + LENGTH] for start in range(0, min(len(text) - LENGTH, number * LENGTH), LENGTH)]
 
 
+def reviews(file: Path, number: int) -> list[str]:
+    """What buyers write, one review after the other, cut into messages of which none is met twice; none when the file is not there."""
+    if not file.exists():
+        return []
+    text = "".join(dict.fromkeys(review for review in pq.read_table(file, columns=["review"])["review"].to_pylist() if review))
+    return [text[start:start + LENGTH] for start in range(0, min(len(text) - LENGTH, number * LENGTH), LENGTH)]
+
+
 def conduct(half: str) -> dict[str, dict[str, float | int]]:
     """Respect, links, personal data, readability and likeness: how many of a set get what they are labelled with (stop, look or pass)."""
     counts: dict[str, list[int]] = defaultdict(lambda: [0, 0])
@@ -254,7 +262,9 @@ def main() -> None:
         print(half, {name: f"{one['hits']}/{one['of']}" for name, one in found[half]["rules"].items()})
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False).stdout.strip()
     every = [row for half in halves for row in sentences(half)]
-    copy = ordinary(options.copy, options.messages)
+    others = {"product copy of advertisegen": ordinary(options.copy, options.messages),
+             "buyers' reviews of online_shopping_10_cats":
+                 reviews(options.copy.parent / "online_shopping_10_cats" / "online_shopping_10_cats.parquet", options.messages)}
     report = {
         "commit": commit, "at": datetime.now(UTC).isoformat(timespec="seconds"), "data": "our sentences in benchmarks/data",
         "machine": {"cores": os.cpu_count(), "load_average": load, "platform": platform.platform(), "python": platform.python_version()},
@@ -264,7 +274,7 @@ def main() -> None:
         "every_breach": every_breach(every), "labelled": labelled(options.shared) if options.shared.exists() else None,
         "speed": {"sentences shared by messages": speed(messages(every, options.messages), options.workers),
                   "no sentence twice, made of lawful near misses": speed(unlike(every, options.messages), options.workers),
-                  **({"product copy of advertisegen": speed(copy, options.workers)} if copy else {})}}
+                  **{name: speed(texts, options.workers) for name, texts in others.items() if texts}}}
     print(report["labelled"], report["every_breach"], report["speed"])
     options.out.parent.mkdir(parents=True, exist_ok=True)
     options.out.write_text(json.dumps(report, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
