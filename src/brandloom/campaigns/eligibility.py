@@ -12,7 +12,7 @@ from sqlalchemy import func, select
 
 from brandloom.deliver import ADDRESS_KIND
 from brandloom.engine import Engine
-from brandloom.govern import granted, suppressed
+from brandloom.govern import addresses, granted, persons_of, suppressed, unwanted
 from brandloom.ledger import Ledger, schema
 from brandloom.workspace import CapConfig
 
@@ -35,17 +35,16 @@ def eligibility(engine: Engine, ledger: Ledger, *, channels: Sequence[str], caps
 
 def _channel_rows(ledger: Ledger, known: list[str], channel: str, minors: set[str], busy: set[str]) -> pa.Table:
     with ledger.read() as connection:
-        rows = connection.execute(select(schema.lookups.c.customer, schema.lookups.c.digest)
-                                  .where(schema.lookups.c.kind == ADDRESS_KIND[channel])).all()
-        addresses: dict[str, str] = dict(rows)
-        blocked = suppressed(connection, channel, sorted(set(addresses.values())))
+        digests = addresses(connection, known, ADDRESS_KIND[channel])
+        blocked = suppressed(connection, channel, sorted(set(digests.values())))
+        refused = unwanted(connection, known, channel)
         consenting = granted(connection, known, channel, "marketing")
     reasons: list[str | None] = []
     for customer in known:
-        address = addresses.get(customer)
+        address = digests.get(customer)
         reasons.append("minor" if customer in minors else
                        "no_address" if address is None else
-                       "suppressed" if address in blocked else
+                       "suppressed" if address in blocked or customer in refused else
                        "no_consent" if customer not in consenting else
                        "frequency_cap" if customer in busy else None)
     return pa.table({"customer": known, "channel": [channel] * len(known),
@@ -62,7 +61,9 @@ def _at_cap(engine: Engine, ledger: Ledger, caps: CapConfig, now: datetime) -> s
         counts.update(dict(zip(seen.column("customer").to_pylist(), seen.column("n").to_pylist(), strict=True)))
         outbox = schema.outbox.c
         with ledger.read() as connection:
-            counts.update(dict(connection.execute(
-                select(outbox.customer, func.count()).where(outbox.state.in_(("sent", "sending", "uncertain")),
-                                                            outbox.state_at >= now - since).group_by(outbox.customer)).all()))
+            who = persons_of(connection)
+            for customer, sent in connection.execute(
+                    select(outbox.customer, func.count()).where(outbox.state.in_(("sent", "sending", "uncertain")),
+                                                                outbox.state_at >= now - since).group_by(outbox.customer)):
+                counts[who.get(customer, customer)] += sent
     return {who for who, n in week.items() if n >= caps.per_week} | {who for who, n in day.items() if n >= caps.per_day}

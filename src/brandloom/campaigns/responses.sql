@@ -1,8 +1,9 @@
 -- Messages of a plan whose window has passed, and whether each brought what is counted within it.
 WITH happened AS (
-    SELECT customer AS customer, clicked_at AS happened_at
-    FROM clicks
-    WHERE plan = $plan AND machine IS NULL AND $metric = 'clicks'
+    SELECT coalesce(s.person, c.customer) AS customer, c.clicked_at AS happened_at
+    FROM clicks c
+    LEFT JOIN same_person s ON s.customer = c.customer
+    WHERE c.plan = $plan AND c.machine IS NULL AND $metric = 'clicks'
     UNION ALL
     SELECT customer AS customer, occurred_at AS happened_at
     FROM events
@@ -10,7 +11,8 @@ WITH happened AS (
 ), brought AS (
     SELECT DISTINCT m.customer AS customer
     FROM messages m
-    JOIN happened h ON h.customer = m.customer
+    LEFT JOIN same_person s ON s.customer = m.customer
+    JOIN happened h ON h.customer = coalesce(s.person, m.customer)
     WHERE m.plan = $plan AND h.happened_at >= m.state_at AND date_diff('second', m.state_at, h.happened_at) < $window_s
 )
 SELECT m.customer AS customer, d.variant AS cell, m.variant AS text, m.wave AS wave, d.text_propensity AS propensity,

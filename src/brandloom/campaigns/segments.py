@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 def update_segments(shop: Shop, now: datetime, *, everybody: bool = False) -> tuple[rules.Updated, dict[str, int]]:
     """Bring all saved segments up to `now` (naive UTC); returns what was done and the sizes.
 
-    Everybody is evaluated when asked, and after a file of customers or products was loaded: such a file may change anybody.
+    Everybody is evaluated when asked, and after a file of customers or products was loaded or ids were merged or unmerged: that may
+    change anybody.
 
     Raises:
         DataError: no segment is saved.
@@ -36,8 +37,11 @@ def update_segments(shop: Shop, now: datetime, *, everybody: bool = False) -> tu
 
 def _reloaded(shop: Shop, since: datetime) -> bool:
     with shop.ledger.read() as connection:
-        latest = connection.execute(select(func.max(schema.loads.c.at)).where(schema.loads.c.kind.in_(("customers", "products")))).scalar()
-    return latest is not None and latest.astimezone(UTC).replace(tzinfo=None) >= since
+        merges = schema.merges.c
+        moments = connection.execute(select(
+            select(func.max(schema.loads.c.at)).where(schema.loads.c.kind.in_(("customers", "products"))).scalar_subquery(),
+            select(func.max(merges.at)).scalar_subquery(), select(func.max(merges.undone_at)).scalar_subquery())).one()
+    return any(moment.astimezone(UTC).replace(tzinfo=None) >= since for moment in moments if moment is not None)
 
 
 def audience_of(shop: Shop, names: Sequence[str], as_of: datetime) -> frozenset[str] | None:

@@ -24,7 +24,7 @@ from brandloom.content.desk import Desk
 from brandloom.content.response import ResponseModel, open_scorer
 from brandloom.deliver import Channel
 from brandloom.engine import Engine, open_engine
-from brandloom.govern import Audit, Vault
+from brandloom.govern import Audit, Vault, lay_persons
 from brandloom.i18n import _
 from brandloom.ledger import Ledger, open_ledger
 from brandloom.measure import Report
@@ -68,8 +68,10 @@ class Shop:
 
     @cached_property
     def engine(self) -> Engine:
-        """The warehouse, opened when first needed."""
-        return open_engine(self.workspace, self.settings)
+        """The warehouse, opened when first needed; queries see each person once, whatever ids they have."""
+        engine = open_engine(self.workspace, self.settings)
+        lay_persons(engine, self.ledger)
+        return engine
 
     @property
     def model(self) -> llm.TextModel:

@@ -234,4 +234,5 @@ def release(connection: Connection, plan: str, owners: Sequence[str]) -> None:
 def lock_person(connection: Connection, customer: str) -> None:
     """Serialise whatever decides about one person. SQLite needs nothing: its writers stand in line anyway."""
     if connection.dialect.name == "postgresql":
-        connection.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:customer, 0))"), {"customer": customer})
+        connection.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(coalesce("
+                                "(SELECT person FROM persons WHERE customer = :customer), :customer), 0))"), {"customer": customer})

@@ -12,6 +12,7 @@ REASONS = {
     "not_rendered": _("the message could not be written"), "no_smtputf8": _("the carrier cannot deliver to such an address"),
     "connection_lost": _("the connection was lost before the message was handed over"),
     "no_final_answer": _("the carrier's answer was lost: nobody can know"), "interrupted": _("interrupted while it was handed over"),
+    "same_person": _("the person has this message under another id"),
     "bad_subscription": _("the push subscription cannot be used"),
     "sender_died": _("the sender died while it was handed over"),
 }

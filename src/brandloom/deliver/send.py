@@ -5,12 +5,13 @@ from __future__ import annotations
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import MAXYEAR, UTC, datetime, timedelta
+from typing import Any
 
-from sqlalchemy import Connection, and_, bindparam, func, or_, select, update
+from sqlalchemy import Connection, Row, and_, bindparam, func, or_, select, update
 
 from brandloom.deliver import outbox as queue
 from brandloom.deliver.channels import ADDRESS_KIND, Channel, Message, Receipt
@@ -18,10 +19,10 @@ from brandloom.deliver.outbox import Claimed
 from brandloom.deliver.owners import BOOT, boot_of, is_gone, owning
 from brandloom.deliver.rules import SendRules, cap_end, quiet_end
 from brandloom.errors import DataError, ProviderError
-from brandloom.govern import Person, SuppressionReason, Vault, suppress
+from brandloom.govern import Person, SuppressionReason, Vault, ids_of, refusals, suppress
 from brandloom.i18n import _
 from brandloom.ledger import Ledger
-from brandloom.ledger.schema import consents, outbox, suppressions
+from brandloom.ledger.schema import consents, outbox, persons, suppressions
 
 BATCH = 20
 LEASE = timedelta(minutes=10)  # longer than any single message can take; see SmtpChannel's time-outs
@@ -187,9 +188,11 @@ class _Sender:
     def _admit(self, connection: Connection, item: Claimed) -> _Verdict:
         now = self.clock()
         queue.lock_person(connection, item.customer)
-        if reason := _refusal(connection, item):
+        row = connection.execute(_REFUSAL, {"channel": item.channel, "address": item.address, "customer": item.customer}).one()
+        others = ids_of(connection, [item.customer])[item.customer] if row.person else ()
+        if reason := _refusal(connection, self.job.plan, item, row, others):
             return _Verdict("suppressed", reason)
-        if verdict := self._expired(now) or self._quiet(item) or self._capped(connection, item, now):
+        if verdict := self._expired(now) or self._quiet(item) or self._capped(connection, item, others, now):
             return verdict
         return _GO if queue.start(connection, item, self.me, now, now + LEASE) else _LOST
 
@@ -200,9 +203,11 @@ class _Sender:
         end = quiet_end(self.clock(), self.rules.zone_for(item.customer), self.rules.caps)
         return None if end is None else self._expired(end) or _Verdict("queued", "quiet_hours", end)
 
-    def _capped(self, connection: Connection, item: Claimed, now: datetime) -> _Verdict | None:
-        recent = list(connection.scalars(_RECENT, {"customer": item.customer, "address": item.address,
-                                                   "since": now - timedelta(days=8)}))
+    def _capped(self, connection: Connection, item: Claimed, others: Sequence[str], now: datetime) -> _Verdict | None:
+        since = now - timedelta(days=8)
+        rows = {row.id: row.state_at for customer in others or (item.customer,)
+                for row in connection.execute(_RECENT, {"customer": customer, "address": item.address, "since": since})}
+        recent = list(rows.values())
         zone, caps = self.rules.zone_for(item.customer), self.rules.caps
         end = cap_end(recent, now, zone, caps)
         if end is None:
@@ -280,7 +285,7 @@ class _Sender:
         self.free_at = max(self.free_at, time.monotonic()) + 1 / self.rules.limit_per_s
 
 
-_RECENT = select(outbox.c.state_at).where(
+_RECENT = select(outbox.c.id, outbox.c.state_at).where(
     or_(outbox.c.customer == bindparam("customer"), outbox.c.address == bindparam("address")),
     outbox.c.state.in_(queue.COUNTED), outbox.c.state_at > bindparam("since"))
 
@@ -291,15 +296,23 @@ _REFUSAL = select(
                                         suppressions.c.digest == bindparam("address")).scalar_subquery().label("suppressed"),
     select(consents.c.granted).where(consents.c.customer == bindparam("customer"), consents.c.channel == bindparam("channel"),
                                      consents.c.purpose == "marketing")
-    .order_by(consents.c.id.desc()).limit(1).scalar_subquery().label("granted"))
+    .order_by(consents.c.id.desc()).limit(1).scalar_subquery().label("granted"),
+    select(persons.c.person).where(persons.c.customer == bindparam("customer")).scalar_subquery().label("person"))
+_TWIN = select(outbox.c.id).where(
+    outbox.c.plan == bindparam("plan"), outbox.c.channel == bindparam("channel"), outbox.c.step == bindparam("step"),
+    outbox.c.state.in_(queue.COUNTED), outbox.c.customer.in_(bindparam("others", expanding=True))).limit(1)
 
 
-def _refusal(connection: Connection, item: Claimed) -> str | None:
-    """Why this person must not be written to, or None."""
-    row = connection.execute(_REFUSAL, {"channel": item.channel, "address": item.address, "customer": item.customer}).one()
+def _refusal(connection: Connection, plan: str, item: Claimed, row: Row[Any, Any, Any], others: Sequence[str]) -> str | None:
+    """Why this person must not be written to, or None. `others`: all their ids, where they have several."""
     if row.suppressed is not None:
         return str(row.suppressed)
-    return None if row.granted else "no_consent"
+    if not others:
+        return None if row.granted else "no_consent"
+    if refusal := refusals(connection, {item.customer: item.address}, item.channel, "marketing").get(item.customer):
+        return refusal
+    asked = {"plan": plan, "channel": item.channel, "step": item.step, "others": [one for one in others if one != item.customer]}
+    return "same_person" if connection.execute(_TWIN, asked).first() else None
 
 
 def recover(ledger: Ledger, job: SendJob, now: datetime) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from datetime import date, datetime
 from decimal import Decimal
@@ -49,6 +49,16 @@ class Engine(Protocol):
 
     def drop(self, table: str, /) -> None:
         """Remove a table if it is there."""
+
+    def overlay(self, views: Mapping[str, str], /) -> None:
+        """From now until `close`, queries that name one of these tables read its SELECT in its place; none lifts all.
+
+        A SELECT reads the table of its own name as `NAME_loaded`. Writing always goes to the table itself, but the SELECT of
+        `replace` and `append` is a query as well: what rewrites a table from itself does so inside `as_loaded`.
+        """
+
+    def as_loaded(self) -> AbstractContextManager[None]:
+        """Inside the block no overlay is in force. Open it outside of a transaction."""
 
     def transaction(self) -> AbstractContextManager[None]:
         """All changes inside the block happen, or none does. A block inside another is part of it: the outer one's end decides."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -34,6 +34,9 @@ class DuckEngine:
                               path=path, reason=str(error).splitlines()[0]) from error
         self.connection.execute("SET TimeZone = 'UTC'")
         self._in_transaction = False
+        self._overlay: dict[str, str] = {}
+        database = str(self.connection.execute("SELECT current_database()").fetchall()[0][0]).replace('"', '""')
+        self._home = f'"{database}".main'
 
     def query(self, sql: str, /, **values: Value) -> pa.Table:
         try:
@@ -51,7 +54,7 @@ class DuckEngine:
 
     def append(self, table: str, select: str, /, **values: Value) -> int:
         self._store(table, self.connection.sql(select, params=values or None).columns)
-        return self.execute(f"INSERT INTO {table} BY NAME {select}", **values)
+        return self.execute(f"INSERT INTO {self._home}.{table} BY NAME {select}", **values)
 
     def put(self, table: str, rows: pa.Table, /) -> int:
         with self._registered(rows) as name:
@@ -62,7 +65,7 @@ class DuckEngine:
     def add(self, table: str, rows: pa.Table, /) -> int:
         self._store(table, rows.column_names)
         with self._registered(rows) as name:
-            return self.execute(f"INSERT INTO {table} BY NAME SELECT * FROM {name}")
+            return self.execute(f"INSERT INTO {self._home}.{table} BY NAME SELECT * FROM {name}")
 
     def map_batches(self, table: str, select: str, function: Batches, schema: pa.Schema, /, **values: Value) -> int:
         rows = function(self.query(select, **values)).cast(schema)
@@ -73,7 +76,23 @@ class DuckEngine:
         return bool(found.fetchall())
 
     def drop(self, table: str, /) -> None:
-        self.connection.execute(f"DROP TABLE IF EXISTS {table}")
+        self.connection.execute(f"DROP TABLE IF EXISTS {self._home}.{table}")
+
+    def overlay(self, views: Mapping[str, str], /) -> None:
+        self._lift()
+        for table, select in views.items():  # temporary views come before tables of the same name, and are never stored
+            self.connection.execute(f"CREATE TEMP VIEW {table}_loaded AS SELECT * FROM {self._home}.{table}")
+            self.connection.execute(f"CREATE TEMP VIEW {table} AS {select}")
+        self._overlay = dict(views)
+
+    @contextmanager
+    def as_loaded(self) -> Iterator[None]:
+        views = self._overlay
+        self.overlay({})
+        try:
+            yield
+        finally:
+            self.overlay(views)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -93,6 +112,12 @@ class DuckEngine:
 
     def close(self) -> None:
         self.connection.close()
+
+    def _lift(self) -> None:
+        for table in self._overlay:
+            self.connection.execute(f"DROP VIEW temp.main.{table}")
+            self.connection.execute(f"DROP VIEW temp.main.{table}_loaded")
+        self._overlay = {}
 
     def _create(self, table: str, like: str, rare: set[str]) -> int:
         """Make an empty table whose rare columns are computed as NULL: every stored column costs a load about a twentieth."""

@@ -6,7 +6,7 @@ import fcntl
 import os
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import date, datetime
 from decimal import Decimal
@@ -55,6 +55,7 @@ class SparkEngine:
         path.mkdir(parents=True, exist_ok=True)
         self._lock = _lock(path)
         self._in_transaction = False
+        self._overlay: dict[str, str] = {}
         running = SparkSession.getActiveSession()
         base = _start(master, memory_gb) if running is None else running
         self._started = base if running is None else None
@@ -99,6 +100,22 @@ class SparkEngine:
         self.session.catalog.dropTempView(table)
         shutil.rmtree(self.path / table, ignore_errors=True)
 
+    def overlay(self, views: Mapping[str, str], /) -> None:
+        lifted, self._overlay = self._overlay, dict(views)
+        for table in lifted:
+            self.session.catalog.dropTempView(f"{table}_loaded")
+            self._show(table)
+        self._lay()
+
+    @contextmanager
+    def as_loaded(self) -> Iterator[None]:
+        views = self._overlay
+        self.overlay({})
+        try:
+            yield
+        finally:
+            self.overlay(views)
+
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """Parquet files never change, so hard links keep every table as it was until the block ends, or the next start if it cannot."""
@@ -136,7 +153,14 @@ class SparkEngine:
         """Make the folder's present files what queries see under this name."""
         from pyspark.sql.pandas.types import from_arrow_schema
         known = from_arrow_schema(self._schema(table), prefer_timestamp_ntz=True)
-        self.session.read.schema(known).parquet(str(self.path / table)).createOrReplaceTempView(table)
+        rows = self.session.read.schema(known).parquet(str(self.path / table))
+        rows.createOrReplaceTempView(f"{table}_loaded" if table in self._overlay else table)
+
+    def _lay(self) -> None:
+        """Show the SELECTs of the overlay; a view of Spark keeps the files it was made from, so again whenever a table has changed."""
+        for table, select in self._overlay.items():
+            self._show(table)
+            self._run(select, {}).createOrReplaceTempView(table)
 
     def _schema(self, table: str) -> pa.Schema:
         """Columns by a file's footer, which spares a Spark job; Spark marks constants as never null, a table's columns may be."""
@@ -162,6 +186,7 @@ class SparkEngine:
         self.drop(table)
         fresh.rename(self.path / table)
         self._show(table)
+        self._lay()
         return rows
 
     def _add_files(self, table: str, fresh: Path) -> int:
@@ -170,6 +195,7 @@ class SparkEngine:
             file.rename(self.path / table / file.name)
         shutil.rmtree(fresh)
         self._show(table)
+        self._lay()
         return rows
 
     def _save(self) -> Path:
@@ -186,6 +212,7 @@ class SparkEngine:
         for table in saved.iterdir():
             _link_files(table, self.path / table.name)
             self._show(table.name)
+        self._lay()
         _discard(saved)
 
     def _recover(self) -> None:

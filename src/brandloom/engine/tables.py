@@ -100,6 +100,10 @@ CLICKS = pa.schema([
     ("clicked_at", TIME),
     ("machine", pa.string()),  # why it was no person, a key of deliver.MACHINES; null: a person as far as one can tell
 ])
+SAME_PERSON = pa.schema([  # every id of a person with several, itself included; derived from the ledger's merges
+    ("customer", pa.string()),
+    ("person", pa.string()),  # the id that stands for all
+])
 OUTCOMES = pa.schema([
     ("plan", pa.string()),
     ("customer", pa.string()),
@@ -134,5 +138,5 @@ RECOMMENDATIONS = pa.schema([
 
 CANONICAL = {
     "customers": CUSTOMERS, "products": PRODUCTS, "events": EVENTS, "documents": DOCUMENTS,
-    "decisions": DECISIONS, "messages": MESSAGES, "clicks": CLICKS, "outcomes": OUTCOMES,
+    "decisions": DECISIONS, "messages": MESSAGES, "clicks": CLICKS, "outcomes": OUTCOMES, "same_person": SAME_PERSON,
 }

@@ -9,6 +9,7 @@ from brandloom.govern.consent import (
     refusals,
     suppress,
     suppressed,
+    unwanted,
     withdraw,
 )
 from brandloom.govern.hidden import without_hidden
@@ -28,12 +29,14 @@ from brandloom.govern.label import (
 )
 from brandloom.govern.patterns import holds_personal, scrub
 from brandloom.govern.personal import find_personal_columns
-from brandloom.govern.vault import PERSONAL_FIELDS, Person, Vault
+from brandloom.govern.persons import ids_of, lay_persons, persons_of
+from brandloom.govern.vault import PERSONAL_FIELDS, Person, Vault, addresses
 
 __all__ = [
-    "DIGITAL_SOURCE", "PERSONAL_FIELDS", "AiLabel", "Audit", "Consent", "Head", "Person", "SuppressionReason", "Vault", "VisibleLabel", "ai_label",
-    "find_personal_columns", "granted", "holds_personal", "is_genuine", "is_sealed", "label_in_html", "label_in_mail",
-    "labels_in_html", "parse_label",
-    "read_label", "record", "refusals", "scrub", "suppress", "suppressed", "visible_label", "withdraw",
+    "DIGITAL_SOURCE", "PERSONAL_FIELDS", "AiLabel", "Audit", "Consent", "Head", "Person", "SuppressionReason", "Vault", "VisibleLabel", "addresses",
+    "ai_label",
+    "find_personal_columns", "granted", "holds_personal", "ids_of", "is_genuine", "is_sealed", "label_in_html", "label_in_mail",
+    "labels_in_html", "lay_persons", "parse_label", "persons_of",
+    "read_label", "record", "refusals", "scrub", "suppress", "suppressed", "unwanted", "visible_label", "withdraw",
     "without_hidden",
 ]

@@ -17,10 +17,11 @@ from sqlalchemy import Connection, func, insert, select
 
 from brandloom.errors import DataError
 from brandloom.govern.patterns import holds_personal
+from brandloom.govern.persons import ids_of
 from brandloom.govern.rows import chunks, insert_new, reading, writing
 from brandloom.i18n import _
 from brandloom.ledger import Ledger
-from brandloom.ledger.schema import consents, suppressions
+from brandloom.ledger.schema import consents, lookups, suppressions
 
 SuppressionReason = Literal["unsubscribed", "bounced", "complained", "erased", "manual"]
 Refusal = Literal["suppressed", "no_consent"]
@@ -70,16 +71,31 @@ def withdraw(where: Where, customer: str, channel: str, purpose: str, *, source:
 
 
 def granted(where: Where, customers: Iterable[str], channel: str, purpose: str) -> set[str]:
-    """Those of the customers whose last statement for this channel and purpose is a yes."""
+    """Those of the customers whose last statement for this channel and purpose is a yes.
+
+    Of a person with several ids each id's last statement counts, and the strictest wins: one no is a no for all.
+    """
     agreed: set[str] = set()
     with reading(where) as connection:
         for chunk in chunks(customers):
-            last = (select(func.max(consents.c.id))
-                    .where(consents.c.customer.in_(chunk), consents.c.channel == channel, consents.c.purpose == purpose)
-                    .group_by(consents.c.customer))
-            query = select(consents.c.customer).where(consents.c.id.in_(last), consents.c.granted)
-            agreed.update(connection.execute(query).scalars())
+            joined = ids_of(connection, chunk)
+            said = _last_words(connection, {*chunk, *(one for ids in joined.values() for one in ids)}, channel, purpose)
+            for customer in chunk:
+                words = {said[one] for one in joined.get(customer, (customer,)) if one in said}
+                if words == {True}:
+                    agreed.add(customer)
     return agreed
+
+
+def _last_words(connection: Connection, customers: Iterable[str], channel: str, purpose: str) -> dict[str, bool]:
+    said: dict[str, bool] = {}
+    for chunk in chunks(customers):
+        last = (select(func.max(consents.c.id))
+                .where(consents.c.customer.in_(chunk), consents.c.channel == channel, consents.c.purpose == purpose)
+                .group_by(consents.c.customer))
+        query = select(consents.c.customer, consents.c.granted).where(consents.c.id.in_(last))
+        said.update((row.customer, row.granted) for row in connection.execute(query))
+    return said
 
 
 def suppress(where: Where, channel: str, digests: str | Iterable[str], *, reason: SuppressionReason, now: datetime) -> None:
@@ -111,6 +127,21 @@ def suppressed(where: Where, channel: str, digests: Iterable[str]) -> set[str]:
     return blocked
 
 
+def unwanted(where: Where, customers: Iterable[str], channel: str) -> set[str]:
+    """Those of the customers who refused this channel under another of their ids: unsubscribed, complained, erased or blocked by hand.
+
+    A bounce concerns its one address only.
+    """
+    with reading(where) as connection:
+        joined = ids_of(connection, customers)
+        refused: set[str] = set()
+        for chunk in chunks({one for ids in joined.values() for one in ids}):
+            refused.update(connection.execute(
+                select(lookups.c.customer).join(suppressions, suppressions.c.digest == lookups.c.digest)
+                .where(lookups.c.customer.in_(chunk), suppressions.c.channel == channel, suppressions.c.reason != "bounced")).scalars())
+    return {customer for customer, ids in joined.items() if refused.intersection(ids)}
+
+
 def refusals(where: Where, addresses: Mapping[str, str], channel: str, purpose: str) -> dict[str, Refusal]:
     """Why these customers must not be written to at this moment; a customer who may be is left out.
 
@@ -119,9 +150,10 @@ def refusals(where: Where, addresses: Mapping[str, str], channel: str, purpose: 
     """
     with reading(where) as connection:
         blocked = suppressed(connection, channel, addresses.values())
+        refused = unwanted(connection, addresses, channel)
         agreed = granted(connection, addresses, channel, purpose)
-    return {customer: "suppressed" if digest in blocked else "no_consent"
-            for customer, digest in addresses.items() if digest in blocked or customer not in agreed}
+    return {customer: "suppressed" if digest in blocked or customer in refused else "no_consent"
+            for customer, digest in addresses.items() if digest in blocked or customer in refused or customer not in agreed}
 
 
 def _check(rows: Iterable[Consent], now: datetime) -> None:

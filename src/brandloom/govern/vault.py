@@ -16,6 +16,7 @@ from sqlalchemy import Connection, bindparam, delete, select, text
 
 from brandloom.errors import DataError
 from brandloom.govern import normal
+from brandloom.govern.persons import ids_of
 from brandloom.govern.rows import chunks, insert_new, insert_or_update, reading, writing
 from brandloom.i18n import _
 from brandloom.ledger import Ledger
@@ -111,13 +112,30 @@ class Vault:
     def reveal(self, customers: Sequence[str], *, connection: Connection | None = None) -> dict[str, Person]:
         """The people behind these ids; an id without a record is left out.
 
+        What the record of an id does not say is taken from the person's other ids, the first in order that says it.
+
         Raises:
             DataError: a record was changed, belongs to somebody else, or was sealed with another key.
         """
         found: dict[str, Person] = {}
         with reading(connection or self._ledger) as open_connection:
             for chunk in chunks(customers):
-                found.update(self._open_chunk(open_connection, chunk))
+                joined = ids_of(open_connection, chunk)
+                records = self._open_chunk(open_connection, {*chunk, *(one for ids in joined.values() for one in ids)})
+                for customer in chunk:
+                    person = Person(customer)
+                    for one in (*reversed(joined.get(customer, ())), customer):
+                        person = person.merged(records[one]) if one in records else person
+                    if person != Person(customer):
+                        found[customer] = person
+        return found
+
+    def records(self, customers: Sequence[str]) -> dict[str, Person]:
+        """What was recorded under each of these very ids, whoever else is the same person."""
+        found: dict[str, Person] = {}
+        with self._ledger.read() as connection:
+            for chunk in chunks(customers):
+                found.update(self._open_chunk(connection, chunk))
         return found
 
     def digest(self, kind: normal.Kind, value: str) -> str:
@@ -138,13 +156,11 @@ class Vault:
             return sorted(connection.execute(query).scalars())
 
     def addresses(self, customers: Sequence[str], kind: normal.Kind) -> dict[str, str]:
-        """Digest of each customer's e-mail or phone, by customer; who has none is left out. Nothing is decrypted."""
-        found: dict[str, str] = {}
-        with self._ledger.read() as connection:
-            for chunk in chunks(customers):
-                query = select(lookups.c.customer, lookups.c.digest).where(lookups.c.customer.in_(chunk), lookups.c.kind == kind)
-                found.update((row.customer, row.digest) for row in connection.execute(query.order_by(lookups.c.digest)))
-        return found
+        """Digest of each customer's e-mail or phone, by customer; who has none is left out. Nothing is decrypted.
+
+        Who has none under this id has that of another of the person's ids, the same one that `reveal` shows.
+        """
+        return addresses(self._ledger, customers, kind)
 
     def _seal_chunk(self, connection: Connection, chunk: Sequence[Person], now: datetime) -> int:
         if connection.dialect.name == "postgresql":
@@ -196,6 +212,23 @@ class Vault:
                               "key. Restore the ledger and workspace.key from the same backup."), customer=customer) from None
         payload: dict[str, Any] = json.loads(content.decode("utf-8", "surrogatepass"))
         return Person(customer, **payload)
+
+
+def addresses(where: Ledger | Connection, customers: Iterable[str], kind: normal.Kind) -> dict[str, str]:
+    """`Vault.addresses` for whoever holds no vault: it needs no key."""
+    found: dict[str, str] = {}
+    with reading(where) as connection:
+        for chunk in chunks(customers):
+            joined = ids_of(connection, chunk)
+            own: dict[str, str] = {}
+            for part in chunks({*chunk, *(one for ids in joined.values() for one in ids)}):
+                query = select(lookups.c.customer, lookups.c.digest).where(lookups.c.customer.in_(part), lookups.c.kind == kind)
+                own.update((row.customer, row.digest) for row in connection.execute(query.order_by(lookups.c.digest)))
+            for customer in chunk:
+                digest = next((own[one] for one in (customer, *joined.get(customer, ())) if one in own), None)
+                if digest is not None:
+                    found[customer] = digest
+    return found
 
 
 class _Mac:

@@ -99,6 +99,26 @@ suppressions = Table(  # addresses nobody may write to again
     Column("reason", String(32), nullable=False),  # unsubscribed, bounced, complained, erased, manual
     Column("at", Utc, nullable=False),
 )
+merges = Table(  # two ids said to be one person; whoever is joined by those in force is one (see `persons`)
+    "merges", metadata,
+    Column("id", BigId, primary_key=True),
+    Column("customer", String(40), nullable=False),
+    Column("other", String(40), nullable=False),
+    Column("rule", String(64), nullable=False),  # email, phone, id_number, account (several joined by +), probable, manual
+    Column("evidence", Float),  # probability that they are one, where a model said so
+    Column("by", Text, nullable=False),
+    Column("at", Utc, nullable=False),
+    Column("undone_by", Text),
+    Column("undone_at", Utc),
+    Index(None, "customer"),
+    Index(None, "other"),
+)
+persons = Table(  # derived from the merges in force: every id of a person with several, itself included
+    "persons", metadata,
+    Column("customer", String(40), primary_key=True),
+    Column("person", String(40), nullable=False),  # the id that stands for all
+    Index(None, "person"),
+)
 plans = Table(
     "plans", metadata,
     Column("id", String(32), primary_key=True),

@@ -1,8 +1,16 @@
 -- What everyone in the experiment of $plan bought in the window after the decision, once that window has passed.
-WITH people AS (
+-- Of people found to be one after the plan was made, the first id's arm counts, for it was drawn without regard to the others.
+WITH decided AS (
+    SELECT coalesce(same.person, d.customer) AS customer, d.customer AS id, d.action, d.decided_at,
+           MIN(d.customer) OVER (PARTITION BY coalesce(same.person, d.customer)) AS first_id
+    FROM decisions d
+    LEFT JOIN same_person same ON same.customer = d.customer
+    WHERE d.plan = $plan AND d.action IN ('send', 'holdout')
+),
+people AS (
     SELECT customer, MAX(CASE WHEN action = 'send' THEN 'sent' ELSE 'holdout' END) AS arm, MIN(decided_at) AS decided_at
-    FROM decisions
-    WHERE plan = $plan AND action IN ('send', 'holdout')
+    FROM decided
+    WHERE id = first_id
     GROUP BY customer
 ),
 spent AS (

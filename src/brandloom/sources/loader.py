@@ -83,7 +83,7 @@ def load(engine: Engine, ledger: Ledger, vault: Vault, workspace: Workspace, fil
     scratch = _scratch(workspace)
     done: list[_Done] = []
     try:
-        with ExitStack() as after, staging_engine(engine) as staging, engine.transaction():
+        with ExitStack() as after, engine.as_loaded(), staging_engine(engine) as staging, engine.transaction():
             for number, path in enumerate(paths):
                 tell = _part(progress, number, len(paths))
                 with ThreadPoolExecutor(2) as beside:
