@@ -208,3 +208,32 @@ def test_sentences_written_by_hand_are_judged_rightly(sentence: str, record: dic
                                              ("www.evil.example", "-"), ("红色杯子 http://evil.example", "红色杯子")])
 def test_a_products_name_shows_no_link_and_no_slot(name: str, shown: str) -> None:
     assert humanise(name) == shown
+
+
+MAKING = {"name": "Fell lamp", "price_gbp": 60, "offer": {"code": "FELL", "percent_off": 15}, "shipping": {"standard_gbp": 4.5, "days": "3-5 working days"},
+          "warranty": {"frame_years": 6, "motor_years": 2}, "height_cm": {"min": 40, "max": 65}, "pockets": {"outside": 2, "inside": 5},
+          "sizes": [{"cm": "20x30", "price_gbp": 60}, {"cm": "30x40", "price_gbp": 85}, {"cm": "40x50", "price_gbp": 99}],
+          "weight_oz": 14, "charge_minutes": 45, "lessons": 4, "fee_gbp": 96, "places": 15, "booked": 11, "stock": {"moss": 12, "plum": 0}}
+MAKING_ZH = {"名称": "山岚水壶", "重量克": 530, "颜色": "雾白、墨绿、橘红", "粒数": {"方块": 18, "三角": 6}, "单瓶价": 22.5, "三瓶装": "60元",
+             "成分百分比": {"棉": 60, "亚麻": 40}, "收割": "2026年9月上旬", "过敏提示": "含花生", "质保月": 18}
+
+
+@pytest.mark.parametrize(("record", "text", "stopped"), [
+    (MAKING, "Use the code and you pay £51.", False), (MAKING, "Use the code and you pay £45.", True),
+    (MAKING, "With postage it comes to £64.50.", False), (MAKING, "With postage it comes to £62.50.", True),
+    (MAKING, "The frame is covered for six years.", False), (MAKING, "The motor is covered for six years.", True),
+    (MAKING, "It rises from 40 to 65 cm.", False), (MAKING, "It rises from 40 to 75 cm.", True),
+    (MAKING, "Seven pockets in all.", False), (MAKING, "Nine pockets in all.", True),
+    (MAKING, "Three sizes to choose from.", False), (MAKING, "Under a pound in weight.", False),
+    (MAKING, "The battery is full again in under an hour.", False), (MAKING, "It works out at £24 an evening of lessons.", True),
+    (MAKING, "£24 a lesson.", False), (MAKING, "Four places are still going.", False), (MAKING, "Six places are still going.", True),
+    (MAKING, "It should be with you in a week or so.", False), (MAKING, "Moss is in stock.", False),
+    (MAKING, "Pay nothing at all.", True), (MAKING, "Our crew will carry it upstairs.", True),
+    (MAKING_ZH, "一斤出头，三种颜色。", False), (MAKING_ZH, "八百克，四种颜色。", True),
+    (MAKING_ZH, "一共24粒，三角有6粒。", False), (MAKING_ZH, "光三角就有18粒。", True),
+    (MAKING_ZH, "买三瓶，比一瓶瓶买省七块五。", False), (MAKING_ZH, "买三瓶，比一瓶瓶买省九块。", True),
+    (MAKING_ZH, "六成棉，四成亚麻。", False), (MAKING_ZH, "八成棉，两成亚麻。", True), (MAKING_ZH, "九月上旬割的。", False),
+    (MAKING_ZH, "对花生过敏的朋友，这款请绕开。", False),
+    (MAKING_ZH, "一年半的质保。", False), (MAKING_ZH, "两年半的质保。", True), (MAKING_ZH, "护士们都说离不开它。", True)])
+def test_what_follows_from_a_record_passes_and_what_belongs_to_another_part_does_not(record: dict[str, object], text: str, stopped: bool) -> None:
+    assert bool(check_against(text, record)) == stopped

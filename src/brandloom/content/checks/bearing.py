@@ -15,6 +15,7 @@ _AT_LEAST = re.compile(r"(?:\bover|\bmore than|\babove|\bat least|超过|超|逾
 _AT_MOST = re.compile(r"(?:\bchange (?:out of|from)(?: an?)?|\bunder|\bless than|\bbelow|\bfewer than|\bno more than|\bwithin|不到|不足|低于|少于"
                       r"|不超过)\s*[£$€¥]?\s*$",
                       re.IGNORECASE)
+_ABOVE = re.compile(r"\b(?:above|over|beyond)\s*[£$€¥]?\s*$", re.IGNORECASE)
 _AND_MORE = re.compile("多|余|来|\\+| plus| and change|[- ]odd\\b")
 _LITTLE = re.compile(r"(?:\blittle|\bjust|\bbarely|\bslightly|\bonly|\ba (?:little|touch|shade|bit|whisker|fraction)) (?:more than|over|above"
                      r"|under|less than|below)\s*[£$€¥]?\s*$", re.IGNORECASE)
@@ -25,11 +26,14 @@ _ROUGHLY = re.compile(r"(?:\babout|\baround|\broughly|\bapproximately|\bsome|\bb
                       re.IGNORECASE)
 _OR_SO = re.compile(r"\s*(?:or so\b|or thereabouts|-?ish\b|give or take)", re.IGNORECASE)
 _CHANGE = re.compile("(?:还)?有找")
+_SHORT_OF = re.compile("(?:都|还)?(?:不到|不足|没到)")
 _NEARLY = re.compile(r"(?:\bnearly|\balmost|\bclose to|将近|接近|近)\s*[£$€¥]?\s*$", re.IGNORECASE)
 
 
 def bears(figure: Figure, roles: frozenset[str], text: str, known: Ground) -> bool:
     """True when the records state the figure, in any unit, about the same thing."""
+    if roles == {"price"} and _ABOVE.search(text[max(0, figure.start - 8):figure.start]) and re.search(r"\bfree\b|免|包", text, re.IGNORECASE):
+        roles = frozenset(("threshold",))
     if "price" in roles and re.search(r"deliver|shipp|postage|运|邮|配送", text[slice(*clause(text, figure.start, figure.end))], re.IGNORECASE):
         roles = roles | {"fee"}
     if figure.kind == "count" and roles & _PRICES and not _counted(figure, text, known) and bears(
@@ -52,10 +56,14 @@ def bears(figure: Figure, roles: frozenset[str], text: str, known: Ground) -> bo
         if counted:
             numbers = [item.figure.number for item in counted]
             before = text[max(0, figure.start - 20):figure.start]
-            return any(number == figure.number or fits_bound(figure, number, before, text) for number in (*numbers, sum(numbers, Decimal(0))))
+            return _left_over(figure, text, known) or any(
+                number == figure.number or fits_bound(figure, number, before, text) for number in (*numbers, sum(numbers, Decimal(0))))
     if figure.kind == "duration" and roles & {"delivery", "dispatch"} and _too_soon(figure, text, same):
         return False
-    if any(_equal(item.figure, figure) for item in same):
+    equal = [item for item in same if _equal(item.figure, figure)]
+    if equal and _of_another(figure, text, equal, same):
+        return False
+    if equal:
         return True
     if figure.kind == "count" and 1 < figure.number <= 10 and _TOTAL.search(text) and any(_APIECE.search(item.said) for item in known.stated):
         return True
@@ -117,6 +125,26 @@ def _counted(figure: Figure, text: str, known: Ground) -> list[Stated]:
     return [item for listed, item in found if listed or not any(other for other, _item in found)]
 
 
+def _of_another(figure: Figure, text: str, equal: list[Stated], same: list[Stated]) -> bool:
+    """True where the clause names what another figure belongs to, and nothing of what this one does: the frame's years said of the motor."""
+    if figure.kind != "count" and (figure.kind, figure.unit) != ("duration", "mo"):
+        return False
+    if figure.kind == "count" and any(item.roles - _LOOSE for item in equal):
+        return False
+    said = text[slice(*clause(text, figure.start, figure.end))]
+    words = {stem(word) for word in re.findall("[a-z]{3,}", said.lower())}
+
+    def named(item: Stated, beside: frozenset[str]) -> bool:
+        own = item.owners - beside
+        return bool(own & words) or any(not word.isascii() and word in said for word in own)
+    others = [item for item in same if item.figure.unit == figure.unit and not _equal(item.figure, figure)]
+    for one in equal:
+        rivals = [item for item in others if named(item, one.owners)]
+        if not one.owners or not rivals or named(one, frozenset[str]().union(*(item.owners for item in rivals))):
+            return False
+    return True
+
+
 _SOONEST = re.compile(r"\b(?:as little as|from|earliest|soonest|as soon as|at best)\b|最快|快则|最早|快的话|起", re.IGNORECASE)
 
 
@@ -141,6 +169,8 @@ def _bare_price(figure: Figure, text: str, known: Ground) -> bool:
     if not re.match(r"[\u4e00-\u9fffA-Za-z%]", text[figure.end:figure.end + 1]) and figure.number > 10 and any(
             item.figure.kind == "money" and item.roles & _PRICES and item.figure.number == figure.number for item in known.stated):
         return True
+    if re.match("(?:就能|就可|便能|就)?(?:拿下|带走|带回|到手|入手|搬回|买到)", text[figure.end:]):
+        return bears(replace(figure, kind="money", unit=""), frozenset(("price",)), text, known)
     if re.match(r"[\u4e00-\u9fffA-Za-z%]", text[figure.end:figure.end + 1]) or not _SELLS.search(text[max(0, figure.start - 6):figure.start]):
         return False
     if not _MONEY_WORD.search(text):
@@ -190,9 +220,14 @@ def _alike(ours: Figure, theirs: Figure) -> bool:
 
 
 def _equal(stated: Figure, said: Figure) -> bool:
+    if said.kind == "date" and len(said.day) == 2 and re.fullmatch(r"\d{4}-\d\d", stated.day):
+        return stated.day[-2:] == said.day
     if said.kind == "date":
         # '3 May' fits 2026-05-03, 'May 2026' and 'May' too; '3 May 2026' does not fit '3 May'.
         return f"-{stated.day}-".find(f"-{said.day}-") >= 0 and (len(said.day) > 2 or stated.day[-5:-3] in ("", said.day) or stated.day == said.day)
+    if stated.kind == "duration" and stated.unit == said.unit == "h" and said.number % 168 == 0 and _WORKING.search(stated.text):
+        # Five working days are a week.
+        return stated.number * 7 == said.number * 5 or stated.number == said.number
     if stated.kind == "duration" and stated.unit != said.unit:
         return abs(_hours(stated) - _hours(said)) <= _hours(stated) * Decimal("0.015")
     if abs(stated.number - said.number) <= abs(stated.number) * Decimal("1e-12"):
@@ -200,6 +235,9 @@ def _equal(stated: Figure, said: Figure) -> bool:
     # Inches, pounds and pints have no round number of millimetres, grams and millilitres.
     imperial = _IMPERIAL.search(f"{stated.text} {said.text}")
     return bool(imperial and stated.number and abs(stated.number - said.number) <= abs(stated.number) * Decimal("0.005"))
+
+
+_WORKING = re.compile(r"working|business|工作日", re.IGNORECASE)
 
 
 def _hours(figure: Figure) -> Decimal:
@@ -219,7 +257,7 @@ def _bounded(figure: Figure, text: str, same: list[Stated], roles: frozenset[str
     """'over 100' of 120 and 'under £13' of £12.50 are true; a bound far from the figure is not a fair one."""
     numbers = [_hours(item.figure) / (730 if figure.unit == "mo" else 1) if figure.kind == "duration" else item.figure.number for item in same]
     before = text[max(0, figure.start - 20):figure.start]
-    if roles & _LASTING and _AT_MOST.search(before):
+    if roles & _LASTING and _AT_MOST.search(before) and not _CHARGING.search(text):
         # 'Within 60 days' promises more than 30 days to return it.
         return False
     if figure.kind == "count" and not roles:
@@ -227,10 +265,13 @@ def _bounded(figure: Figure, text: str, same: list[Stated], roles: frozenset[str
     return any(fits_bound(figure, number, before, text) for number in numbers)
 
 
+_CHARGING = re.compile(r"\bcharg\w*|\bfull again|\btop\w* up|充", re.IGNORECASE)
+
+
 def fits_bound(figure: Figure, number: Decimal, before: str, text: str) -> bool:
     """True when a stated number is what a bounded or rounded figure says."""
     close = Decimal("1.1") if _LITTLE.search(before) else Decimal(2)
-    if _AT_MOST.search(before) or _CHANGE.match(text, figure.end):
+    if _AT_MOST.search(before) or _CHANGE.match(text, figure.end) or _SHORT_OF.match(text, figure.end):
         return figure.number / close <= number <= figure.number
     if re.search("[多来余]", figure.text) or _AND_MORE.match(text, figure.end):
         # 七十多 lies between seventy and eighty, 一百多 between one and two hundred; 来 may fall a little short too.
@@ -241,7 +282,7 @@ def fits_bound(figure: Figure, number: Decimal, before: str, text: str) -> bool:
     if figure.kind == "count" and figure.number >= 1000 and re.search("thousand|million|[千万]", figure.text, re.IGNORECASE) \
             and 0 <= number - figure.number <= number / 20:
         return True
-    if _ROUGHLY.search(before) or _OR_SO.match(text, figure.end):
+    if (_ROUGHLY.search(before) and not _ABOUT.match(text, figure.end)) or _OR_SO.match(text, figure.end):
         return abs(number - figure.number) <= number * Decimal("0.06")
     about = _ABOUT.match(text, figure.end)
     if about:
@@ -270,8 +311,10 @@ def _spelled(text: str) -> Decimal | None:
 _EACH = re.compile(r"\bper\b|\beach\b|\bapiece\b|\ba (?:bag|cup|piece|sheet)\b|每|平均", re.IGNORECASE)
 
 
-_TOTAL = re.compile(r"\b(?:together|a pair|the two of them|both of them|in total|altogether|in all|extends?|overall)\b|总共|一共|共计?|加起来"
-                    r"|合计|总计", re.IGNORECASE)
+_TOTAL = re.compile(r"\b(?:between them|combined|together|a pair|the two of them|both of them|in total|altogether|in all|extends?|overall)\b|总共"
+                    r"|一共|共计?|加起来|合计|总计", re.IGNORECASE)
+_WITH = re.compile(r"\b(?:with|includ\w*|incl|plus|adding|delivered|all in|comes? to|altogether|in total)\b|连|含|加上|算上|一共|总共|合计",
+                   re.IGNORECASE)
 _GAP = re.compile(r"\b(?:off|short|below|keep|more|extra|cheaper|less|dearer|saves?|save)\b|贵|便宜|差|多花|省|少", re.IGNORECASE)
 
 
@@ -289,19 +332,37 @@ def _combined(figure: Figure, said: str, prices: list[Decimal], known: Ground, k
         if any(one * count == figure.number or fits_bound(figure, one * count, before, known_text) for one in apiece for count in said_counts):
             return True
         if any(one + other == figure.number for at, one in enumerate(alike) for other in alike[:at]) or any(
-                abs(one * count - figure.number) < Decimal("0.001") for one in alike for count in counts):
+                abs(one * count - figure.number) < Decimal("0.001") or fits_bound(figure, one * count, before, known_text)
+                for one in alike for count in counts):
             return True
+    if figure.kind == "money" and _WITH.search(known_text) and _with_more(figure, known_text, prices, known):
+        return True
     if figure.kind != "money" or not _GAP.search(said):
         return False
+    prices = prices + [item.figure.number for item in known.stated if item.figure.kind == "money" and (not item.roles or "was" in item.roles)]
     times = {Decimal(2), Decimal(3), Decimal(4), Decimal(5)}
     times |= {item.number for item in read_figures(said) if item.kind == "count" and item.number < 100}
     bundles = [count * one - other for count in times for one in prices for other in prices if other > one]
     return figure.number in bundles or any(one - other == figure.number for one in prices for other in prices)
 
 
-_ALSO = {"warranty": re.compile(r"\bgoes? wrong|\bbreaks?\b|\bfaults?\b|有问题|坏了|故障|\bcovered|\bbacked|\bprotected|保障", re.IGNORECASE),
+_POSTED = re.compile(r"ship|deliver|postage|\bpost\b|运费|邮费|快递", re.IGNORECASE)
+
+
+def _with_more(figure: Figure, text: str, prices: list[Decimal], known: Ground) -> bool:
+    """A price and what comes on top of it: postage, or something sold beside it that the text names."""
+    words = {stem(word) for word in re.findall("[a-z]{3,}", text.lower())}
+    posted = _POSTED.search(text)
+    tops = [item.figure.number for item in known.stated if item.figure.kind == "money" and "price" not in item.roles and (
+        (posted and item.roles & {"fee", "delivery", "dispatch"}) or (posted and _POSTED.search(" ".join((item.said, *item.owners))))
+        or item.owners & words or any(not word.isascii() and word in text for word in item.owners))]
+    return any(price + top == figure.number for price in prices for top in tops)
+
+
+_ALSO = {"warranty": re.compile(r"\bgoes? wrong|\bfails?\b|\bgives? out|\bput (?:it|that|this) right|[裂脱掉补换赔修]|\bbreaks?\b"
+                                r"|\bfaults?\b|有问题|坏了|故障|\bcovered|\bbacked|\bprotected|保障", re.IGNORECASE),
          "shelf": re.compile(r"\bkeeps?\b|\bstores?\b|\blasts?\b|[存放]|喝|吃", re.IGNORECASE)}
-_ALSO["delivery"] = _ALSO["dispatch"] = re.compile(r"\btakes?\b|\bwait|\bready\b|就?到|需要?|等", re.IGNORECASE)
+_ALSO["delivery"] = _ALSO["dispatch"] = re.compile(r"\btakes?\b|\ballow\b|\bmail\b|\bwait|\bready\b|就?到|需要?|等", re.IGNORECASE)
 
 
 @lru_cache(maxsize=512)
@@ -351,6 +412,10 @@ def _derived(figure: Figure, roles: frozenset[str], text: str, known: Ground) ->
         lead = text[max(0, figure.start - 20):figure.start]
         return any(-Decimal("0.5") <= 100 * (old - new) / old - figure.number < 1 or fits_bound(figure, 100 * (old - new) / old, lead, text)
                    for old, new in pairs)
+    if figure.kind == "count" and _left_over(figure, text, known):
+        return True
+    if figure.kind == "money" and _per_noun(figure, text, known):
+        return True
     if figure.kind != "duration" and _EACH.search(said):
         wholes = [item.figure.number for item in known.stated if _alike(item.figure, figure)]
         counts = [item.figure.number for item in known.stated if item.figure.kind == "count" and item.figure.number > 1
@@ -362,9 +427,32 @@ def _derived(figure: Figure, roles: frozenset[str], text: str, known: Ground) ->
     return False
 
 
+_LEFT = re.compile(r"\bleft\b|\bstill\b|\bremain\w*|\bto go\b|\bgoing\b|还剩|还有|剩下|仅剩|空位|空着", re.IGNORECASE)
+_TAKEN = re.compile(r"^\W*(?:book|reserv|taken|sold|filled|sign|enrol)\w*|^(?:已|报名|预订|占)", re.IGNORECASE)
+_PER_NOUN = re.compile(r"\s*(?:an?|per|each|every)\s+([a-z]{3,})", re.IGNORECASE)
+
+
+def _left_over(figure: Figure, text: str, known: Ground) -> bool:
+    """What is left of so many when those taken are gone: three of twelve places of which nine are booked."""
+    return bool(_LEFT.search(text)) and any(
+        one.figure.number - other.figure.number == figure.number for other in known.stated if _TAKEN.search(other.said)
+        for one in known.stated if one.figure.kind == other.figure.kind == "count")
+
+
+def _per_noun(figure: Figure, text: str, known: Ground) -> bool:
+    """A price over how many there are of what the text names: £28 an evening of £168 for six evenings."""
+    match = _PER_NOUN.match(text, figure.end)
+    if match is None:
+        return False
+    counts = [item.figure.number for item in known.stated if item.figure.kind == "count" and item.figure.number > 1
+              and stem(match[1].lower()) in item.owners]
+    whole = [item.figure.number for item in known.stated if item.figure.kind == "money" and item.roles & {"price", "fee"}]
+    return any(abs(one / count - figure.number) < Decimal("0.006") for one in whole for count in counts)
+
+
 _REDUCED = re.compile(r"^(?:sale|offer|members?|deal|now|promo)|^(?:券后|会员|活动|促销|优惠|到手|现)", re.IGNORECASE)
 """Names of fields with a price that is lower than the usual one."""
-_OFF = re.compile(r"[折减抵]|\boff\b|discount|saving|优惠", re.IGNORECASE)
+_OFF = re.compile(r"[折减抵]|(?<![a-z])off(?![a-z])|discount|saving|优惠", re.IGNORECASE)
 
 
 def _lowered(figure: Figure, text: str, prices: list[Decimal], known: Ground) -> bool:

@@ -204,7 +204,8 @@ def _money(match: re.Match[str]) -> Iterator[Figure]:
     sign, groups = match["sign"].lower(), match.groupdict()
     if sign in ("块", "元", "圆", "刀") and re.match(r"[积拼木砖肥手电布石蛋糕]", match.string[match.end():]):
         return
-    if sign.startswith("pound") and re.search(r"weigh\w*\W+(?:\w+\W+){0,3}$", match.string[:match.start()], re.I):
+    if sign.startswith("pound") and (re.search(r"weigh\w*\W+(?:\w+\W+){0,3}$", match.string[:match.start()], re.I)
+                                     or re.match(r"\s+in weight\b|\s+on the scales\b", match.string[match.end():], re.I)):
         yield from _both(match, "mass", lambda number: number * Decimal("453.59237"), "g")
         return
     rest = groups.get("rest")
@@ -381,7 +382,7 @@ _READERS: tuple[tuple[str, re.Pattern[str], Callable[[re.Match[str]], Iterator[F
     (_LATIN_MONEY, _compile(rf"{_PAIR}[ -]?(?P<sign>{_LATIN_MONEY})\b(?:\s(?P<tail>\d\d|{_SAID})\b(?![\s-]\w+ off))?"), _money),
     (_HAN_MONEY,
      _compile(rf"{_PAIR}\s*[多来余]?(?P<sign>{_HAN_MONEY})(?:(?<!钱)(?<!币)(?P<rest>[\d一二三四五六七八九]"
-              r"(?![\d十百千万双件个只盒套支包袋瓶条片张块台本份斤])))?"), _money),
+              r"(?![\d十百千万双件个只盒套支包袋瓶条片张块台本份斤起同])))?"), _money),
     (r"\dp\b", _compile(rf"(?<![\w.])(?P<n>\d{{1,9}})(?P<sign>p)\b|(?P<x>\b{_SAID}\b)\s(?:pence)\b"),
      lambda match: _minor(match) if match["n"] else iter(())),
     (r"pence|cent|毛|分钱", _compile(rf"(?P<n>{_ANY})\s*(?P<sign>pence|cents?|分钱|毛钱|毛)(?![a-z])"), _minor),
@@ -390,6 +391,8 @@ _READERS: tuple[tuple[str, re.Pattern[str], Callable[[re.Match[str]], Iterator[F
     (r"of an? ", _compile(r"\b(?:(?P<n>a|one|two|three) )?(?P<part>half|third|quarter|fifth|tenth)s? of an? (?P<unit>hour|day|week|month|year"
                           r"|kilo|litre|liter|metre|meter|"
                           r"mile|gigabyte|gallon|pint|ounce)\b"), _part_of_unit),
+    (r"thirds|quarters|fifths|tenths", _compile(r"\b(?P<n>two|three|four|seven|nine) (?P<part>third|quarter|fifth|tenth)s\b(?! past| to)"),
+     _fraction),
     (r" or (?:two|three)", _compile(r"\ba (?P<unit>minute|hour|day|week|month|year) or (?P<n>two|three)\b"), _one_or),
     (r"hundred|100", _compile(rf"(?P<n>\d{{1,2}}|\b{_SAID}) (?:in|out of) (?:every |a |one )?(?:hundred\b|100\b)"), _percent),
     (r"before |by ", _compile(rf"\b(?:order\w*|buy|pay)\b[^.!?]{{0,16}}? (?:before|by) (?P<h>\d{{1,2}}|{_SAID})(?= and\b| for\b"
@@ -408,8 +411,8 @@ _READERS: tuple[tuple[str, re.Pattern[str], Callable[[re.Match[str]], Iterator[F
     (_WORD, _compile(rf"\b(?P<n>{_SAID})\b"), _count),
     (_HAN, _compile(rf"(?P<n>{_HAN}{{1,16}})(?={_MEASURE_WORD})"), _count),
     (r"[十百千万]", _compile(rf"(?P<n>{_HAN}*[十百千万])(?=出头(?!的[你人女男年])|左右|上下|开外|往上)"), _count),
-    (_HAN, _compile(rf"(?:费|定金|押金|首付|不到|不足|不过|只花|花|低于|只要|仅需|只需|售价|只卖|价格|现价|定价|就要|才卖|才|省|立减|减|便宜|优惠"
-                    rf"|抵|返)"
+    (_HAN, _compile(rf"(?:费|贵|多花|少花|定金|押金|首付|不到|不足|不过|只花|花|低于|只要|仅需|只需|售价|只卖|价格|现价|定价|就要|才卖|才|省|立减|减"
+                    rf"|便宜|优惠|抵|返)"
                     rf"(?P<n>{_HAN}{{2,}})(?=[，。！？,!?；;\s]|就|起|便|能|可|$)"), _count),
     (r"[百千万]", _compile(r"(?P<n>[一二两三四五六七八九][百千万][零〇一二两三四五六七八九十百千]+)"), _count),
 )

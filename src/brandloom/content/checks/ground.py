@@ -21,14 +21,19 @@ from brandloom.content.checks.units import MONEY_SIGNS, UNITS
 
 _SHORT_UNITS = "glwvhm克升米天年"
 """Units of one letter that the name of a field may end in."""
+_BUNDLE = re.compile("(?:[0-9]+|[一二三四五六七八九十两]+)[块瓶支件盒袋包条只个罐]装$")
+"""Names of fields with the price of so many together."""
+_PARTS = re.compile("[,;，；。、]| and ")
 MOST_FIELDS, MOST_DEPTH, LONGEST = 5000, 12, 20_000
 """Bounds on what is read of a record: fields, nesting, characters of one value."""
 _NO = frozenset(("", "no", "none", "false", "n/a", "na", "null", "nil", "-", "not", "0", "否", "无", "没有", "不", "不支持", "不含", "暂无",
                  "不可", "不需要", "不能"))
+_ENDS = frozenset(("min", "max", "low", "mid", "high"))
+"""Names of the ends of a span, which are no minutes."""
 _SAYS_NO = frozenset(("no", "none", "false", "not", "否", "无", "没有", "不", "不支持", "不含", "不可", "不需要", "不能"))
 _YES = frozenset(("yes", "true", "y", "ok", "included", "是", "有", "支持", "可", "可以", "含", "需要", "能", "✓", "√"))
-_NEGATION_EN = re.compile(r"\b(?:nothing to|keep\w* (?:it|them) (?:away from|out of)|no|not|without|never|non|zero|neither|nor|cannot|free (?:of"
-                          r"|from)|(?:wo|do|does|is|are|need|ca)n?['’]t)\b"
+_NEGATION_EN = re.compile(r"\b(?:nothing to|keep\w* (?:it|them) (?:away from|out of)|no|not|without|never|non|zero|neither|nor|cannot"
+                          r"|nobody (?:has|had)|free (?:of|from)|(?:wo|do|does|is|are|need|ca)n?['’]t)\b"
                           r"(?! (?:only|just|merely|if|when|unless|once)\b)[\s-]*(?:[\w-]+[\s-]+){0,3}$", re.IGNORECASE)
 _NEGATION_ZH = re.compile("(?:不(?!仅|但|只|光|断|锈)[带]?|无(?!线)|没有?|非|免|未|零)[需用要含有易会必须添加任何支持提供接受享]{0,4}$|(?:别|勿"
                           "|不(?:要|能|可|宜|得))[^，。！？]{0,3}$")
@@ -42,6 +47,8 @@ class Stated:
     roles: frozenset[str]
     said: str
     """Field and value in the record's words."""
+    owners: frozenset[str] = frozenset()
+    """Words of the field's name and of the part of its value that the figure stands in: whose figure it is."""
 
 
 @dataclass
@@ -186,16 +193,22 @@ def _fields(value: object, path: tuple[str, ...], around: dict[str, str], depth:
         around = {"currency": sign or around.get("currency", "")}
         for key, item in value.items():
             yield from _fields(item, (*path, str(key)), around, depth + 1)
+        if path and len(value) > 1 and all(isinstance(item, int) and not isinstance(item, bool) for item in value.values()) and not (
+                _unit_of(_spaced(path[-1])) or roles_of_key(_spaced(path[-1])) - {"pieces"} or value.keys() & _ENDS):
+            yield (*path, "count of " + path[-1]), sum(value.values()), ""
     elif isinstance(value, (list, tuple, set, frozenset)):
         items = list(value)
         if not items and path:
             yield path, "", around.get("currency", "")
-        if len(items) > 1 and path and all(isinstance(item, str) for item in items):
+        if len(items) > 1 and path:
             yield (*path, "count of " + path[-1]), len(items), ""
         for item in items:
             yield from _fields(item, path, around, depth + 1)
     else:
         yield path, value, around.get("currency", "")
+        words = re.split("[、/]", value) if isinstance(value, str) and path else []
+        if 1 < len(words) <= 12 and all(re.fullmatch("[\u4e00-\u9fff]{1,6}", word.strip()) for word in words):
+            yield (*path, "count of " + path[-1]), len(words), ""
 
 
 def _currency(text: str) -> str:
@@ -294,9 +307,9 @@ def _read_figures(path: tuple[str, ...], text: str, value: object, currency: str
     said = f"{path[-1] if path else ''}: {text}"[:80].strip(": ")
     above = _spaced(path[-2]) if len(path) > 1 else ""
     # 'price: {now: 12}' and 'size_cm: {width: 40}' say with the outer name what the inner number is.
-    named = f"{key} {above}" if above and not (roles_of_key(key) or _unit_of(key)) else key
+    named = f"{key} {above}" if above and (key.lower() in _ENDS or not (roles_of_key(key) or _unit_of(key))) else key
     out = [Stated(item, frozenset(), said) for item in _figures(key)
-           if item.kind not in ("count", "money") or (item.kind == "count" and not re.search(r"\d", item.text))]
+           if item.kind not in ("count", "money") or (_BUNDLE.match(key) if item.kind == "money" else not re.search(r"\d", item.text))]
     for item in _figures(text):
         for one in _typed(item, named, currency):
             own = roles_of_key(key, one.kind) or (roles_of_key(above, one.kind) if above else frozenset())
@@ -304,8 +317,18 @@ def _read_figures(path: tuple[str, ...], text: str, value: object, currency: str
                 own = frozenset(("reviews",))
             if "fee" in own and "threshold" in role_at(text, item.start, item.end, one.kind):
                 own = frozenset(("threshold",))
-            out.append(Stated(one, own or role_at(text, item.start, item.end, one.kind), said))
+            out.append(Stated(one, own or role_at(text, item.start, item.end, one.kind), said, _owners(f"{key} {above}", text, item)))
     return out
+
+
+def _owners(key: str, text: str, figure: Figure) -> frozenset[str]:
+    """Stems of the English words of a name and of the part of a value around a figure, and a Chinese name without its unit."""
+    low = max((match.end() for match in _PARTS.finditer(text, 0, figure.start)), default=0)
+    after = _PARTS.search(text, figure.end)
+    part = text[low:figure.start] + " " + text[figure.end:after.start() if after else len(text)] if low or after else ""
+    words = {stem(word) for word in re.findall("[a-z]{3,}", f"{key} {part}".lower()) if word not in UNITS and word not in _ENDS}
+    name = re.sub("(?:数量?|个数)$", "", key.split()[0]) if key else ""
+    return frozenset(words | ({name} if re.fullmatch("[\u4e00-\u9fff]{2,6}", name) else set()))
 
 
 def _typed(item: Figure, key: str, currency: str) -> list[Figure]:
@@ -317,14 +340,18 @@ def _typed(item: Figure, key: str, currency: str) -> list[Figure]:
         return [replace(item, kind="count", unit="") if blocks else replace(item, unit=item.unit or currency)]
     if item.kind != "count":
         return [item]
+    if _BUNDLE.match(key):
+        return [replace(item, kind="money", unit=currency)]
     tokens = key.lower().split()
     sign = next((MONEY_SIGNS[token] for token in tokens if token in MONEY_SIGNS), "")
     if "saving" in roles:
         percent = item.number * 100 if 0 < item.number < 1 else item.number
+        if re.search(r"percent|pct|%|百分", key, re.IGNORECASE):
+            return [replace(item, kind="percent", number=percent)]
         return [replace(item, kind="percent", number=percent), replace(item, kind="money", unit=sign or currency)]
     if roles & {"price", "was", "fee", "threshold"} or sign:
         return [replace(item, kind="money", unit=sign or currency)]
-    if tokens and (tokens[-1] in ("percent", "pct", "%", "rate") or key.endswith(("率", "比例"))):
+    if tokens and (tokens[-1] in ("percent", "pct", "%", "rate") or key.endswith(("率", "比例", "百分比", "占比"))):
         return [replace(item, kind="percent"), item]
     unit = _unit_of(key)
     if unit:
@@ -335,8 +362,9 @@ def _typed(item: Figure, key: str, currency: str) -> list[Figure]:
 
 def _unit_of(key: str) -> str | None:
     """The unit in which the name of a field says its number is."""
-    key = re.sub("(?<=[\u4e00-\u9fff])(厘米|毫米|公分|公斤|千克|毫升|英寸)$", r" \1", key)
-    key = re.sub("(天|月|年|小时|分钟)[数限]$", lambda match: " " + match[1].replace("月", "个月"), key)
+    key = re.sub(r"(?<=[\u4e00-\u9fff])([\u4e00-\u9fff]{2})$", lambda match: f" {match[1]}" if match[1] in UNITS else match[1], key)
+    key = re.sub("(?<=[\u4e00-\u9fff]{2})([克升米天月年])$|(天|月|年|小时|分钟)[数限]$",
+                 lambda match: " " + (match[1] or match[2]).replace("月", "个月"), key)
     tokens = ["inch" if word == "in" else word for word in key.lower().split()[-1:]] if key.lower().endswith(" in") else key.lower().split()
     # 'min age' is no age in minutes, and 'L' is a size.
     if re.match("(?:[SML]|X+[SL])(?: |$)", key) or (key.lower().endswith(" min") and roles_of_key(key) & {"age", "players", "threshold", "price"}):
@@ -374,6 +402,7 @@ def _derive(out: Ground) -> None:
         out.affirmed.update(("discount", "sale"))
     if any("fee" in item.roles and item.figure.number == 0 for item in money):
         out.affirmed.add("free shipping")
+    several = len({item.figure.number > 0 for item in out.stated if "stock" in item.roles and item.figure.kind == "count"}) > 1
     for item in out.stated:
         number, roles = item.figure.number, item.roles
         if "rating" in roles and number > 0:
@@ -384,7 +413,8 @@ def _derive(out: Ground) -> None:
             out.entries.setdefault("popular+", set()).update(("卖出", "售出", "已售", "销量", "月销", "累计销售"))
         if "stock" in roles and item.figure.kind == "count":
             out.affirmed.add("in stock" if number > 0 else "sold out")
-            out.denied.add("sold out" if number > 0 else "in stock")
+            if not several:
+                out.denied.add("sold out" if number > 0 else "in stock")
             if 0 < number <= 10:
                 out.affirmed.add("few left")
         if "delivery" in roles and item.figure.kind == "duration":

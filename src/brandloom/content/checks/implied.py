@@ -29,7 +29,7 @@ def denied_fields(text: str, known: Ground) -> tuple[list[tuple[int, int]], list
         for match in _naming(name).finditer(text):
             before = text[max(0, match.start() - 24):match.start()]
             denied = (_DENIED.search(re.split("[,.;!?，。；！？]", before)[-1])
-                      or re.match(r"[ -]free\b|[^，。]{0,2}(?:没有|不支持|不含)", text[match.end():], re.IGNORECASE))
+                      or re.match(r"[ -]free\b|[^，。]{0,4}(?:没有|没放|没加|不加|不放|不支持|不含)", text[match.end():], re.IGNORECASE))
             if not denied and _SELF.search(text[slice(*clause(text, match.start(), match.end()))]):
                 denied = _SELF.search(text)
             if _INCLUDING.search(name) and not denied:
@@ -45,10 +45,11 @@ _SELF = re.compile(r"\b(?:sold separately|not included|buy your|bring your|bring
                    r"|自备|自配", re.IGNORECASE)
 _INCLUDING = re.compile(r"\bincluded\b|^包?含")
 """Names of fields on what comes with a product."""
-_OWN = re.compile(r"\b(?:your own|buy|separately|need|not included|supply)\b|自己|另[购买配备行]|自备|自配|单独|不含|没有", re.IGNORECASE)
+_OWN = re.compile(r"\b(?:your own|buy|separately|need|you['’]d pay|you pay|costs?|extra|not included|supply)\b|自己"
+                  r"|另[购买配备行]|自备|自配|单独|不含|没有", re.IGNORECASE)
 _COMES = re.compile(r"\b(?:comes?|included?|includes|including|in the box|supplied|with|free|thrown in|ready|from us|there)\b|[附送赠配带含]|都有"
                     r"|齐全|一起", re.IGNORECASE)
-_DENIED = re.compile(r"(?:\b(?:no|not|never|without|zero|non|isn['’]t|aren['’]t|doesn['’]t|don['’]t|neither|nor|free of)\b[\w' -]{0,18}|"
+_DENIED = re.compile(r"(?:\b(?:no|not|never|without|zero|non|isn['’]t|aren['’]t|doesn['’]t|don['’]t|neither|nor|nobody|free of)\b[\w' -]{0,18}|"
                      r"(?:不|没|无|非|别|免|零|勿)[^，。]{0,5})$", re.IGNORECASE)
 
 

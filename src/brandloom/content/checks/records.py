@@ -127,8 +127,8 @@ def _introduces(item: Phrase, text: str, known: Ground, borne: list[Figure]) -> 
         return True
     if item.kind in ("date", "price") and {"date": "date", "price": "money"}[item.kind] in inside:
         return True
-    return item.kind in ("comparison", "discount") and any(item.start <= one.start <= item.end + 2 and one.kind in ("money", "percent")
-                                                           for one in borne)
+    return item.kind in ("comparison", "discount") and any(
+        item.start <= one.start <= item.end + 2 and (one.kind in ("money", "percent") or one.text[:1] in "贵省少") for one in borne)
 
 
 _COUNTS = re.compile(r"\b(?:gave|given|give|rated?|scored?|reviewed|reviews?|ratings?|said their piece|had their say|weighed in|left|bought|own"
@@ -275,8 +275,25 @@ def _listed(listed: list[Mention], text: str, known: Ground, borne: list[Figure]
             continue
         if concept.kind == "ingredient" and _served(mention, text, known):
             continue
+        if concept.kind == "comparison" and _NOT_FIT.search(text[slice(*_sentence(text, mention.start))]):
+            continue
+        if concept.kind == "health" and _WARNS.search(text[slice(*_sentence(text, mention.start))]):
+            continue
         scope = "both" if any(item.scope == "both" for item in mention.concepts) else "copy"
         yield _Hit(concept.kind, concept.severity, scope, mention.start, mention.end, CLASSES[concept.kind])
+
+
+_WARNS = re.compile(r"请?(?:绕开|绕行|避开|慎[用食]|勿[用食]|别[买用吃碰])|不适合|不宜|不建议|先(?:试|在)|\bavoid\b|\bnot (?:suitable|for)\b|\bsteer"
+                    r" clear|\bpatch test|\bgive (?:it|this) a miss|\bunsuitable\b|\bask your (?:doctor|gp)", re.IGNORECASE)
+"""What warns of a product promises no health."""
+_NOT_FIT = re.compile(r"\b(?:won|do|does|can)['’]?(?:n?['’]t|not) (?:fit|work|go)\b|不(?:兼容|通用|适配)|[用装]不(?:了|上)", re.IGNORECASE)
+"""Who says what a thing does not fit compares nothing."""
+_FULL_STOP = re.compile(r"[.;!?。；！？\n]")
+
+
+def _sentence(text: str, place: int) -> tuple[int, int]:
+    after = _FULL_STOP.search(text, place)
+    return max((match.end() for match in _FULL_STOP.finditer(text, 0, place)), default=0), after.start() if after else len(text)
 
 
 _CARE = frozenset(("machine washable", "tumble dry", "dry clean", "washable"))
@@ -323,7 +340,8 @@ _GAPS = frozenset(("便宜", "省", "cheaper"))
 
 def _backed(mention: Mention, text: str, known: Ground, borne: list[Figure]) -> bool:
     """A word of time, saving or rank that only introduces a figure which the records bear out."""
-    if any(concept.kind == "gift" for concept in mention.concepts) and _given(mention, text, known):
+    if any(concept.kind == "gift" for concept in mention.concepts) and (
+            _given(mention, text, known) or ("warranty" in known.affirmed and _REPAIRS.search(text))):
         return True
     kinds = {"date": ("date", "duration", "count"), "discount": ("percent", "money"), "guarantee": ("duration",)}
     wanted = next((kinds[concept.kind] for concept in mention.concepts if concept.kind in kinds), ())
@@ -336,7 +354,7 @@ def _backed(mention: Mention, text: str, known: Ground, borne: list[Figure]) -> 
     if "券" in mention.entry and "券" in known.text:
         return True
     if any(concept.kind == "discount" for concept in mention.concepts):
-        return "discount" in known.affirmed and bool(near)
+        return bool(near) and ("discount" in known.affirmed or any(item.kind == "money" and 0 <= item.start - mention.end <= 3 for item in near))
     if any(concept.name == "next day" for concept in mention.concepts) and "dispatched next day" in known.affirmed:
         return bool(_SENDS.search(text[low:high])) and not re.search(r"arriv|deliver|到货|送到|送达|收到", text[low:high], re.IGNORECASE)
     if any(concept.name == "weekday+" for concept in mention.concepts):
@@ -344,6 +362,8 @@ def _backed(mention: Mention, text: str, known: Ground, borne: list[Figure]) -> 
     return bool(near)
 
 
+_REPAIRS = re.compile(r"\b(?:fail|faults?|break|broken|give|gives|goes|gone|wears?)\b(?: out| wrong)?[^.;!?]*\b(?:on us|put it right"
+                      r"|replace|mend|fix)", re.IGNORECASE)
 _WEEKDAYS = {"monday": "一", "tuesday": "二", "wednesday": "三", "thursday": "四", "friday": "五", "saturday": "六", "sunday": "日"}
 
 

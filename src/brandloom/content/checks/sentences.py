@@ -103,8 +103,18 @@ _THAN_BEFORE = re.compile(r"than (?:before|usual|(?:it|they) (?:was|were|used)|(
                           r"原价|之前|平时|以前|市场价", re.IGNORECASE)
 
 
+_ENTIRELY = re.compile(r"nothing|\bfor (?:only |just )?one\b|分文|一分钱?|一半|大半", re.IGNORECASE)
+"""Reductions of all or half, which some reduction does not bear out."""
+_GROUP_OF_BUYERS = re.compile(r"\b(?:student|member|nurse|teacher|senior|pensioner|veteran|newcomer)s?\b", re.IGNORECASE)
+
+
 def _excused(kind: str, match: re.Match[str], known: Ground) -> bool:
     words = match.group()
+    if kind == "discount" and _ENTIRELY.search(words):
+        return False
+    group = _GROUP_OF_BUYERS.search(words) if kind == "discount" else None
+    if group and stem(group.group().lower()) not in known.words:
+        return False
     if any(name in known.affirmed for name in _BORNE_BY.get(kind, ())) and not (kind == "delivery" and _ROUND.search(words)):
         return True
     if kind == "comparison" and _THAN_BEFORE.search(words):
