@@ -327,7 +327,7 @@ def _owners(key: str, text: str, figure: Figure) -> frozenset[str]:
     after = _PARTS.search(text, figure.end)
     part = text[low:figure.start] + " " + text[figure.end:after.start() if after else len(text)] if low or after else ""
     words = {stem(word) for word in re.findall("[a-z]{3,}", f"{key} {part}".lower()) if word not in UNITS and word not in _ENDS}
-    name = re.sub("(?:数量?|个数)$", "", key.split()[0]) if key else ""
+    name = re.sub("(?:数量?|个数)$", "", (key.split() or [""])[0])
     return frozenset(words | ({name} if re.fullmatch("[\u4e00-\u9fff]{2,6}", name) else set()))
 
 
