@@ -15,9 +15,10 @@ import pytest
 
 from brandloom.campaigns import Shop, create, open_shop
 from brandloom.campaigns.plans import plan_digest
-from brandloom.campaigns.posts import posts_of
+from brandloom.campaigns.posts import post_asks, posts_of
 from brandloom.content import Brief
 from brandloom.content.studio import AiMark, Piece, check_seal
+from brandloom.content.studio.attempt import TRIES
 from brandloom.deliver import OutboxChannel
 from brandloom.errors import ProviderError
 from brandloom.llm import Message, ScriptedTextModel
@@ -113,3 +114,14 @@ def test_a_plan_without_posts_hands_out_none(shop: Shop) -> None:
     shop.approve(plan, by="Ana")
     assert shop.launch(plan, channel=OutboxChannel()).posts is None
     assert "posts" not in plan.extra
+
+
+def test_what_posts_may_cost_is_counted_before_they_are_written(shop: Shop) -> None:
+    """Every request of a post is among those that were foreseen, and there are no more of them."""
+    plan = shop.plan(BRIEF)
+    asks = post_asks(shop, plan.id, BRIEF, kit=None)
+    assert sum(one.calls for one in asks) == TRIES * len(BRIEF.posts)
+    foreseen = {message.content for one in asks for message in one.messages}
+    written = {call.messages[0].content for call in shop.model.calls if "hashtags" in dict(call.schema or {}).get("properties", {})}  # type: ignore[union-attr]
+    assert written and written <= foreseen
+    assert post_asks(shop, plan.id, BRIEF.model_copy(update={"posts": ()}), kit=None) == []

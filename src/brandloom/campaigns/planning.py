@@ -19,7 +19,7 @@ from brandloom.campaigns.eligibility import eligibility
 from brandloom.campaigns.keep import keep_plan
 from brandloom.campaigns.learning import learned_as_of
 from brandloom.campaigns.plans import Group, PersonaLabel, Plan, plan_digest
-from brandloom.campaigns.posts import Post, write_posts
+from brandloom.campaigns.posts import Post, post_asks, write_posts
 from brandloom.campaigns.segments import audience_of
 from brandloom.content import Brief, Product, ProductGroup, Request, Variant, check_brief, variant_asks, write_variants
 from brandloom.content.brand import BrandKit, brand_seal, speaking_brand
@@ -110,7 +110,8 @@ class _Written:
 
 def _write(shop: Shop, plan_id: str, brief: Brief, requests: Sequence[Request], voice: BrandKit | None, tell: Progress) -> _Written:
     """Let the model write; where it fails, nothing of the plan stays."""
-    most, before = most_cost(shop.model, variant_asks(brief, requests, kit=voice)), spent_by(shop.model)
+    asks = [*variant_asks(brief, requests, kit=voice), *post_asks(shop, plan_id, brief, kit=voice)]
+    most, before = most_cost(shop.model, asks), spent_by(shop.model)
     writing = _stage(most)
     tell(writing, 0.0)
     started = time.perf_counter()

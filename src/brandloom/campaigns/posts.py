@@ -10,6 +10,7 @@ import io
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path
@@ -19,13 +20,13 @@ from brandloom.campaigns.catalogue import read_products
 from brandloom.content import Brief
 from brandloom.content.brand import BrandKit
 from brandloom.content.facts import format_price, plain_text
-from brandloom.content.studio import Asked, Maker, Voice, Written, keep_record, pieces, write_copy
+from brandloom.content.studio import Asked, Maker, Voice, Written, keep_record, most_asked, pieces, write_copy
 from brandloom.content.studio.attempt import TRIES
 from brandloom.content.templates import offer_fact
 from brandloom.engine import Engine
 from brandloom.errors import DataError, ProviderError
 from brandloom.i18n import _
-from brandloom.llm import BudgetError, TextModel
+from brandloom.llm import Ask, BudgetError, TextModel
 from brandloom.sources.cells import safe_cell
 from brandloom.workspace import ShopConfig
 
@@ -65,6 +66,16 @@ def write_posts(shop: Shop, plan_id: str, brief: Brief, *, kit: BrandKit | None)
     return tuple(_post(shop, brief, network, records, kit) for network in brief.posts)
 
 
+def post_asks(shop: Shop, plan_id: str, brief: Brief, *, kit: BrandKit | None) -> list[Ask]:
+    """The requests that `write_posts` makes at most, for `llm.most_cost`; none for a post about which nothing is known."""
+    records = _leading(shop.engine, plan_id) if brief.posts else []
+    found: list[Ask] = []
+    for network in brief.posts:
+        with suppress(DataError):
+            found += most_asked(_asked(brief, network, _language(brief, network), records, shop.workspace.config, kit), variants=1, most_calls=TRIES)
+    return found
+
+
 def posts_of(plan: Plan) -> tuple[Post, ...]:
     """The posts of a plan as it stands."""
     return tuple(Post(**one) for one in plan.extra.get("posts", []))
@@ -95,12 +106,9 @@ def export_posts(plan: Plan, folder: Path, *, day: date) -> Path | None:
 
 
 def _post(shop: Shop, brief: Brief, network: str, records: Sequence[tuple[str, Mapping[str, Any]]], kit: BrandKit | None) -> Post:
-    config = shop.workspace.config
-    language: Literal["en", "zh"] = "zh" if network in _CHINESE else "en"
-    language = language if language in brief.languages else brief.languages[0]
-    asked = _asked(brief, network, language, records, config)
+    config, language = shop.workspace.config, _language(brief, network)
     try:
-        written = _written(shop.model, asked if kit is None else asked.with_kit(kit))
+        written = _written(shop.model, _asked(brief, network, language, records, config, kit))
     except DataError as error:
         return Post(network, language, "", "none", None, error.text())
     maker = Maker(plain_text(config.name), shop.workspace.derive_key("label"))
@@ -116,12 +124,19 @@ def _written(model: TextModel, asked: Asked) -> Written:
         return write_copy(None, asked, variants=1)  # the plan's other texts are there by now
 
 
-def _asked(brief: Brief, network: str, language: Literal["en", "zh"], records: Sequence[tuple[str, Mapping[str, Any]]], shop: ShopConfig) -> Asked:
+def _language(brief: Brief, network: str) -> Literal["en", "zh"]:
+    usual: Literal["en", "zh"] = "zh" if network in _CHINESE else "en"
+    return usual if usual in brief.languages else brief.languages[0]
+
+
+def _asked(brief: Brief, network: str, language: Literal["en", "zh"], records: Sequence[tuple[str, Mapping[str, Any]]], shop: ShopConfig,
+           kit: BrandKit | None) -> Asked:
     products = tuple({name: format_price(value, shop.currency, language) if name == "price" else value for name, value in record.items()
                       if value} for _product, record in records)
     facts = (*(plain_text(fact.text) for fact in brief.facts), *offer_fact(brief.offer, shop, language))
-    return Asked(lang=language, format=network, products=products, facts=facts, voice=Voice(tone=", ".join(brief.tone)),
-                 jurisdiction="cn" if network in _CHINESE else None)
+    asked = Asked(lang=language, format=network, products=products, facts=facts, voice=Voice(tone=", ".join(brief.tone)),
+                  jurisdiction="cn" if network in _CHINESE else None)
+    return asked if kit is None else asked.with_kit(kit)
 
 
 def _leading(engine: Engine, plan_id: str) -> list[tuple[str, Mapping[str, Any]]]:
