@@ -133,7 +133,9 @@ def purchase(result: dict[str, Any]) -> list[str]:
             "rmse are better when lower, the others when higher; differences are paired over customers.",
             f"Purchase within 30 days, mean over the cutoffs {', '.join(buys['cutoffs'])}:", _models(buys, {}),
             "Share of ten equally filled bins of the prediction whose observed share of buyers lies within the 80 % interval, at each cutoff: "
-            + ", ".join(number(share, 2) for share in buys["interval_coverage_of_bins"]) + ".",
+            + ", ".join(number(share, 2) for share in buys["interval_coverage_of_bins"]) + "."
+            + (" Calibration error (ece) that chance alone brings to probabilities that are exactly right, with as many customers: "
+               + ", ".join(number(one, 3) for one in buys["ece_of_chance"]) + "." if "ece_of_chance" in buys else ""),
             f"Spend within 90 days, mean over the cutoffs {', '.join(spends['cutoffs'])}:", _models(spends, {"mae": 0, "rmse": 0})]
 
 

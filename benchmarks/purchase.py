@@ -81,7 +81,7 @@ def load(path: Path) -> Engine:
 def judge_purchase(engine: Engine, seed: int) -> dict[str, object]:
     """Mean over the cutoffs of each metric, and paired differences with intervals."""
     scores: dict[str, list[Floats]] = {}
-    truth, coverage, seconds = [], [], []
+    truth, coverage, seconds, floor = [], [], [], []
     for cutoff in PURCHASE_CUTOFFS:
         started = time.perf_counter()
         model = predict.fit(engine, cutoff, horizon_days=30, seed=seed)
@@ -89,6 +89,7 @@ def judge_purchase(engine: Engine, seed: int) -> dict[str, object]:
         rows, train = judged_rows(engine, cutoff, 30), training_rows(engine, cutoff, 30)
         ours = model.scorer.score(rows.x)
         coverage.append(interval_coverage(Judged.of(ours, rows.bought, rows.spend)))
+        floor.append(ece_of_chance(ours.p, seed))
         truth.append(rows.bought)
         for name, score in {"brandloom": ours.p, "rfm_logistic": rfm_logistic(train, rows.x, seed),
                             "lightgbm_default": lightgbm_default(train, rows.x, seed),
@@ -99,7 +100,13 @@ def judge_purchase(engine: Engine, seed: int) -> dict[str, object]:
     table = compare(metrics, truth, scores, seed, unscaled=("most_recent",), scaled=("brier", "ece"))
     return {"cutoffs": [str(c.date()) for c in PURCHASE_CUTOFFS], "base_rates": [round(float(y.mean()), 4) for y in truth],
             "customers": [len(y) for y in truth], "models": table, "interval_coverage_of_bins": coverage,
-            "fit_seconds": [round(s, 1) for s in seconds]}
+            "ece_of_chance": [round(one, 4) for one in floor], "fit_seconds": [round(s, 1) for s in seconds]}
+
+
+def ece_of_chance(p: Floats, seed: int) -> float:
+    """Mean calibration error of probabilities that are exactly right, with as many customers: what chance alone brings."""
+    rng = np.random.default_rng(seed)
+    return float(np.mean([expected_calibration_error((rng.random(len(p)) < p).astype(float), p) for _draw in range(DRAWS)]))
 
 
 def judge_spend(engine: Engine, seed: int) -> dict[str, object]:
