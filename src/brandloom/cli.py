@@ -21,6 +21,7 @@ from brandloom import (
     copy_cli,
     copy_tests_cli,
     desk_cli,
+    identity_cli,
     label_cli,
     links_cli,
     openmp,
@@ -50,6 +51,8 @@ app = typer.Typer(
     no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 models_app = typer.Typer(help=say("Language models: which there are, fetching, trying and choosing one."), no_args_is_help=True)
 app.add_typer(models_app, name="models")
+customers_app = typer.Typer(help=say("Customers: who they are, and which ids are one person."), no_args_is_help=True)
+app.add_typer(customers_app, name="customers")
 
 
 @command(app, "init", _("Make a workspace: a folder with its configuration and its key."), "brandloom init my-shop")
@@ -194,6 +197,7 @@ desk_cli.register(app)
 adapt_cli.register(models_app)
 links_cli.register(app)
 segments_cli.register(app)
+identity_cli.register(customers_app)
 predict_cli.register(app)
 predict_table_cli.register(app)
 
