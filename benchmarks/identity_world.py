@@ -132,7 +132,8 @@ def _new_email(rng: random.Random, one: dict[str, str]) -> str:
     name, _, domain = one["email"].partition("@")
     if rng.random() < 0.3:
         return f"{name}@{rng.choice(MAIL_EN + MAIL_ZH)}"
-    return f"{name}+shop@{domain}" if rng.random() < 0.2 else f"{''.join(rng.choices(string.ascii_lowercase, k=8))}{_digits(rng, 2)}@{rng.choice(MAIL_EN)}"
+    other = f"{''.join(rng.choices(string.ascii_lowercase, k=8))}{_digits(rng, 2)}@{rng.choice(MAIL_EN)}"
+    return f"{name}+shop@{domain}" if rng.random() < 0.2 else other
 
 
 def _address(rng: random.Random, zh: bool) -> str:
