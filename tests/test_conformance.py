@@ -238,6 +238,35 @@ def test_values_come_through_as_values(either: Engine) -> None:
     assert row == {"a": moment, "b": date(2012, 2, 29), "c": Decimal("12345678901234.5678"), "d": 0.1, "e": 2**40, "f": True, "g": None}
 
 
+def test_an_overlay_is_what_queries_see_and_never_what_is_written(either: Engine) -> None:
+    either.put("t", pa.table({"who": ["a", "b", "c"]}))
+    either.put("same", pa.table({"who": ["b"], "person": ["a"]}))
+    view = {"t": "SELECT coalesce(s.person, t.who) AS who FROM t_loaded t LEFT JOIN same s ON s.who = t.who"}
+
+    def seen() -> list[str]:
+        return list(either.query("SELECT who FROM t ORDER BY who")["who"].to_pylist())
+
+    either.overlay(view)
+    assert seen() == ["a", "a", "c"]
+    either.add("t", pa.table({"who": ["b"]}))
+    either.append("t", "SELECT 'd' AS who")
+    assert seen() == ["a", "a", "a", "c", "d"]
+
+    def add_and_fail() -> None:
+        with either.as_loaded(), either.transaction():
+            assert seen() == ["a", "b", "b", "c", "d"]
+            either.add("t", pa.table({"who": ["e"]}))
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        add_and_fail()
+    assert seen() == ["a", "a", "a", "c", "d"]
+    either.put("same", pa.table({"who": ["c"], "person": ["d"]}))
+    assert seen() == ["a", "b", "b", "d", "d"]
+    either.overlay({})
+    assert seen() == ["a", "b", "b", "c", "d"]
+
+
 def test_types_survive_a_round_trip(either: Engine) -> None:
     for name, schema in tables.CANONICAL.items():
         either.put(name, schema.empty_table())

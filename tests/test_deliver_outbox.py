@@ -16,6 +16,8 @@ from brandloom.deliver import Caps, Message, OutboxChannel, Receipt, SendRules, 
 from brandloom.deliver.send import MOST_ATTEMPTS
 from brandloom.errors import DataError, ProviderError, StateError
 from brandloom.govern import Consent, Person, record, refusals, suppress, withdraw
+from brandloom.govern.identity import Match, undo
+from brandloom.govern.identity import record as record_merges
 from brandloom.ledger import Ledger
 from brandloom.ledger.schema import consents, people
 from deliver_world import FREE, NOON, Answering, World, address, make_world
@@ -78,6 +80,27 @@ def test_those_who_may_not_be_written_to_are_not(world: World) -> None:
     assert status(world.ledger, plan).reasons == report.reasons
     refused = refusals(world.ledger, {i.customer: i.address for i in world.items(world.customers[:4])}, "email", "marketing")
     assert set(refused) == {silent, withdrawn, blocked}  # the queue's own prepared statement agrees with govern
+
+
+def test_a_person_with_two_ids_gets_one_message_and_one_refusal_counts_for_both(world: World) -> None:
+    one, two, three, four = world.people(4)
+    merges = [record_merges(world.ledger, world.audit, [Match(*pair, "manual")], by="Ana", now=NOON)[0] for pair in ((one, two), (three, four))]
+    plan = world.queue("spring", [one, two, three, four])
+    withdraw(world.ledger, four, "email", "marketing", source="console", now=NOON)
+    channel = OutboxChannel()
+    report = world.send(channel, plan, rules=SendRules(FREE, UTC))
+    assert (report.sent, report.reasons) == (1, {"same_person": 1, "no_consent": 2})
+    undo(world.ledger, world.audit, merges[0].id, by="Ana", now=NOON)
+    assert world.send(channel, world.queue("summer", [one, two]), rules=SendRules(FREE, UTC)).sent == 2
+
+
+def test_a_cap_counts_all_ids_of_a_person(world: World) -> None:
+    one, two = world.people(2)
+    channel, rules = OutboxChannel(), SendRules(Caps(per_day=1, per_week=3), UTC)
+    assert world.send(channel, world.queue("spring", [one]), rules=rules).sent == 1
+    record_merges(world.ledger, world.audit, [Match(one, two, "manual")], by="Ana", now=NOON)
+    report = world.send(channel, world.queue("summer", [two]), rules=rules)
+    assert (report.sent, report.held) == (0, 1)
 
 
 def test_unsubscribing_during_a_send_is_in_force_at_once(world: World) -> None:
