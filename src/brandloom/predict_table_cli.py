@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.table import Table
 
+from brandloom import treatment_cli
 from brandloom.errors import ConfigError
 from brandloom.i18n import _, language, say
 from brandloom.terminal import bars, command, out
@@ -20,7 +21,7 @@ from brandloom.terminal import bars, command, out
 if TYPE_CHECKING:
     from brandloom.predict.tables import Frame, Learned, TableModel
 
-_SHOWN = 8
+_SHOWN, EFFECTS = 8, "effects.json"
 
 
 def register(app: typer.Typer) -> None:
@@ -39,6 +40,10 @@ def predict_table(
             "The class whose probability is predicted; needed where there are more than two."))] = None,
         time: Annotated[str | None, typer.Option(metavar="COL", show_default=False, help=say(
             "When each row happened: learn from earlier rows, judge on later ones."))] = None,
+        treatment: Annotated[str | None, typer.Option(metavar="COL", show_default=False, help=say(
+            "What each row got: predict what each treatment adds to the target, and whether it pays to choose whom to treat."))] = None,
+        control: Annotated[str | None, typer.Option(metavar="VALUE", show_default=False, help=say(
+            "With --treatment: the value that is no treatment."))] = None,
         group: Annotated[str | None, typer.Option(metavar="COL", show_default=False, help=say(
             "Compare rates and errors between the groups of this column, which the model does not use."))] = None,
         keep: Annotated[list[str] | None, typer.Option(metavar="COL", show_default=False, help=say(
@@ -59,14 +64,26 @@ def predict_table(
         as_json: Annotated[bool, typer.Option("--json", help=say("Print JSON for programs."))] = False) -> None:
     from brandloom.predict import tables
     changes = _changes(what_if or [], row)
-    _check(target, model, {"--positive": positive, "--time": time, "--group": group, "--keep": keep, "--drop": drop, "--trials": trials,
-                           "--out": folder}, scores)
+    _check_treatment(treatment, {"--control": control}, {"--group": group, "--trials": trials, "--set": what_if})
+    _check(target, model, {"--positive": positive, "--time": time, "--treatment": treatment, "--group": group, "--keep": keep,
+                           "--drop": drop, "--trials": trials, "--out": folder}, scores)
+    if model is not None and (model.name == EFFECTS or (model / EFFECTS).exists()):
+        if changes:
+            raise ConfigError(_("{option} does not go with --treatment. Leave it out."), option="--set")
+        treatment_cli.use(tables.load_effects(model), file, scores, row, as_json)
+        return
     if model is not None:
         known = tables.load_model(model)
         frame = known.read(file)
         _use(known, frame, scores, row, changes, as_json)
         return
     assert target is not None
+    if treatment is not None:
+        if folder is not None:
+            _make(folder)
+        asked = tables.Asked(target, treatment, control, positive, time, tuple(keep or ()), tuple(drop or ()), seed)
+        treatment_cli.learn(file, asked, folder, scores, row, as_json)
+        return
     frame = tables.read_frame(file)
     wanted = tables.Wanted(target, positive, time, group, tuple(keep or ()), tuple(drop or ()), trials, minutes, seed)
     if folder is not None:
@@ -173,6 +190,15 @@ def _check(target: str | None, model: Path | None, learning: dict[str, object], 
         raise ConfigError(_("Scores are written as .csv or .parquet, not as {file}."), file=scores.name)
     if scores is not None and not scores.parent.is_dir():
         raise ConfigError(_("There is no folder {path} for --scores. Make it, or choose another."), path=scores.parent)
+
+
+def _check_treatment(treatment: str | None, needs_it: dict[str, object], not_with_it: dict[str, object]) -> None:
+    wrong = next((name for name, value in needs_it.items() if value and treatment is None), None)
+    if wrong is not None:
+        raise ConfigError(_("{option} belongs to --treatment. Name the column that says what each row got."), option=wrong)
+    wrong = next((name for name, value in not_with_it.items() if value and treatment is not None), None)
+    if wrong is not None:
+        raise ConfigError(_("{option} does not go with --treatment. Leave it out."), option=wrong)
 
 
 def _changes(items: Sequence[str], row: int | None) -> dict[str, str]:

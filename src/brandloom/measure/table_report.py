@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from importlib.resources import files
 
 import altair as alt
@@ -13,6 +14,7 @@ from brandloom.measure.markup import Html, el, table
 from brandloom.measure.reader import Reader
 from brandloom.predict.metrics import Estimate
 from brandloom.predict.tables import TableCard
+from brandloom.predict.tables.checks import Finding
 from brandloom.predict.tables.outputs import METRICS, VERDICTS, card_lines
 
 _MOST_COLUMNS = 20
@@ -24,28 +26,43 @@ def render_table_report(card: TableCard, language: str = "en") -> str:
     Args:
         language: shown first, 'en' or 'zh'.
     """
-    title = Reader(language, "").say(_("Prediction report: {target}"), target=card.target)
+    def chapters(reader: Reader) -> Chapters:
+        return [("good", _("How good it is"), _good(reader, card)), ("right", _("Were the numbers right?"), _calibration(reader, card)),
+                ("moves", _("What the columns say"), _importances(reader, card.importances)),
+                ("found", _("What was found in the table"), found_in(reader, card.findings)),
+                ("groups", _("Groups"), _groups(reader, card) if card.groups else None), ("limits", _("Limits"), limits_of(reader, card.limits))]
+    return document(_("Prediction report: {target}"), card.target, card.file, chapters, language)
+
+
+Chapters = list[tuple[str, str, Html | None]]
+"""Id, title as a template, and content of each chapter; those without content are left out."""
+
+
+def document(title: str, target: str, file: str, chapters: Callable[[Reader], Chapters], language: str) -> str:
+    """A whole page in both languages.
+
+    Args:
+        title: template with a field for the target.
+        language: shown first, 'en' or 'zh'.
+    """
     switch = [el("input", type="radio", name="language", id=f"language-{code}", checked=code == language, class_="switch",
                  aria_label=_NAMES[code]) for code in LANGUAGES]
     style = Html(files("brandloom.measure").joinpath("report.css").read_text(encoding="utf-8"))
     head = el("head", el("meta", charset="utf-8"), el("meta", http_equiv="Content-Security-Policy", content=_POLICY),
               el("meta", name="viewport", content="width=device-width, initial-scale=1"), el("meta", name="referrer", content="no-referrer"),
-              el("meta", name="color-scheme", content="light dark"), el("title", title), el("style", style))
-    pages = [_page(Reader(code, ""), card) for code in LANGUAGES]
+              el("meta", name="color-scheme", content="light dark"), el("title", Reader(language, "").say(title, target=target)), el("style", style))
+    pages = [_page(Reader(code, ""), title, target, file, chapters(Reader(code, ""))) for code in LANGUAGES]
     return "<!DOCTYPE html>\n" + el("html", head, el("body", *switch, *pages), lang=_tag(language)) + "\n"
 
 
-def _page(reader: Reader, card: TableCard) -> Html:
-    chapters = [("good", _("How good it is"), _good(reader, card)), ("right", _("Were the numbers right?"), _calibration(reader, card)),
-                ("moves", _("What the columns say"), _importances(reader, card)), ("found", _("What was found in the table"), _found(reader, card)),
-                ("groups", _("Groups"), _groups(reader, card) if card.groups else None), ("limits", _("Limits"), _limits(reader, card))]
-    shown = [(key, reader.say(title), body) for key, title, body in chapters if body is not None]
-    contents = el("nav", el("ol", *(el("li", el("a", title, href=f"#{reader.language}-{key}")) for key, title, _body in shown)),
+def _page(reader: Reader, title: str, target: str, file: str, chapters: Chapters) -> Html:
+    shown = [(key, reader.say(name), body) for key, name, body in chapters if body is not None]
+    contents = el("nav", el("ol", *(el("li", el("a", name, href=f"#{reader.language}-{key}")) for key, name, _body in shown)),
                   aria_label=reader.say(_("Contents")))
-    sections = [el("section", el("h2", title), body, id=f"{reader.language}-{key}") for key, title, body in shown]
+    sections = [el("section", el("h2", name), body, id=f"{reader.language}-{key}") for key, name, body in shown]
     languages = el("p", *(el("label", _NAMES[code], for_=f"language-{code}", lang=_tag(code), class_="here" if code == reader.language else None)
                           for code in LANGUAGES), class_="languages")
-    masthead = el("header", languages, el("p", card.file, class_="shop"), el("h1", reader.say(_("Prediction report: {target}"), target=card.target)),
+    masthead = el("header", languages, el("p", file, class_="shop"), el("h1", reader.say(title, target=target)),
                   el("p", reader.say(_("Square brackets hold 95% intervals unless another level is named.")), class_="note"))
     return el("div", masthead, el("div", contents, el("main", *sections), class_="columns"), lang=_tag(reader.language),
               class_=f"page {reader.language}")
@@ -78,8 +95,14 @@ def _calibration(reader: Reader, card: TableCard) -> Html:
     return charts._figure(reader, title, alt.layer(line, rule, point), 300, legend, numbers)
 
 
-def _importances(reader: Reader, card: TableCard) -> Html:
-    shown = list(card.importances.items())[:_MOST_COLUMNS]
+def _importances(reader: Reader, importances: Mapping[str, float]) -> Html:
+    note = el("p", reader.say(_("Mean size of each column's exact part of the score, before calibration, over rows held back.")), class_="note")
+    return el("div", note, shares_of(reader, importances, _("Share of all differences between rows that a column makes")))
+
+
+def shares_of(reader: Reader, importances: Mapping[str, float], title: str) -> Html:
+    """Bars of what each column contributes."""
+    shown = list(importances.items())[:_MOST_COLUMNS]
     data: charts.Rows = [{"label": name, "n": share, "text": reader.percent(share)} for name, share in shown]
     most = max([0.01, *(row["n"] for row in data)])
     names = [name for name, _share in shown]
@@ -87,15 +110,14 @@ def _importances(reader: Reader, card: TableCard) -> Html:
         y=charts._names(names), x=alt.X("n:Q", axis=None, scale=alt.Scale(domain=[0, most * 1.2])))
     labels = charts._chart(data).mark_text(align="left", dx=5, color=charts._INK, fontSize=12).encode(
         y=charts._names(names), x=alt.X("n:Q"), text="text:N")
-    title = reader.say(_("Share of all differences between rows that a column makes"))
-    note = el("p", reader.say(_("Mean size of each column's exact part of the score, before calibration, over rows held back.")), class_="note")
-    return el("div", note, charts._figure(reader, title, alt.layer(bars, labels), 26 * len(shown) + 10, [], None))
+    return charts._figure(reader, reader.say(title), alt.layer(bars, labels), 26 * len(shown) + 10, [], None)
 
 
-def _found(reader: Reader, card: TableCard) -> Html | None:
-    if not card.findings:
+def found_in(reader: Reader, findings: Sequence[Finding]) -> Html:
+    """What the checks say."""
+    if not findings:
         return el("p", reader.say(_("Nothing that stands in the way.")))
-    return el("ul", *(el("li", one.text(reader.language)) for one in card.findings))
+    return el("ul", *(el("li", one.text(reader.language)) for one in findings))
 
 
 def _groups(reader: Reader, card: TableCard) -> Html:
@@ -109,8 +131,9 @@ def _groups(reader: Reader, card: TableCard) -> Html:
               table([reader.say(name) for name in head], rows, numbers=tuple(range(1, 9))))
 
 
-def _limits(reader: Reader, card: TableCard) -> Html:
-    return el("ul", *(el("li", reader.say(limit)) for limit in card.limits))
+def limits_of(reader: Reader, limits: Sequence[str]) -> Html:
+    """What the numbers do not say."""
+    return el("ul", *(el("li", reader.say(limit)) for limit in limits))
 
 
 def _interval(one: Estimate | None) -> str:

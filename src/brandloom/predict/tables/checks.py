@@ -59,6 +59,9 @@ TEXTS = {
     "kept": _("'{column}' is used because --keep says so ({reason})."),
     "dropped": _("'{column}' is left out because --drop says so."),
     "group": _("'{column}' is the group to judge fairness by; the model does not use it."),
+    "treatment": _("'{column}' is the treatment; effects are learned of it, not from it."),
+    "tells_treatment": _("'{column}' alone tells who was treated ({score:.3f}), so it probably came with the treatment or after it: left out. If "
+                         "it is known beforehand, use --keep."),
     "time": _("'{column}' only says when; the model does not use it."),
     "target_missing": _("{count} rows have no '{column}': they are scored, not learned from."),
     "refused": _("{count} lines of the file are no rows (too many or too few cells) and were not read."),

@@ -90,7 +90,7 @@ def learn_table(frame: Frame, wanted: Wanted, *, now: datetime, store: Path | No
     """
     target = read_target(frame, wanted.target, wanted.positive)
     _check_options(frame, wanted)
-    time = _times(frame, wanted.time, target.known, now)
+    time = row_times(frame, wanted.time, target.known, now)
     names, findings = check_columns(frame, target, time=wanted.time, group=wanted.group, keep=wanted.keep, drop=wanted.drop, now=now)
     if not names:
         raise DataError(_("{file}: no column is left to learn from; all were found empty, constant, names of rows, or the answer itself. "
@@ -132,7 +132,7 @@ def _split(frame: Frame, target: Target, hashes: Hashes, time: Floats | None) ->
     return _Sides(train[content_order(hashes[train], target.y[train])], held, time)
 
 
-def _times(frame: Frame, name: str | None, known: Bools, now: datetime) -> Floats | None:
+def row_times(frame: Frame, name: str | None, known: Bools, now: datetime) -> Floats | None:
     """Days since 1970 of every row; of a number in time order, the number."""
     if name is None:
         return None

@@ -1,5 +1,5 @@
 """What a treatment adds to a person's outcome: effects per person for one or several treatments, with a verdict whether they differ."""
 
-from brandloom.predict.uplift.model import Between, Targeting, UpliftCard, UpliftModel, fit_uplift
+from brandloom.predict.uplift.model import LEAST_ROWS, Between, Fifth, Judged, Targeting, UpliftCard, UpliftModel, fit_uplift, judge_effects
 
-__all__ = ["Between", "Targeting", "UpliftCard", "UpliftModel", "fit_uplift"]
+__all__ = ["LEAST_ROWS", "Between", "Fifth", "Judged", "Targeting", "UpliftCard", "UpliftModel", "fit_uplift", "judge_effects"]

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -24,16 +24,6 @@ EFFECT_TREES = {"num_leaves": 4, "min_data_in_leaf": 1000, "learning_rate": 0.05
 N_OUTCOME_TREES, N_EFFECT_TREES, N_NUISANCE_TREES = 120, 60, 80
 RIDGE = 0.01
 """Penalty of linear learners per row, on standardised features."""
-
-
-class Effect(Protocol):
-    """A fitted effect."""
-
-    def predict(self, x: Floats) -> Floats:
-        """(n,) what the treatment adds for each row, in units of the outcome."""
-
-    def contributions(self, x: Floats) -> tuple[Floats, float]:
-        """(n, features) parts and a base that add up to `predict`."""
 
 
 @dataclass(frozen=True)
@@ -85,6 +75,9 @@ class TreesEffect:
         return both[:, :-1], float(both[0, -1]) if len(x) else 0.0
 
 
+Effect = LinearEffect | TreesEffect
+"""A fitted effect: `predict` gives (n,) what the treatment adds for each row, in units of the outcome, `contributions` (n, features) parts and
+a base that add up to it."""
 Learner = Callable[[Floats, Floats, Floats, Floats, Floats, int], Effect]
 """From features (n, p), treated (n,), outcome (n,), its pseudo-outcome (n,), weights (n,) and a seed."""
 

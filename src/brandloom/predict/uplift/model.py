@@ -78,6 +78,29 @@ class UpliftCard:
 
 
 @dataclass(frozen=True)
+class Fifth:
+    """One fifth of the judged rows by predicted effect, the highest first."""
+
+    rows: int
+    predicted: float
+    found: Between
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What a ranking is worth on rows that it was not learned from."""
+
+    rows: int
+    treated: int
+    average: Between
+    area: Between
+    slope: Between
+    top: Targeting
+    curve: tuple[Targeting, ...]
+    fifths: tuple[Fifth, ...]
+
+
+@dataclass(frozen=True)
 class UpliftModel:
     """Effects of one or several treatments on an outcome. Build one with `fit_uplift`."""
 
@@ -151,6 +174,22 @@ def fit_uplift(x: Floats, arm: Sequence[str], y: Floats, *, control: str, featur
     return UpliftModel(tuple(features), effects, cards, centres)
 
 
+def judge_effects(x: Floats, arm: Sequence[str], y: Floats, effects: dict[str, Floats], *, control: str, seed: int = 0) -> dict[str, Judged]:
+    """Judge predicted effects on rows that nothing was learned from: arm -> what its ranking brings there.
+
+    Args:
+        x: (n, features) of those rows, which take the noise out of their outcomes.
+        effects: arm -> (n,) predicted; arms with fewer than `LEAST_ROWS` rows on a side are not judged.
+    """
+    given, found = np.asarray(arm), {}
+    for name, predicted in effects.items():
+        rows = (given == name) | (given == control)
+        one = _Arm(x[rows], (given[rows] == name).astype(float), y[rows], seed)
+        if min(one.treated.sum(), (1 - one.treated).sum()) >= LEAST_ROWS and np.ptp(one.y) > 0:
+            found[name] = one.judge(predicted[rows])
+    return found
+
+
 class _Arm:
     """One treatment against none."""
 
@@ -185,6 +224,16 @@ class _Arm:
         card = UpliftCard(name, len(self.y), int(self.treated.sum()), average, verdict, chosen, area, slope, curve[CURVE.index(TOP)],
                           {learner: float(one.mean()) for learner, one in areas.items()}, balance, curve)
         return whole, card, centre
+
+    def judge(self, effect: Floats) -> Judged:
+        """Judge a prediction that none of these rows taught."""
+        pseudo = pseudo_outcomes(self.x, self.treated, self.y, self._chance(None)[1], self.seed)
+        self.fold = np.zeros(len(self.y), dtype=np.int64)
+        curve = tuple(self._targeting(pseudo, effect, share) for share in CURVE)
+        fifths = tuple(Fifth(len(rows), float(effect[rows].mean()), _between(pseudo[rows]))
+                       for rows in np.array_split(np.argsort(-effect, kind="stable"), 5))
+        return Judged(len(self.y), int(self.treated.sum()), _between(pseudo), _between(self._area(pseudo, effect)), self._slope(pseudo, effect),
+                      curve[CURVE.index(TOP)], curve, fifths)
 
     def _chance(self, known: Floats | None) -> tuple[Between, Floats]:
         """How well the features tell who was treated, and the chance of treatment of each row."""
@@ -222,7 +271,7 @@ class _Arm:
     def _rank(self, effect: Floats) -> Floats:
         """(n,) share of the fold that is ranked higher; ties share their place."""
         rank = np.empty(len(effect))
-        for k in range(FOLDS):
+        for k in np.unique(self.fold):
             inside = np.flatnonzero(self.fold == k)
             _values, place, count = np.unique(-effect[inside], return_inverse=True, return_counts=True)
             ends = np.cumsum(count)
@@ -231,7 +280,7 @@ class _Arm:
 
     def _slope(self, pseudo: Floats, effect: Floats) -> Between:
         """Of pseudo-outcomes on predicted effects, each measured from the mean of its fold."""
-        means = np.array([effect[self.fold == k].mean() for k in range(FOLDS)])[self.fold]
+        means = np.array([effect[self.fold == k].mean() for k in range(int(self.fold.max()) + 1)])[self.fold]
         centred = effect - means
         square = float(np.mean(centred**2))
         if square <= 0:
@@ -242,7 +291,9 @@ class _Arm:
         return Between(slope, slope - 1.96 * error, slope + 1.96 * error)
 
     def _targeting(self, pseudo: Floats, effect: Floats, share: float) -> Targeting:
-        found = _between(pseudo[self._rank(effect) <= share])
+        rank = self._rank(effect)
+        # Where more rows than that share the highest effect, all of them stand for it.
+        found = _between(pseudo[rank <= max(share, float(rank.min()))])
         return Targeting(share, found, share * found.value)
 
 
