@@ -20,6 +20,7 @@ from brandloom import (
     brand_cli,
     copy_cli,
     copy_tests_cli,
+    customers_cli,
     desk_cli,
     identity_cli,
     label_cli,
@@ -197,6 +198,7 @@ desk_cli.register(app)
 adapt_cli.register(models_app)
 links_cli.register(app)
 segments_cli.register(app)
+customers_cli.register(customers_app)
 identity_cli.register(customers_app)
 predict_cli.register(app)
 predict_table_cli.register(app)

@@ -8,17 +8,13 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 from rich.table import Column, Table
 
-from brandloom.errors import DataError
 from brandloom.i18n import _, say
 from brandloom.terminal import command, out, user
-
-if TYPE_CHECKING:
-    from brandloom.campaigns import Shop
 
 Dir = Annotated[Path, typer.Argument(metavar="DIR", help=say("The workspace's folder."), show_default=False)]
 AsJson = Annotated[bool, typer.Option("--json", help=say("Print JSON for programs."))]
@@ -96,24 +92,14 @@ def unmerge(directory: Dir, number: Annotated[int, typer.Argument(metavar="MERGE
 
 
 def merge(directory: Dir, one: Id, other: Id, by: By = None, as_json: AsJson = False) -> None:
+    from brandloom.campaigns.person import find_customer
     from brandloom.govern import lay_persons
     from brandloom.govern.identity import Match, record
     with _shop(directory) as shop:
-        match = Match(_known(shop, one), _known(shop, other), "manual")
+        match = Match(find_customer(shop, one), find_customer(shop, other), "manual")
         made = record(shop.ledger, shop.audit, [match], by=by or user(), now=shop.clock())[0]
         lay_persons(shop.engine, shop.ledger)
     _print(asdict(made), as_json, [(say(_("Merge")), str(made.id)), (say(_("Customer")), made.customer), (say(_("Other id")), made.other)])
-
-
-def _known(shop: Shop, given: str) -> str:
-    """The pseudonym of an id that the shop's data know."""
-    customer = given if given.startswith("c_") else shop.vault.pseudonym(given)
-    with shop.engine.as_loaded():
-        seen = shop.engine.query("SELECT customer FROM customers WHERE customer = $customer UNION "
-                                 "SELECT customer FROM events WHERE customer = $customer", customer=customer)
-    if not seen.num_rows and not shop.vault.records([customer]):
-        raise DataError(_("No customer '{id}' is loaded. Give an id of the shop's files, or a pseudonym such as c_1a2b...."), id=given)
-    return customer
 
 
 def _shop(directory: Path) -> Any:

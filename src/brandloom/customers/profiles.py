@@ -25,9 +25,14 @@ def build_profiles(engine: Engine, as_of: datetime) -> int:
     return engine.replace("profiles", select, **values)
 
 
-def profile_query(as_of: datetime) -> tuple[str, dict[str, Value]]:
-    """The SELECT of whole profiles and its values: features and habits share one pass over the order lines."""
-    select = f"WITH {read_sql('customers', 'profile_features').rstrip()},\n{read_sql('customers', 'profile_habits')}"
+def profile_query(as_of: datetime, *, events: str = "events") -> tuple[str, dict[str, Value]]:
+    """The SELECT of whole profiles and its values: features and habits share one pass over the order lines.
+
+    Args:
+        events: the table to read, where a caller has put aside the events of the customers it needs.
+    """
+    features = read_sql("customers", "profile_features").replace("FROM events\n", f"FROM {events}\n").rstrip()
+    select = f"WITH {features},\n{read_sql('customers', 'profile_habits')}"
     return select, {"as_of": as_of, "whole": True, **sample_values(1.0, 0)}
 
 

@@ -123,6 +123,17 @@ def members(engine: Engine, name: str) -> list[str]:
     return list(engine.query(f"SELECT customer FROM ({_latest(f'm{at}')}) latest WHERE m{at} ORDER BY customer")["customer"].to_pylist())
 
 
+def segments_of(engine: Engine, customer: str) -> list[str]:
+    """Names of the segments that a customer is in as of the last run."""
+    last = _last(engine)
+    names = _names(last) if last else []
+    if not names:
+        return []
+    flags = [f"m{at}" for at in range(len(names))]
+    rows = engine.query(_latest(*flags, where="customer = $customer"), customer=customer).to_pylist()
+    return [name for name, flag in zip(names, flags, strict=True) if rows and rows[0][flag]]
+
+
 def sizes(engine: Engine) -> dict[str, int]:
     """Members of every segment as of the last run."""
     last = _last(engine)

@@ -1,0 +1,134 @@
+"""One customer shown: what is known, what is not, nothing later than asked for, and nobody's personal data."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from brandloom import cli
+from brandloom.campaigns import Shop, create, open_shop
+from brandloom.campaigns.person import lines_of, show_customer
+from brandloom.campaigns.segments import update_segments
+from brandloom.customers import build_profiles, portray, rules
+from brandloom.errors import DataError
+from brandloom.govern import lay_persons
+from brandloom.govern.identity import Match, record
+from brandloom.i18n import using
+from shop_world import AS_OF, write_shop
+
+NOW = datetime(2024, 6, 1, 10, tzinfo=UTC)
+EVENTS = """customer_id,occurred_at,kind,product,channel
+1,2024-05-01 08:00:00,view,A1,app
+1,2024-05-02 09:00:00,view,A1,app
+1,2024-05-03 09:30:00,cart,A1,web
+"""
+
+
+@pytest.fixture(scope="module")
+def learned(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    files, path = write_shop(tmp_path_factory.mktemp("files")), tmp_path_factory.mktemp("learned") / "shop"
+    with create(path, name="Candle Shop") as shop:
+        shop.load(files / "orders.csv", kind="orders")
+        shop.load(files / "customers.csv", kind="customers")
+        shop.clock = lambda: NOW
+        shop.learn(AS_OF)
+    return path
+
+
+@pytest.fixture
+def shop(learned: Path, tmp_path: Path) -> Iterator[Shop]:
+    with open_shop(Path(shutil.copytree(learned, tmp_path / "shop"))) as opened:
+        opened.clock = lambda: NOW
+        yield opened
+
+
+def somebody(shop: Shop) -> str:
+    """A customer with several orders."""
+    return str(shop.engine.query("SELECT customer FROM profiles WHERE orders >= 3 ORDER BY customer LIMIT 1")["customer"][0])
+
+
+def test_the_portrait_is_the_profile_of_everybody_for_one(shop: Shop) -> None:
+    build_profiles(shop.engine, AS_OF)
+    for row in shop.engine.query("SELECT * FROM profiles ORDER BY customer LIMIT 20").to_pylist():
+        assert dict(portray(shop.engine, row["customer"], AS_OF).profile) == row
+    assert not shop.engine.exists("portrait_events")
+
+
+def test_nothing_later_than_asked_for_is_shown(shop: Shop) -> None:
+    customer = somebody(shop)
+    first = shop.engine.query("SELECT min(occurred_at) AS first_at FROM events WHERE customer = $customer", customer=customer)["first_at"][0].as_py()
+    early = show_customer(shop, customer, first + timedelta(seconds=1)).portrait
+    late = show_customer(shop, customer).portrait
+    assert {row["occurred_at"] for row in early.latest} == {first} and early.profile["orders"] == 1
+    assert late.profile["orders"] >= 3 and late.latest[0]["occurred_at"] > first
+    assert [row["occurred_at"] for row in late.latest] == sorted((row["occurred_at"] for row in late.latest), reverse=True)
+
+
+def test_what_is_not_known_is_said_and_never_shown_as_nothing(shop: Shop) -> None:
+    said = {name: value for _title, rows in lines_of(show_customer(shop, somebody(shop)), "EUR", "en") for name, value in rows}
+    assert said["Channels"] == "not known" and said["Interested in, not bought"] == "not known"
+    assert said["Orders"] != "not known" and "EUR" in said["Average order"] and said["Buys within 30 days"].endswith("%]")
+    shop.engine.drop("predictions")
+    shop.engine.drop("segments")
+    fresh = {name: value for _title, rows in lines_of(show_customer(shop, somebody(shop)), "EUR", "en") for name, value in rows}
+    assert "brandloom learn" in fresh["Predictions"] and fresh["Lifecycle"] == "not known"
+
+
+def test_interests_channels_and_segments_by_rule(shop: Shop) -> None:
+    customer = somebody(shop)
+    products = shop.engine.query("SELECT product FROM products ORDER BY product")["product"].to_pylist()
+    bought = set(shop.engine.query("SELECT product FROM events WHERE customer = $customer", customer=customer)["product"].to_pylist())
+    wanted = next(one for one in products if one not in bought)
+    shop.engine.replace("products", "SELECT product, name, CASE WHEN product = $wanted THEN 'Lanterns' ELSE 'Candles' END AS category, price, description, "
+                        "stock, image, attributes, origin FROM products", wanted=wanted)
+    moments = [AS_OF - timedelta(days=day) for day in (3, 2)]
+    shop.engine.add("events", pa.table({"event": [10**15, 10**15 + 1], "customer": [customer] * 2, "occurred_at": pa.array(moments, pa.timestamp("us")),
+                                        "kind": ["view", "cart"], "product": [wanted] * 2, "channel": ["app", "app"]}))
+    rules.save_rule(shop.workspace.path / "segments", "buyers", rules.parse("orders >= 3"))
+    rules.save_rule(shop.workspace.path / "segments", "strangers", rules.parse("orders < 1"))
+    update_segments(shop, AS_OF)
+    shown = show_customer(shop, customer)
+    assert [one.value for one in shown.portrait.interests] == ["Lanterns"] and [(one.value, one.times) for one in shown.portrait.channels] == [("app", 2)]
+    assert shown.saved == ("buyers",) and shown.portrait.categories[0].value == "Candles"
+    assert {"view", "cart", "purchase"} <= {one.value for one in shown.portrait.events}
+
+
+def test_ids_of_one_person_are_shown_as_one(shop: Shop) -> None:
+    one, other = shop.engine.query("SELECT customer FROM profiles WHERE orders >= 1 ORDER BY customer LIMIT 2")["customer"].to_pylist()
+    alone = show_customer(shop, one).portrait.profile["orders"] + show_customer(shop, other).portrait.profile["orders"]
+    record(shop.ledger, shop.audit, [Match(one, other, "manual")], by="Ana", now=NOW)
+    lay_persons(shop.engine, shop.ledger)
+    both = show_customer(shop, other)
+    assert both.ids == (one, other) and both.portrait.profile["orders"] == alone
+
+
+def test_somebody_nobody_knows_is_refused(shop: Shop) -> None:
+    with pytest.raises(DataError, match="No customer 'nobody'"):
+        show_customer(shop, "nobody")
+
+
+def test_the_command_tells_it_in_both_languages_and_to_programs(learned: Path, capsys: pytest.CaptureFixture[str],
+                                                                monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    with open_shop(learned) as shop:
+        customer = somebody(shop)
+        emails = [one.email for one in shop.vault.reveal([customer]).values() if one.email]
+    assert cli.run(["customers", "show", str(learned), customer]) == 0
+    shown = capsys.readouterr().out
+    assert customer in shown and "Last purchase" in shown and "e-mail address" in shown
+    assert emails and all(email not in shown for email in emails)
+    assert cli.run(["customers", "show", str(learned), customer, "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["portrait"]["profile"]["orders"] >= 3 and told["prediction"]["p_low"] <= told["prediction"]["p_purchase"]
+    assert all(email not in json.dumps(told) for email in emails)
+    with using("zh"):
+        assert cli.run(["customers", "show", str(learned), customer]) == 0
+    assert "最近一次购买" in capsys.readouterr().out
+    assert cli.run(["customers", "show", str(learned), "nobody"]) == 1
+    assert "No customer 'nobody'" in capsys.readouterr().err
