@@ -29,15 +29,16 @@ _COLUMNS = {
               "value_high"),
     "next": ("customer", "days_since_last", "next_days", "next_low", "next_high"),
     "repeat": ("customer", "days_since_last", "p_repeat"),
+    "uplift": ("customer", "effect"),
 }
 _FIRST = {"purchase": "p_purchase descending", "churn": "p_active ascending", "value": "value descending", "next": "next_days ascending",
-          "repeat": "p_repeat descending"}
+          "repeat": "p_repeat descending", "uplift": "effect descending"}
 """What the list begins with."""
 _HEADS = {
     "customer": _("Customer"), "p_purchase": _("Chance to buy"), "expected_spend": _("Expected spend"),
     "days_since_last": _("Days since last purchase"), "frequency": _("Repeat purchase days"), "p_active": _("Chance still active"),
     "purchases": _("Purchase days expected"), "value": _("Value expected"), "next_days": _("Days to next purchase"),
-    "p_repeat": _("Chance of a second order"),
+    "p_repeat": _("Chance of a second order"), "effect": _("A message adds to the chance to buy"),
 }
 _INTERVALS = {"p_purchase": ("p_low", "p_high"), "expected_spend": ("spend_low", "spend_high"), "p_active": ("p_active_low", "p_active_high"),
               "purchases": ("purchases_low", "purchases_high"), "value": ("value_low", "value_high"), "next_days": ("next_low", "next_high")}
@@ -55,12 +56,12 @@ class _Predicted:
 
 def register(app: typer.Typer) -> None:
     """Add `predict` to the program."""
-    command(app, "predict", _("Predict each customer, with 80 % intervals: purchase, churn, value, next purchase, or return after a first order."),
-            "brandloom predict my-shop --what value --horizon 180d --out value.csv")(predict)
+    command(app, "predict", _("Predict each customer, with 80 % intervals: purchase, churn, value, next purchase, return after a first order, or "
+                              "whom messages make buy."), "brandloom predict my-shop --what value --horizon 180d --out value.csv")(predict)
 
 
 def predict(directory: Annotated[Path, typer.Argument(metavar="DIR", help=say("The workspace's folder."), show_default=False)],
-            what: Annotated[str, typer.Option(metavar="WHAT", help=say("purchase, churn, value, next or repeat."))] = "value",
+            what: Annotated[str, typer.Option(metavar="WHAT", help=say("purchase, churn, value, next, repeat or uplift."))] = "value",
             horizon: Annotated[str, typer.Option(help=say("How far ahead to predict, in days (180d)."))] = "180d",
             as_of: Annotated[str | None, typer.Option("--as-of", metavar="DATE", show_default=False, help=say(
                 "Use nothing later than this day (2011-11-09); the day after the last event when absent."))] = None,
@@ -70,7 +71,7 @@ def predict(directory: Annotated[Path, typer.Argument(metavar="DIR", help=say("T
             as_json: Annotated[bool, typer.Option("--json", help=say("Print JSON for programs."))] = False) -> None:
     from brandloom.campaigns import open_shop
     if what not in _COLUMNS:
-        raise ConfigError(_("'{given}' cannot be predicted. Choose purchase, churn, value, next or repeat."), given=what)
+        raise ConfigError(_("'{given}' cannot be predicted. Choose purchase, churn, value, next, repeat or uplift."), given=what)
     if file is not None and file.suffix not in (".csv", ".parquet"):
         raise ConfigError(_("{file} is neither .csv nor .parquet. Give --out one of these names."), file=file)
     with open_shop(directory) as shop, bars() as progress:
@@ -92,7 +93,31 @@ def predict(directory: Annotated[Path, typer.Argument(metavar="DIR", help=say("T
 def _predicted(shop: Shop, what: str, horizon_days: int, as_of: datetime | None) -> _Predicted:
     from brandloom.campaigns.learning import day_after_last_event
     moment = as_of or day_after_last_event(shop.engine)
+    if what == "uplift":
+        return _uplift(shop, horizon_days, moment)
     return _purchase(shop, horizon_days, moment) if what == "purchase" else _lifetime(shop, what, horizon_days, moment)
+
+
+def _uplift(shop: Shop, horizon_days: int, as_of: datetime) -> _Predicted:
+    from brandloom.campaigns.effects import SENT, learn_effects_of_messages
+    made = learn_effects_of_messages(shop, as_of, window_days=horizon_days)
+    card = made.model.cards[SENT]
+    verdict = {"clear": _("It pays to choose whom to write to."),
+               "unclear": _("There is next to nothing to choose by: everybody gets about the average."),
+               "too_little": _("Too few people to tell them apart: everybody gets the average.")}[card.verdict]
+    lines = [(say(_("As of")), f"{as_of:%Y-%m-%d}"), (say(_("Window after the decision")), say(_("{days} days"), days=horizon_days)),
+             (say(_("Learned from")), say(_("{rows} people of {plans} plans, {sent} with a message"), rows=f"{card.rows:,}", plans=len(made.plans),
+                                          sent=f"{card.treated:,}")),
+             (say(_("Average effect")), _share(card.average.value, card.average.low, card.average.high)),
+             (say(_("Effect among the best 30 %")), _share(card.top.effect.value, card.top.effect.low, card.top.effect.high)),
+             (say(_("Verdict")), say(verdict))]
+    summary = {"as_of": as_of, "horizon_days": horizon_days, "customers": made.customers.num_rows, "plans": list(made.plans), "card": asdict(card)}
+    return _Predicted(_sorted(made.customers, "uplift"), summary, tuple(lines))
+
+
+def _share(value: float, low: float, high: float) -> str:
+    """An effect on a chance with its interval of 95 %, in points."""
+    return say(_("{value} points (95 %: {low} to {high})"), value=f"{100 * value:+.2f}", low=f"{100 * low:+.2f}", high=f"{100 * high:+.2f}")
 
 
 def _purchase(shop: Shop, horizon_days: int, as_of: datetime) -> _Predicted:
@@ -179,6 +204,8 @@ def _number(name: str, value: str | float | None) -> str:
         return say(_("not expected"))
     if isinstance(value, str):
         return value
+    if name == "effect":
+        return say(_("{value} points"), value=f"{100 * value:+.2f}")
     if name.startswith("p_"):
         return f"{value:.1%}"
     return f"{value:,.0f}" if name.startswith(("next", "days", "frequency")) else f"{value:,.2f}"
