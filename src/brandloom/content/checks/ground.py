@@ -21,6 +21,7 @@ from brandloom.content.checks.units import MONEY_SIGNS, UNITS
 
 _SHORT_UNITS = "glwvhm克升米天年"
 """Units of one letter that the name of a field may end in."""
+_NONE_LEFT = re.compile(r"\bsold out\b|\bunavailable\b|\bout of stock\b|售罄|缺货|断货|已卖完", re.IGNORECASE)
 _BUNDLE = re.compile("(?:[0-9]+|[一二三四五六七八九十两]+)[块瓶支件盒袋包条只个罐]装$")
 """Names of fields with the price of so many together."""
 _PARTS = re.compile("[,;，；。、]| and ")
@@ -66,6 +67,8 @@ class Ground:
     fields: list[tuple[str, str]] = field(default_factory=list)
     absent: set[str] = field(default_factory=set)
     """Names of fields that say no, in lower case."""
+    sold_out: set[str] = field(default_factory=set)
+    """Names of kinds of which none is left, in lower case: 'ochre' of 'stock: {slate: 4, ochre: 0}', 'l rust' of 'sold_out: [L rust]'."""
     offers: frozenset[tuple[Decimal, Decimal]] = frozenset()
     """So many pieces for so many prices."""
     products: list[Product] = field(default_factory=list)
@@ -138,6 +141,11 @@ def ground(records: object, *, currency: str = "") -> Ground:
         if text.strip().lower() in _SAYS_NO and 1 < len(key) < 40:
             out.absent |= {key.lower(), key.lower().replace(" ", "")}
         _read_words(out, key, text)
+        if len(path) > 1 and "stock" in roles_of_key(_spaced(path[-2])) and text.strip() == "0" and len(key) > 1 and not roles_of_key(key):
+            out.sold_out.add(key.lower())
+        if _NONE_LEFT.search(key) and text.strip().lower() not in _NO | _YES and len(text) < 40:
+            out.sold_out.add(text.strip().lower())
+            out.affirmed.add("sold out")
         _read_concepts(out, key, text, value)
         out.stated += _read_figures(path, text, value, scope or currency)
     out.text = "\n".join(f"{key} {text}" for key, text in out.fields).lower()

@@ -108,6 +108,7 @@ def _hits(plain: str, known: Ground, today: date | None) -> list[_Hit]:
     denied, contradicted = denied_fields(plain, known)
     quoted += [*free, *denied, *implied(plain, known)]
     found += [_Hit("feature", "evidence", "both", start, end, CLASSES["feature"]) for start, end in contradicted]
+    found += _not_to_be_had(plain, known)
     listed = [item for item in all_mentions(plain) if not _within(item.start, item.end, quoted)]
     hidden = [*quoted, *((item.start, item.end) for item in borne),
               *((item.start, item.end) for item in listed if is_idiom(item) or known.holds(item))]
@@ -116,6 +117,26 @@ def _hits(plain: str, known: Ground, today: date | None) -> list[_Hit]:
               if not _introduces(item, plain, known, borne) and not _tallied(item.kind, item.start, item.end, plain, borne)
               and (item.kind != "date" or not _on_a_stated_weekday(plain[item.start:item.end], known))]
     return found
+
+
+_GONE = re.compile(r"\b(?:sold out|gone|none left|unavailable|out of stock|no longer|back (?:soon|in)|wait\w*|not)\b|n['’]t\b|售罄|卖完"
+                   r"|卖光|没货|缺货|断货|没有|补货|不", re.IGNORECASE)
+_TO_BE_HAD = re.compile(r"\b(?:buy|order|post|send|ship|grab|fancy|pick|choose|available|in stock|still|ready|yours|get|take|want)\b|现货|有货|下单"
+                        r"|拍下|入手|带走|发货|马上发|可选|任选|还有|挑", re.IGNORECASE)
+
+
+def _not_to_be_had(text: str, known: Ground) -> Iterator[_Hit]:
+    """Kinds of which none is left, where the text offers them."""
+    words = {word: match.span() for match in re.finditer("[a-z]+|[\u4e00-\u9fff]+", text, re.IGNORECASE) for word in [match.group().lower()]}
+    for name in sorted(known.sold_out):
+        if name.isascii():
+            parts = name.split()
+            place = words.get(max(parts, key=len)) if all(part in words or len(part) < 2 for part in parts) else None
+        else:
+            at = text.find(name)
+            place = (at, at + len(name)) if at >= 0 else None
+        if place and _TO_BE_HAD.search(text) and not _GONE.search(text):
+            yield _Hit("stock", "ban", "both", *place, CLASSES["stock"])
 
 
 def _introduces(item: Phrase, text: str, known: Ground, borne: list[Figure]) -> bool:
