@@ -296,6 +296,8 @@ def _listed(listed: list[Mention], text: str, known: Ground, borne: list[Figure]
             continue
         if concept.kind == "ingredient" and _served(mention, text, known):
             continue
+        if concept.kind == "stock" and _GONE.search(mention.entry) and any(name in text.lower() for name in known.sold_out):
+            continue
         if concept.kind == "comparison" and _NOT_FIT.search(text[slice(*_sentence(text, mention.start))]):
             continue
         if concept.kind == "health" and _WARNS.search(text[slice(*_sentence(text, mention.start))]):
