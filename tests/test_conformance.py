@@ -37,6 +37,8 @@ from brandloom.content import Brief
 from brandloom.deliver import ClickLinks, OutboxChannel, Visit, follow
 from brandloom.engine import DuckEngine, Engine, scalar, tables
 from brandloom.errors import ConfigError, DataError
+from brandloom.govern import lay_persons
+from brandloom.govern.identity import Match, record
 from brandloom.llm import ScriptedTextModel
 from brandloom.measure import holdout_readout, simulate_response
 from brandloom.settings import Settings
@@ -109,6 +111,9 @@ def _run(path: Path, files: dict[str, Path]) -> dict[str, Any]:
     loaded = {kind: shop.load(files[kind], kind=kind) for kind in KINDS}  # type: ignore[arg-type]
     again = shop.load(files["orders"], kind="orders")
     shop.clock = lambda: NOW
+    one, other = (row["customer"] for row in shop.engine.query("SELECT customer FROM customers ORDER BY customer LIMIT 2").to_pylist())
+    record(shop.ledger, shop.audit, [Match(one, other, "manual")], by="test", now=NOW)
+    lay_persons(shop.engine, shop.ledger)
     learned = shop.learn(AS_OF)
     backtest = shop.backtest(datetime(2011, 9, 1))
     plan = shop.plan(Brief(name="both"), as_of=AS_OF)
