@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -14,10 +14,12 @@ import pytest
 
 from brandloom import cli
 from brandloom.campaigns import Shop, create
-from brandloom.campaigns.effects import SENT, learn_effects_of_messages
+from brandloom.campaigns.effects import SENT, experiments, learn_effects_of_messages
 from brandloom.customers import feature_query
 from brandloom.engine import tables
 from brandloom.errors import DataError
+from brandloom.govern import lay_persons
+from brandloom.govern.identity import Match, record, undo
 from brandloom.predict.features import feature_matrix
 
 DECIDED, NOW = datetime(2024, 5, 1), datetime(2024, 7, 1)
@@ -80,6 +82,23 @@ def test_a_plan_that_was_never_sent_teaches_nothing(shop: Shop) -> None:
     shop.engine.add("decisions", filled(tables.DECISIONS, {
         "plan": ["p2"] * 400, "customer": people, "action": ["send", "holdout"] * 200, "propensity": [0.5] * 400, "decided_at": [DECIDED] * 400}))
     assert learn_effects_of_messages(shop, NOW, window_days=30).plans == ("p1",)
+
+
+def test_a_person_with_several_ids_counts_once_with_the_arm_and_the_chance_of_the_first(shop: Shop) -> None:
+    """Of the ids the second alone was decided on, then both: neither time is the person lost or read with another's chance."""
+    first, second = "c_00000", "c_00001"
+    rows = shop.engine.query("SELECT customer, action, propensity FROM decisions WHERE plan = 'p1' AND customer IN ($a, $b) ORDER BY customer",
+                             a=first, b=second).to_pylist()
+    before = learn_effects_of_messages(shop, NOW, window_days=30).model.cards[SENT]
+    record(shop.ledger, shop.audit, [Match(first, second, "manual")], by="Ana", now=datetime(2024, 7, 1, tzinfo=UTC))
+    lay_persons(shop.engine, shop.ledger)
+    x, arm, _bought, chance, _plans = experiments(shop, NOW, 30)
+    assert len(arm) == PEOPLE - 1 == len(x) and rows[0]["customer"] == first
+    assert arm[0] == ("sent" if rows[0]["action"] == "send" else "holdout")
+    assert chance[0] == pytest.approx(rows[0]["propensity"] if rows[0]["action"] == "send" else 1 - rows[0]["propensity"])
+    undo(shop.ledger, shop.audit, 1, by="Ana", now=datetime(2024, 7, 1, tzinfo=UTC))
+    lay_persons(shop.engine, shop.ledger)
+    assert learn_effects_of_messages(shop, NOW, window_days=30).model.cards[SENT] == before
 
 
 def test_the_command_tells_the_verdict(shop: Shop, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:

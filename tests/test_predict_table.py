@@ -337,12 +337,25 @@ def test_groups_are_compared_with_intervals() -> None:
     chance = np.concatenate([np.full(2000, 0.5), np.full(2000, 0.25), np.full(2000, 0.47), np.full(50, 0.5)])
     p = (rng.random(6050) < chance).astype(float)
     y = (rng.random(6050) < 0.4).astype(float)
-    rows = {one.group: one for one in judge_groups(groups, Told(y, p, y, y, y), 0.5, missing="?", seed=0)}
+    rows = {one.group: one for one in judge_groups(groups, Told(y, p, y, y, y), 0.5, missing="?")}
     assert {name: row.verdict for name, row in rows.items() if name != "?"} == {"甲": "highest", "乙": "fails", "丙": "passes", "丁": "too_few"}
     half = rows["乙"].ratio
     assert half is not None and half.low < 0.5 < half.high and rows["丁"].selected is None and rows["?"].rows == 40
     true_positive = rows["甲"].true_positive
     assert true_positive is not None and true_positive.low < 0.5 < true_positive.high
+    odds = rows["乙"].odds
+    assert odds is not None and odds.low < -0.25 < odds.high and odds.high < 0 and rows["甲"].odds is None
+
+
+@pytest.mark.parametrize(("chosen", "of", "verdict"), [(0, 30, "open"), (0, 400, "fails"), (2, 30, "open"), (12, 400, "fails"), (139, 1400, "open")])
+def test_none_of_a_small_group_is_no_certainty(chosen: int, of: int, verdict: str) -> None:
+    """Beside a group of which 28 of 280 are chosen, none of thirty comes about by chance too often to call it a breach."""
+    p = np.repeat([1.0, 0.0, 1.0, 0.0], [28, 252, chosen, of - chosen])
+    y = np.tile([0.0, 1.0], len(p))[:len(p)]
+    rows = {one.group: one for one in judge_groups(["A"] * 280 + ["B"] * of, Told(y, p, y, y, y), 0.5, missing="?")}
+    found = rows["B"]
+    assert found.ratio is not None and found.ratio.low <= found.ratio.value <= found.ratio.high and found.ratio.low < found.ratio.high
+    assert found.verdict == verdict
 
 
 def test_the_group_is_judged_by_but_not_learned_from(tmp_path: Path) -> None:

@@ -106,3 +106,11 @@ def test_what_cannot_be_learned_from_is_said_in_one_line() -> None:
         fit_uplift(x, arm, y, control="nobody", features=NAMES)
     with pytest.raises(DataError, match="60, 59 and 60 rows"):
         fit_uplift(x, arm[1:], y, control="none", features=NAMES)
+
+
+def test_the_parts_of_a_row_do_not_depend_on_its_company(model: UpliftModel) -> None:
+    x, _arm, _y, _effect = experiment(50, 9)
+    for arm, (parts, base) in model.contributions(x).items():
+        for row in (0, 20):
+            alone, own = model.contributions(x[row:row + 1])[arm]
+            assert own == pytest.approx(base, abs=1e-12) and alone[0] == pytest.approx(parts[row], abs=1e-12)

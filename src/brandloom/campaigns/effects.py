@@ -42,7 +42,7 @@ def learn_effects_of_messages(shop: Shop, as_of: datetime, *, window_days: int, 
     Raises:
         DataError: no such plan, or too few people with and without a message; says how many there are.
     """
-    x, arm, bought, chance, plans = _experiments(shop, as_of, window_days)
+    x, arm, bought, chance, plans = experiments(shop, as_of, window_days)
     least = min(arm.count(SENT), arm.count(HOLDOUT))
     if least < LEAST_ROWS:
         raise DataError(_("Whom messages make buy is learned from launched plans with a holdout: {least} people or more with a message and as many "
@@ -56,7 +56,7 @@ def learn_effects_of_messages(shop: Shop, as_of: datetime, *, window_days: int, 
     return ResponseEffects(model, plans, window_days, rows)
 
 
-def _experiments(shop: Shop, as_of: datetime, window_days: int) -> tuple[Floats, list[str], Floats, Floats, tuple[str, ...]]:
+def experiments(shop: Shop, as_of: datetime, window_days: int) -> tuple[Floats, list[str], Floats, Floats, tuple[str, ...]]:
     """Features at the moment of each plan, what each person got, whether they bought, and the chance of a message."""
     engine = shop.engine
     found = engine.query("SELECT plan, min(decided_at) AS decided_at FROM decisions WHERE action IN ('send', 'holdout') AND decided_at < $as_of "
@@ -64,8 +64,12 @@ def _experiments(shop: Shop, as_of: datetime, window_days: int) -> tuple[Floats,
                          "GROUP BY plan HAVING count(DISTINCT action) = 2 ORDER BY plan", as_of=as_of).to_pylist()
     parts, arm, bought, chance, plans = list[Floats](), list[str](), list[float](), list[float](), list[str]()
     for row in found:
-        outcomes = engine.query(f"SELECT o.customer, o.arm, o.purchased, d.propensity FROM ({read_sql('measure', 'observe')}) o "
-                                "JOIN decisions d ON d.plan = o.plan AND d.customer = o.customer ORDER BY o.customer",
+        # Of a person with several ids the first id's arm counts, and so does the chance that id was drawn by.
+        outcomes = engine.query(f"SELECT o.customer, o.arm, o.purchased, d.propensity FROM ({read_sql('measure', 'observe')}) o JOIN ("
+                                "SELECT person, propensity FROM (SELECT coalesce(s.person, d.customer) AS person, d.propensity AS propensity, "
+                                "row_number() OVER (PARTITION BY coalesce(s.person, d.customer) ORDER BY d.customer) AS place FROM decisions d "
+                                "LEFT JOIN same_person s ON s.customer = d.customer WHERE d.plan = $plan AND d.action IN ('send', 'holdout')) ranked "
+                                "WHERE place = 1) d ON d.person = o.customer ORDER BY o.customer",
                                 plan=row["plan"], window_days=window_days, now=as_of)
         if not outcomes.num_rows:
             continue

@@ -122,13 +122,33 @@ def found_in(reader: Reader, findings: Sequence[Finding]) -> Html:
 
 def _groups(reader: Reader, card: TableCard) -> Html:
     head = [_("Group compared"), _("Rows"), _("Observed"), _("Predicted"), _("Share chosen"), _("Found among those with the target"),
-            _("Chosen in vain among the others"), _("Calibration error"), _("Chosen, as a share of the highest"), _("Four-fifths rule")]
+            _("Chosen in vain among the others"), _("Calibration error"), _("Chosen, as a share of the highest"), _("Four-fifths rule"),
+            _("Largest difference in being found or chosen in vain")]
     rows = [[one.group, reader.number(one.rows), _number(one.observed), _number(one.predicted), _interval(one.selected), _interval(one.true_positive),
-             _interval(one.false_positive), _number(one.ece), _interval(one.ratio), reader.say(VERDICTS[one.verdict])] for one in card.groups]
+             _interval(one.false_positive), _number(one.ece), _interval(one.ratio), reader.say(VERDICTS[one.verdict]), _interval(one.odds)]
+            for one in card.groups]
     note = reader.say(_("A row counts as chosen from a score of {threshold} on, which chooses as many rows as have the target."),
                       threshold=_number(card.threshold)) if card.threshold is not None else None
     return el("div", el("p", note, class_="note") if note else None,
-              table([reader.say(name) for name in head], rows, numbers=tuple(range(1, 9))))
+              _chosen(reader, card), table([reader.say(name) for name in head], rows, numbers=(*range(1, 9), 10)))
+
+
+def _chosen(reader: Reader, card: TableCard) -> Html | None:
+    """How often each group is chosen, with four fifths of the highest as a line."""
+    data: charts.Rows = [{"label": one.group, "n": one.selected.value, "low": one.selected.low, "high": one.selected.high}
+                         for one in card.groups if one.selected is not None][:_MOST_COLUMNS]
+    if len(data) < 2:
+        return None
+    names = [row["label"] for row in data]
+    most = max(row["high"] for row in data)
+    bound = 0.8 * max(row["n"] for row in data)
+    x = alt.X("n:Q", scale=alt.Scale(domain=[0, most * 1.05], nice=False), axis=charts._axis(title=reader.say(_("Share chosen")), format="%"))
+    line = charts._chart([{"n": bound}]).mark_rule(color=charts._MUTED, strokeDash=[2, 3]).encode(x=x)
+    rule = charts._chart(data).mark_rule(strokeWidth=2, color=charts._FIRST).encode(y=charts._names(names), x="low:Q", x2="high:Q")
+    point = charts._chart(data).mark_point(filled=True, size=60, color=charts._FIRST, opacity=1).encode(y=charts._names(names), x=x)
+    legend = [(charts._FIRST, reader.say(_("share of the group that is chosen, 95% interval"))),
+              (charts._MUTED, reader.say(_("four fifths of the highest share")))]
+    return charts._figure(reader, reader.say(_("How often each group is chosen")), alt.layer(line, rule, point), 30 * len(data) + 40, legend, None)
 
 
 def limits_of(reader: Reader, limits: Sequence[str]) -> Html:

@@ -16,7 +16,7 @@ Metric = Callable[["Judged"], float]
 
 @dataclass(frozen=True)
 class Estimate:
-    """A value with its 95 % bootstrap interval."""
+    """A value with its 95 % interval, by bootstrap where nothing else is said."""
 
     value: float
     low: float

@@ -63,6 +63,8 @@ class GroupRow:
     """Selection rate as a share of the highest group's."""
     verdict: str = "too_few"
     """Four-fifths rule: 'passes', 'fails', or 'open' where the interval holds four fifths; 'highest' of the group compared with."""
+    odds: Estimate | None = None
+    """Equalised odds: the larger difference of true and of false positive rate from the group chosen most often."""
 
 
 Metric = Callable[[Told], float]
@@ -111,7 +113,7 @@ def calibration_table(y: Floats, p: Floats, *, is_class: bool) -> tuple[Bin, ...
     return tuple(found)
 
 
-def judge_groups(groups: Sequence[str | None], told: Told, threshold: float | None, *, missing: str, seed: int) -> tuple[GroupRow, ...]:
+def judge_groups(groups: Sequence[str | None], told: Told, threshold: float | None, *, missing: str) -> tuple[GroupRow, ...]:
     """Rates and errors per group, biggest group first.
 
     Args:
@@ -125,34 +127,63 @@ def judge_groups(groups: Sequence[str | None], told: Told, threshold: float | No
     plain = [GroupRow(name, count, float(told.y[rows[name]].mean()), float(told.p[rows[name]].mean())) for name, count in order]
     if threshold is None:
         return tuple(plain)
-    rng = np.random.default_rng(seed)
-    drawn = {row.group: [_rates(told.take(rng.choice(rows[row.group], row.rows)), threshold) for _draw in range(DRAWS)]
-             for row in plain if row.rows >= FEWEST_OF_A_GROUP}
-    if not drawn:
+    counted = {row.group: _counts(told.take(rows[row.group]), threshold) for row in plain if row.rows >= FEWEST_OF_A_GROUP}
+    if not counted:
         return tuple(plain)
-    now = {name: _rates(told.take(rows[name]), threshold) for name in drawn}
-    highest = max(drawn, key=lambda name: now[name][0])
-    return tuple(_group(row, now, drawn, highest, told.take(rows[row.group])) if row.group in drawn else row for row in plain)
+    highest = max(counted, key=lambda name: counted[name][0][0] / counted[name][0][1])
+    return tuple(_group(row, counted[row.group], None if row.group == highest else counted[highest], told.take(rows[row.group]))
+                 if row.group in counted else row for row in plain)
 
 
-def _group(row: GroupRow, now: dict[str, tuple[float, ...]], drawn: dict[str, list[tuple[float, ...]]], highest: str, told: Told) -> GroupRow:
-    name = row.group
-    selected, true_positive, false_positive = (_estimate(now[name][k], [draw[k] for draw in drawn[name]]) for k in range(3))
-    top = now[highest][0]
-    ratio = _estimate(now[name][0] / top if top else float("nan"),
-                      [own[0] / best[0] if best[0] else float("nan") for own, best in zip(drawn[name], drawn[highest], strict=True)])
-    verdict = "highest" if name == highest else "open"
-    if name != highest and ratio is not None:
-        verdict = "passes" if ratio.low >= FOUR_FIFTHS else "fails" if ratio.high < FOUR_FIFTHS else "open"
-    return GroupRow(name, row.rows, row.observed, row.predicted, expected_calibration_error(told.y, told.p, bins=5), selected, true_positive,
-                    false_positive, ratio, verdict)
+_Counts = tuple[tuple[int, int], tuple[int, int], tuple[int, int]]
+"""Chosen of all, of those with the target, and of those without."""
 
 
-def _rates(told: Told, threshold: float) -> tuple[float, ...]:
-    chosen = told.p >= threshold
-    yes, no = told.y == 1, told.y == 0
-    return (float(chosen.mean()), float(chosen[yes].mean()) if yes.any() else float("nan"),
-            float(chosen[no].mean()) if no.any() else float("nan"))
+def _group(row: GroupRow, own: _Counts, best: _Counts | None, told: Told) -> GroupRow:
+    """One group beside the one chosen most often; that one has nothing to be compared with."""
+    selected, true_positive, false_positive = (_rate(*one) for one in own)
+    ece = expected_calibration_error(told.y, told.p, bins=5)
+    if best is None:
+        return GroupRow(row.group, row.rows, row.observed, row.predicted, ece, selected, true_positive, false_positive, Estimate(1.0, 1.0, 1.0),
+                        "highest")
+    ratio = _ratio(own[0], best[0])
+    verdict = "open" if ratio is None else "passes" if ratio.low >= FOUR_FIFTHS else "fails" if ratio.high < FOUR_FIFTHS else "open"
+    gaps = [gap for gap in (_gap(own[1], best[1]), _gap(own[2], best[2])) if gap is not None]
+    odds = max(gaps, key=lambda gap: abs(gap.value)) if gaps else None
+    return GroupRow(row.group, row.rows, row.observed, row.predicted, ece, selected, true_positive, false_positive, ratio, verdict, odds)
+
+
+def _counts(told: Told, threshold: float) -> _Counts:
+    chosen, yes = told.p >= threshold, told.y == 1
+    return ((int(chosen.sum()), len(chosen)), (int(chosen[yes].sum()), int(yes.sum())), (int(chosen[~yes].sum()), int((~yes).sum())))
+
+
+def _rate(hits: int, of: int) -> Estimate | None:
+    """A share with its 95 % interval after Wilson; None of nobody."""
+    if not of:
+        return None
+    middle, half = _wilson(hits / of, of)
+    return Estimate(hits / of, max(0.0, middle - half), min(1.0, middle + half))
+
+
+def _ratio(own: tuple[int, int], best: tuple[int, int]) -> Estimate | None:
+    """Ratio of two shares with its 95 % interval after Katz et al. (1978), half a case added to each so that none and all have one too."""
+    if not best[0]:
+        return None
+    (a, m), (b, n) = ((hits + 0.5, of + 1.0) for hits, of in (own, best))
+    middle, half = np.log(a / m) - np.log(b / n), 1.96 * float(np.sqrt(1 / a - 1 / m + 1 / b - 1 / n))
+    value = own[0] * best[1] / (own[1] * best[0])
+    return Estimate(value, min(value, float(np.exp(middle - half))), max(value, float(np.exp(middle + half))))
+
+
+def _gap(own: tuple[int, int], best: tuple[int, int]) -> Estimate | None:
+    """Difference of two shares with its 95 % interval after Newcombe (1998), from the intervals of the two."""
+    one, other = _rate(*own), _rate(*best)
+    if one is None or other is None:
+        return None
+    value = one.value - other.value
+    return Estimate(value, value - float(np.hypot(one.value - one.low, other.high - other.value)),
+                    value + float(np.hypot(one.high - one.value, other.value - other.low)))
 
 
 def _estimate(value: float, drawn: list[float]) -> Estimate | None:

@@ -194,7 +194,7 @@ def _card(fitted: Fitted, frame: Frame, target: Target, scores: Scores, sides: _
     said = scores.value[sides.train]
     threshold = float(np.quantile(said[~np.isnan(said)], 1.0 - level)) if is_class else None
     groups = () if wanted.group is None else judge_groups(
-        [frame.column(wanted.group).text(int(row)) for row in held], told, threshold, missing="?", seed=wanted.seed)
+        [frame.column(wanted.group).text(int(row)) for row in held], told, threshold, missing="?")
     moment = frame.column(wanted.time).text if wanted.time is not None else None
     by_time = None if sides.time is None else (sides.train[np.argsort(sides.time[sides.train], kind="stable")],
                                                held[np.argmin(sides.time[held])])

@@ -22,6 +22,8 @@ OUTCOME_TREES = {"num_leaves": 8, "min_data_in_leaf": 200, "learning_rate": 0.05
 EFFECT_TREES = {"num_leaves": 4, "min_data_in_leaf": 1000, "learning_rate": 0.05}
 """Effects are small beside the spread of outcomes: few, large leaves."""
 N_OUTCOME_TREES, N_EFFECT_TREES, N_NUISANCE_TREES = 120, 60, 80
+SAMPLED = 500
+"""Rows over which the usual size of a switch is worked out."""
 RIDGE = 0.01
 """Penalty of linear learners per row, on standardised features."""
 
@@ -48,11 +50,12 @@ class TreesEffect:
     """LightGBM models kept as text: of the effect itself, or of the outcome with and without the treatment.
 
     `texts` holds one model of the effect, two of the outcome (treated, control), or one of the outcome that has the treatment as
-    its last feature (`is_switch`).
+    its last feature (`is_switch`). `usual` is then what the switch itself adds on average over the rows that taught it.
     """
 
     texts: tuple[str, ...]
     is_switch: bool = False
+    usual: float = 0.0
 
     def predict(self, x: Floats) -> Floats:
         if self.is_switch:
@@ -64,10 +67,9 @@ class TreesEffect:
     def contributions(self, x: Floats) -> tuple[Floats, float]:
         if self.is_switch:
             on, off = (_parts(self.texts[0], np.column_stack([x, np.full(len(x), value)])) for value in (1.0, 0.0))
-            # What the switch itself adds belongs to no feature: it is spread over the base and the rest.
+            # What the switch itself adds belongs to no feature: its usual size is the base, the rest is spread.
             parts = on[:, :-2] - off[:, :-2]
-            switch = on[:, -2] - off[:, -2]
-            base = float(np.mean(switch)) if len(x) else 0.0
+            switch, base = on[:, -2] - off[:, -2], self.usual
             share = np.abs(parts) / np.maximum(np.abs(parts).sum(axis=1, keepdims=True), 1e-300)
             return parts + share * (switch - base)[:, None], base
         first = _parts(self.texts[0], x)
@@ -104,7 +106,10 @@ def t_trees(x: Floats, treated: Floats, y: Floats, pseudo: Floats, weight: Float
 
 def s_trees(x: Floats, treated: Floats, y: Floats, pseudo: Floats, weight: Floats, seed: int) -> Effect:
     """Trees that may ask whether a person was treated."""
-    return TreesEffect((grow(np.column_stack([x, treated]), y, weight, seed, OUTCOME_TREES, N_OUTCOME_TREES),), is_switch=True)
+    text = grow(np.column_stack([x, treated]), y, weight, seed, OUTCOME_TREES, N_OUTCOME_TREES)
+    some = x[:: -(-len(x) // SAMPLED)]
+    on, off = (_parts(text, np.column_stack([some, np.full(len(some), value)])) for value in (1.0, 0.0))
+    return TreesEffect((text,), is_switch=True, usual=float(np.mean(on[:, -2] - off[:, -2])))
 
 
 def dr_trees(x: Floats, treated: Floats, y: Floats, pseudo: Floats, weight: Floats, seed: int) -> Effect:
