@@ -19,7 +19,7 @@ from brandloom.errors import ConfigError, DataError, NotFittedError
 from brandloom.predict.metrics import expected_calibration_error
 from brandloom.predict.tables import Learned, Wanted, changed, explain, learn_table, load_model, read_frame
 from brandloom.predict.tables.calibrate import choose_calibration, log_loss_rows
-from brandloom.predict.tables.checks import check_columns
+from brandloom.predict.tables.checks import check_columns, check_price
 from brandloom.predict.tables.frame import Column, Frame, parse_column, row_hashes
 from brandloom.predict.tables.judge import Told, judge_groups
 from brandloom.predict.tables.target import read_target
@@ -363,6 +363,20 @@ def test_the_group_is_judged_by_but_not_learned_from(tmp_path: Path) -> None:
     card = learn_table(frame, replace(WANTED, group="渠道"), now=NOW).model.card
     assert "渠道" not in card.columns and {row.group for row in card.groups} == {"微信", "抖音", "搜索", "门店"}
     assert card.threshold is not None and sum(row.verdict == "highest" for row in card.groups) == 1
+
+
+@pytest.mark.parametrize(("name", "warned"), [("报价", True), ("offered_price", True), ("discount", True), ("priceless", False), ("成交", False)])
+def test_a_price_for_each_person_is_warned_of(name: str, warned: bool) -> None:
+    found = check_price(name)
+    assert bool(found) == warned and all("personal decision" in one.text("en") and name in one.text("zh") for one in found)
+
+
+def test_the_warning_stands_on_the_card(tmp_path: Path) -> None:
+    columns, _p = lead_columns(400)
+    columns["报价"] = columns.pop("金额")
+    path = write_table(tmp_path / "quotes.csv", columns)
+    card = learn_table(read_frame(path), Wanted("报价", drop=("成交",)), now=NOW).model.card
+    assert any(one.kind == "price_target" for one in card.findings)
 
 
 # --- searching ---

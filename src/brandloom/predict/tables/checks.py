@@ -35,6 +35,8 @@ BY_CHANCE = 1e-9
 """A chance under which it is taken for no chance that all unusual rows are of one kind."""
 _ID = re.compile(r"(^|[_\s\-.])(id|ids|no|nr|number|uuid|guid|key|index|row)$|ID$|^id|编号|号码|单号|序号|流水", re.IGNORECASE)
 _HINDSIGHT = re.compile(r"duration|outcome|result|refund|cancel|closed|complet|final|resolv|churn|时长|结果|退款|取消|完成|流失|成交", re.IGNORECASE)
+_PRICE = re.compile(r"(^|[_\s\-.])(price|discount|rebate|markup|premium|tariff|interest_rate|apr|quote|quoted)s?($|[_\s\-.])|价格|单价|售价|报价"
+                    r"|折扣|优惠幅度|利率|保费", re.IGNORECASE)
 
 TEXTS = {
     "empty": _("'{column}' is empty: left out."),
@@ -62,6 +64,8 @@ TEXTS = {
     "treatment": _("'{column}' is the treatment; effects are learned of it, not from it."),
     "tells_treatment": _("'{column}' alone tells who was treated ({score:.3f}), so it probably came with the treatment or after it: left out. If "
                          "it is known beforehand, use --keep."),
+    "price_target": _("'{column}' looks like a price or a discount. Do not let a model set it for each person: the same offer at another price by "
+                      "who asks is discrimination in many places, and a list price is never a personal decision."),
     "time": _("'{column}' only says when; the model does not use it."),
     "target_missing": _("{count} rows have no '{column}': they are scored, not learned from."),
     "refused": _("{count} lines of the file are no rows (too many or too few cells) and were not read."),
@@ -119,6 +123,11 @@ def check_columns(frame: Frame, target: Target, *, time: str | None, group: str 
         used.append(name)
     pointed = {one.column for one in findings if one.kind in ("tells_much", "hindsight_name")}
     return tuple(used), findings + [one for one in _outstanding(known, used, y, target.task == "class") if one.column not in pointed]
+
+
+def check_price(column: str) -> list[Finding]:
+    """What must be minded where a model is to say a price, or what a price does to single persons."""
+    return [Finding("price_target", column, False)] if _PRICE.search(column) else []
 
 
 def check_rows(frame: Frame, target: Target, train: Ints, held: Ints, hashes: Hashes, *, time: str | None) -> list[Finding]:

@@ -14,7 +14,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from brandloom.errors import ConfigError, DataError, NotFittedError
 from brandloom.i18n import _, translate
-from brandloom.predict.tables.checks import TELLS_ALL, Finding, check_columns, check_rows, single_score
+from brandloom.predict.tables.checks import TELLS_ALL, Finding, check_columns, check_price, check_rows, single_score
 from brandloom.predict.tables.encode import Encoder, fit_encoder
 from brandloom.predict.tables.explain import EMPTY, IS, TOP, Part
 from brandloom.predict.tables.folds import held_back
@@ -175,7 +175,8 @@ def learn_effects(frame: Frame, asked: Asked, *, now: datetime, progress: Callab
     late = held_back(np.zeros(len(there)), hashes[there], share=HELD_SHARE, is_class=True, time=None if time is None else time[there])
     train, held = there[~late], there[late]
     _enough(frame, asked, arm[train], control)
-    findings += check_rows(frame, target, train, held, row_hashes(frame, seed=asked.seed, without=(asked.target,)), time=asked.time)
+    whole = row_hashes(frame, seed=asked.seed, without=(asked.target,))
+    findings += check_price(asked.treatment) + check_rows(frame, target, train, held, whole, time=asked.time)
     encoder, encoded = fit_encoder(frame.take(train), names, target.y[train], hashes[train], time=asked.time)
     x = _wide(encoder, encoded)
     uplift = fit_uplift(x, arm[train].tolist(), target.y[train], control=control, features=_names(encoder), seed=asked.seed,

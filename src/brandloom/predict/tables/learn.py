@@ -12,7 +12,7 @@ import numpy as np
 from brandloom.errors import ConfigError, DataError
 from brandloom.i18n import _
 from brandloom.predict.metrics import Estimate
-from brandloom.predict.tables.checks import Finding, check_columns, check_rows
+from brandloom.predict.tables.checks import Finding, check_columns, check_price, check_rows
 from brandloom.predict.tables.fitting import Fitted, Rows, content_order, encode_folds, fit_blend
 from brandloom.predict.tables.folds import Fold, folds, held_back
 from brandloom.predict.tables.frame import Bools, Floats, Frame, Hashes, Ints, row_hashes
@@ -97,7 +97,7 @@ def learn_table(frame: Frame, wanted: Wanted, *, now: datetime, store: Path | No
                           "Use --keep for those that are known beforehand."), file=frame.name)
     hashes = row_hashes(frame, seed=wanted.seed, without=(wanted.target,))
     sides = _split(frame, target, hashes, time)
-    findings += check_rows(frame, target, sides.train, sides.held, hashes, time=wanted.time)
+    findings += check_price(wanted.target) + check_rows(frame, target, sides.train, sides.held, hashes, time=wanted.time)
     dated = any(frame.columns[name].kind == "date" for name in names)
     rows = Rows(frame.take(sides.train), names, target.y[sides.train], hashes[sides.train], target.task, wanted.time if dated else None)
     fitted, spread = _fit(rows, None if sides.time is None else sides.time[sides.train], wanted, store, progress)
