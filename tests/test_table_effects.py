@@ -70,9 +70,23 @@ def test_a_column_that_tells_the_treatment_is_left_out_unless_kept(tmp_path: Pat
     frame = table(tmp_path, columns)
     card = learn_effects(frame, ASKED, now=NOW).model.card
     assert "券码" not in card.columns and any(one.kind == "tells_treatment" and one.column == "券码" for one in card.findings)
-    kept = learn_effects(frame, Asked("成交", "发了什么", keep=("券码",)), now=NOW).model.card
-    assert "券码" in kept.columns
-    assert kept.limits[0] != card.limits[0]  # who was treated is known from the columns then
+    with pytest.raises(DataError, match="the columns decide who got '优惠券'"):
+        learn_effects(frame, Asked("成交", "发了什么", keep=("券码",)), now=NOW)
+
+
+def test_a_treatment_given_by_age_is_no_experiment_and_one_given_by_two_columns_is_refused(tmp_path: Path) -> None:
+    rng = np.random.default_rng(8)
+    columns, _effect = mailing(2_000, 9)
+    del columns["券码"]
+    age = np.array([float(str(value)) for value in columns["年龄"]])
+    columns["发了什么"] = np.where(rng.random(2_000) < np.where(age > 40, 0.7, 0.3), "优惠券", "无").tolist()
+    card = learn_effects(table(tmp_path, columns), ASKED, now=NOW).model.card
+    assert "run an experiment" in card.limits[0]
+    spent = rng.normal(0, 10, 2_000)
+    columns["消费"] = [f"{value:.2f}" for value in spent]
+    columns["发了什么"] = np.where(age - 40 + spent > 0, "优惠券", "无").tolist()
+    with pytest.raises(DataError, match="Bring an experiment"):
+        learn_effects(table(tmp_path, columns), ASKED, now=NOW)
 
 
 def test_parts_add_up_and_the_reasons_are_told_in_both_languages(learned: tuple[LearnedEffects, Frame, np.ndarray]) -> None:

@@ -24,6 +24,8 @@ from brandloom.predict.tables.target import Target, read_target
 from brandloom.predict.uplift import LEAST_ROWS, Judged, UpliftModel, fit_uplift, judge_effects
 
 SCHEMA, FILE = 1, "effects.json"
+DECIDED = 0.95
+"""AUC from which the columns decide who is treated, so that nobody without the treatment is like those with it."""
 RANDOM = 0.52
 """AUC up to which the columns tell next to nothing of who was treated; experiments of many rows are a little off .5 by chance."""
 MOST_ARMS = 10
@@ -181,6 +183,11 @@ def learn_effects(frame: Frame, asked: Asked, *, now: datetime, progress: Callab
     x = _wide(encoder, encoded)
     uplift = fit_uplift(x, arm[train].tolist(), target.y[train], control=control, features=_names(encoder), seed=asked.seed,
                         progress=lambda done: progress(_("Learning"), done))
+    for other, told in uplift.cards.items():
+        if told.balance.low > DECIDED:
+            raise DataError(_("{file}: the columns decide who got '{arm}' (AUC {auc}), so nobody without it is like those with it. Bring an "
+                              "experiment, or leave out with --drop what came with the treatment."), file=frame.name, arm=other,
+                            auc=f"{told.balance.value:.3f}")
     progress(_("Judging"), 0.0)
     rest = frame.take(held)
     seen = _widened(encoder, rest)
