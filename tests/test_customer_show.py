@@ -13,7 +13,7 @@ import pytest
 
 from brandloom import cli
 from brandloom.campaigns import Shop, create, open_shop
-from brandloom.campaigns.person import lines_of, show_customer
+from brandloom.campaigns.person import find_customer, lines_of, show_customer
 from brandloom.campaigns.segments import update_segments
 from brandloom.customers import build_profiles, portray, rules
 from brandloom.errors import DataError
@@ -23,11 +23,6 @@ from brandloom.i18n import using
 from shop_world import AS_OF, write_shop
 
 NOW = datetime(2024, 6, 1, 10, tzinfo=UTC)
-EVENTS = """customer_id,occurred_at,kind,product,channel
-1,2024-05-01 08:00:00,view,A1,app
-1,2024-05-02 09:00:00,view,A1,app
-1,2024-05-03 09:30:00,cart,A1,web
-"""
 
 
 @pytest.fixture(scope="module")
@@ -68,6 +63,22 @@ def test_nothing_later_than_asked_for_is_shown(shop: Shop) -> None:
     assert {row["occurred_at"] for row in early.latest} == {first} and early.profile["orders"] == 1
     assert late.profile["orders"] >= 3 and late.latest[0]["occurred_at"] > first
     assert [row["occurred_at"] for row in late.latest] == sorted((row["occurred_at"] for row in late.latest), reverse=True)
+
+
+def test_what_was_learned_later_is_not_shown_earlier(shop: Shop) -> None:
+    customer = somebody(shop)
+    rules.save_rule(shop.workspace.path / "segments", "buyers", rules.parse("orders >= 1"))
+    update_segments(shop, AS_OF)
+    early, late = show_customer(shop, customer, AS_OF - timedelta(days=1)), show_customer(shop, customer, AS_OF)
+    assert (early.segment, early.persona, early.saved, early.prediction, early.products) == (None, None, (), None, ())
+    assert late.segment and late.saved == ("buyers",) and late.prediction is not None and late.products
+
+
+def test_a_shops_own_id_may_look_like_a_pseudonym(shop: Shop, tmp_path: Path) -> None:
+    file = tmp_path / "orders.csv"
+    file.write_text("order_id,customer_id,date,product,quantity,price\n9001,c_1001,2024-04-01,Taper,2,3.50\n", encoding="utf-8")
+    shop.load(file, kind="orders")
+    assert find_customer(shop, "c_1001") == shop.vault.pseudonym("c_1001") and find_customer(shop, somebody(shop)) == somebody(shop)
 
 
 def test_what_is_not_known_is_said_and_never_shown_as_nothing(shop: Shop) -> None:

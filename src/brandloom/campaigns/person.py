@@ -77,13 +77,14 @@ def find_customer(shop: Shop, given: str) -> str:
     Raises:
         DataError: nobody with this id is loaded.
     """
-    customer = given if given.startswith("c_") else shop.vault.pseudonym(given)
-    with shop.engine.as_loaded():
-        seen = shop.engine.query("SELECT customer FROM customers WHERE customer = $customer UNION "
-                                 "SELECT customer FROM events WHERE customer = $customer", customer=customer)
-    if not seen.num_rows and not shop.vault.records([customer]):
-        raise DataError(_("No customer '{id}' is loaded. Give an id of the shop's files, or a pseudonym such as c_1a2b...."), id=given)
-    return customer
+    # A shop's own id may look like a pseudonym: what is known decides.
+    for customer in [*([given] if given.startswith("c_") else []), shop.vault.pseudonym(given)]:
+        with shop.engine.as_loaded():
+            seen = shop.engine.query("SELECT customer FROM customers WHERE customer = $customer UNION "
+                                     "SELECT customer FROM events WHERE customer = $customer", customer=customer)
+        if seen.num_rows or shop.vault.records([customer]):
+            return customer
+    raise DataError(_("No customer '{id}' is loaded. Give an id of the shop's files, or a pseudonym such as c_1a2b...."), id=given)
 
 
 def show_customer(shop: Shop, given: str, as_of: datetime | None = None) -> Shown:
@@ -91,7 +92,8 @@ def show_customer(shop: Shop, given: str, as_of: datetime | None = None) -> Show
 
     Args:
         given: an id of the shop's files, or the pseudonym; any id of a person with several.
-        as_of: naive UTC; the moment after the last event when None. Segments, predictions and products are those of the last `learn`.
+        as_of: naive UTC; the moment after the last event when None. Segments, predictions and products are those of the last `learn`, and
+            none where that looked at something later.
     Raises:
         DataError: nobody with this id is loaded.
     """
@@ -100,8 +102,11 @@ def show_customer(shop: Shop, given: str, as_of: datetime | None = None) -> Show
     customer = ids[0]
     last = scalar(shop.engine, "SELECT max(occurred_at) AS last_at FROM events")
     moment = as_of or ((last if isinstance(last, datetime) else datetime(1970, 1, 1)) + timedelta(seconds=1))
-    segment = _one(shop, "segments", "segment, persona", customer)
+    segment = _one(shop, "segments", "segment, persona, as_of", customer)
+    updated = rules.stands_at(shop.engine)
     predicted = _one(shop, "predictions", "as_of, horizon_days, p_purchase, p_low, p_high, expected_spend, spend_low, spend_high, reasons", customer)
+    segment = {} if segment and segment["as_of"] > moment else segment
+    predicted = {} if predicted and predicted["as_of"] > moment else predicted
     portrait = portray(shop.engine, customer, moment)
     shown = {one.value for one in portrait.products} | {row["product"] for row in portrait.latest if row["product"]}
     return Shown(
@@ -109,7 +114,8 @@ def show_customer(shop: Shop, given: str, as_of: datetime | None = None) -> Show
         tuple(channel for channel in CHANNELS if customer in granted(shop.ledger, [customer], channel, "marketing")),
         tuple(kind for kind in PERSONAL if any(getattr(one, kind) for one in shop.vault.records(list(ids)).values())),
         segment.get("segment"), segment.get("persona"),
-        tuple(rules.segments_of(shop.engine, customer)), Prediction(**predicted) if predicted else None, _products(shop, customer),
+        tuple(rules.segments_of(shop.engine, customer)) if updated is not None and updated <= moment else (),
+        Prediction(**predicted) if predicted else None, _products(shop, customer) if predicted else (),
         {product: one.display for product, one in read_products(shop.engine, sorted(shown)).items() if one.display})
 
 
@@ -176,7 +182,7 @@ def _who(shown: Shown) -> list[tuple[str, str]]:
 def _expected(shown: Shown, currency: str, language: str) -> list[tuple[str, str]]:
     one = shown.prediction
     if one is None:
-        return [(say(_("Predictions")), say(_("none yet; run `brandloom learn`")))]
+        return [(say(_("Predictions")), say(_("none up to then; run `brandloom learn`")))]
     rows = [(say(_("Buys within {days} days"), days=one.horizon_days), f"{one.p_purchase:.0%} [{one.p_low:.0%}, {one.p_high:.0%}]"),
             (say(_("Spends within {days} days"), days=one.horizon_days),
              f"{one.expected_spend:,.2f} [{one.spend_low:,.2f}, {one.spend_high:,.2f}] {currency}"),
