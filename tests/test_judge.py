@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from brandloom.content.checks.judge import Calibration, Judge, fact_lines, log_odds, sentences
+from brandloom.content.checks.borne import sentences
+from brandloom.content.checks.judge import Calibration, Judge, fact_lines, log_odds
 from brandloom.content.studio import Gate, read_asked, write_copy
 from brandloom.content.studio.attempt import Attempt
 from brandloom.content.studio.plain import PlainCopy

@@ -99,7 +99,8 @@ def _check(line: CopyLine) -> dict[str, Any]:
     known = None if line.facts is None else ground(line.facts)
     found = review(line.text, language=line.language, sector=line.sector, jurisdiction=line.jurisdiction, facts=known, reasons_in=line.reasons_in)
     findings, levels = [item.to_dict() for item in found.findings], [item.severity for item in found.findings]
-    more = [(f"facts.{item.rule}", item) for item in check_against(line.text, known, language=found.language, today=line.today)] if known else []
+    claims = check_against(line.text, known, language=found.language, today=line.today, opinion=True) if known else []
+    more = [(f"facts.{item.rule}", item) for item in claims]
     conduct = line.conduct if known is None else _with_stated(line.conduct, known)
     more += [(f"conduct.{item.rule}", item) for item in check_conduct(line.text, found.language, conduct)]
     for rule, item in more:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import math
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
@@ -17,6 +16,7 @@ from importlib.resources import files
 from itertools import islice
 from typing import Any
 
+from brandloom.content.checks.borne import sentences
 from brandloom.content.checks.finding import Finding, finding, located
 from brandloom.i18n import _
 from brandloom.llm import Completion, Message, TextModel
@@ -32,7 +32,6 @@ _ASK = "Facts:\n{facts}\n\nText: {text}\n\nIs every statement in the text suppor
 _YES, _NO = frozenset(("yes", "是", "是的", "对")), frozenset(("no", "否", "不", "不是"))
 _LEAST_MASS = 0.5
 """Below this probability of either answer, the model did not answer the question."""
-_SENTENCE = re.compile(r"[^。！？!?\n]+?(?:[。！？!?\n]+|\.(?=\s|$)|$)", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -156,14 +155,6 @@ def log_odds(first: Mapping[str, float] | None) -> float | None:
     yes = sum(chance for token, chance in told.items() if token.strip().lower() in _YES)
     no = sum(chance for token, chance in told.items() if token.strip().lower() in _NO)
     return math.log((yes + 1e-6) / (no + 1e-6)) if yes + no >= _LEAST_MASS else None
-
-
-def sentences(text: str) -> Iterator[tuple[int, int]]:
-    """Places of the sentences that have words, without the space around them."""
-    for match in _SENTENCE.finditer(text):
-        said = match.group()
-        if re.search(r"\w", said):
-            yield match.start() + len(said) - len(said.lstrip()), match.start() + len(said.rstrip())
 
 
 def fact_lines(records: object, key: str = "") -> Iterator[str]:

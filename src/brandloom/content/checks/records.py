@@ -9,6 +9,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 
 from brandloom.content.checks.bearing import bears, fits_bound, same_matter
+from brandloom.content.checks.borne import second_opinion
 from brandloom.content.checks.claims import CLASSES, Mention, all_mentions, is_idiom
 from brandloom.content.checks.figures import Figure, read_figures
 from brandloom.content.checks.finding import Finding, Severity, finding
@@ -39,7 +40,7 @@ class Claim:
     is_figure: bool = False
 
 
-def check_against(text: str, records: object, *, language: str = "", today: date | None = None) -> list[Finding]:
+def check_against(text: str, records: object, *, language: str = "", today: date | None = None, opinion: bool = False) -> list[Finding]:
     """Check every claim of a text against any JSON record or list of records.
 
     Args:
@@ -48,12 +49,15 @@ def check_against(text: str, records: object, *, language: str = "", today: date
             Of several products with names, a sentence that names one is judged by that one, and any other by all of them.
         language: language of the text; figures and claims of both are looked for whatever it is.
         today: the day from which 'last year' or 下周一 counts; without it only dates written out are borne out.
+        opinion: whether the second opinion (`entailment`) is heard: findings give way in a sentence that surely follows from the
+            records, and a sentence of which the rules say nothing is stopped where it surely does not.
     Returns:
-        One finding per claim that the records do not bear out, in order of place; its `rule` is the class of the claim and its
-        `span` gives its place in the text.
+        One finding per claim that the records do not bear out, in order of place; its `rule` is the class of the claim, or 'unborne'
+        for the second opinion's, and its `span` gives its place in the text.
     """
     known = ground(records)
-    return [_found(claim, known) for claim in unborne(text, known, today) if claim.scope != "copy" and claim.severity != "caution"]
+    found = [_found(claim, known) for claim in unborne(text, known, today) if claim.scope != "copy" and claim.severity != "caution"]
+    return second_opinion(text, known, found) if opinion and known.fields else found
 
 
 def _found(claim: Claim, known: Ground) -> Finding:
