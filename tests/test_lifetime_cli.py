@@ -49,7 +49,7 @@ def test_the_table_shows_intervals_and_limits(shop: Path, capsys: pytest.Capture
 
 
 @pytest.mark.parametrize(("words", "line"), [
-    (["--what", "weather"], "Choose purchase, churn, value, next, repeat or uplift"),
+    (["--what", "weather"], "Choose purchase, churn, value, next, repeat, uplift or session"),
     (["--horizon", "900d"], "Write days from 1d to 730d"),
     (["--what", "purchase", "--horizon", "500d"], "Choose 1 to 365"),
     (["--as-of", "2020-01-01"], "there are none"),

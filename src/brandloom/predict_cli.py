@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -30,15 +30,17 @@ _COLUMNS = {
     "next": ("customer", "days_since_last", "next_days", "next_low", "next_high"),
     "repeat": ("customer", "days_since_last", "p_repeat"),
     "uplift": ("customer", "effect"),
+    "session": ("customer", "started_at", "steps", "p_buys"),
 }
 _FIRST = {"purchase": "p_purchase descending", "churn": "p_active ascending", "value": "value descending", "next": "next_days ascending",
-          "repeat": "p_repeat descending", "uplift": "effect descending"}
+          "repeat": "p_repeat descending", "uplift": "effect descending", "session": "p_buys descending"}
 """What the list begins with."""
 _HEADS = {
     "customer": _("Customer"), "p_purchase": _("Chance to buy"), "expected_spend": _("Expected spend"),
     "days_since_last": _("Days since last purchase"), "frequency": _("Repeat purchase days"), "p_active": _("Chance still active"),
     "purchases": _("Purchase days expected"), "value": _("Value expected"), "next_days": _("Days to next purchase"),
     "p_repeat": _("Chance of a second order"), "effect": _("A message adds to the chance to buy"),
+    "started_at": _("Visit began"), "steps": _("Steps so far"), "p_buys": _("Chance to buy in this visit"),
 }
 _INTERVALS = {"p_purchase": ("p_low", "p_high"), "expected_spend": ("spend_low", "spend_high"), "p_active": ("p_active_low", "p_active_high"),
               "purchases": ("purchases_low", "purchases_high"), "value": ("value_low", "value_high"), "next_days": ("next_low", "next_high")}
@@ -56,12 +58,13 @@ class _Predicted:
 
 def register(app: typer.Typer) -> None:
     """Add `predict` to the program."""
-    command(app, "predict", _("Predict each customer, with 80 % intervals: purchase, churn, value, next purchase, return after a first order, or "
-                              "whom messages make buy."), "brandloom predict my-shop --what value --horizon 180d --out value.csv")(predict)
+    command(app, "predict", _("Predict each customer, with 80 % intervals: purchase, churn, value, next purchase, return after a first order, "
+                              "whom messages make buy, or which open visits end in a purchase."),
+            "brandloom predict my-shop --what value --horizon 180d --out value.csv")(predict)
 
 
 def predict(directory: Annotated[Path, typer.Argument(metavar="DIR", help=say("The workspace's folder."), show_default=False)],
-            what: Annotated[str, typer.Option(metavar="WHAT", help=say("purchase, churn, value, next, repeat or uplift."))] = "value",
+            what: Annotated[str, typer.Option(metavar="WHAT", help=say("purchase, churn, value, next, repeat, uplift or session."))] = "value",
             horizon: Annotated[str, typer.Option(help=say("How far ahead to predict, in days (180d)."))] = "180d",
             as_of: Annotated[str | None, typer.Option("--as-of", metavar="DATE", show_default=False, help=say(
                 "Use nothing later than this day (2011-11-09); the day after the last event when absent."))] = None,
@@ -71,7 +74,7 @@ def predict(directory: Annotated[Path, typer.Argument(metavar="DIR", help=say("T
             as_json: Annotated[bool, typer.Option("--json", help=say("Print JSON for programs."))] = False) -> None:
     from brandloom.campaigns import open_shop
     if what not in _COLUMNS:
-        raise ConfigError(_("'{given}' cannot be predicted. Choose purchase, churn, value, next, repeat or uplift."), given=what)
+        raise ConfigError(_("'{given}' cannot be predicted. Choose purchase, churn, value, next, repeat, uplift or session."), given=what)
     if file is not None and file.suffix not in (".csv", ".parquet"):
         raise ConfigError(_("{file} is neither .csv nor .parquet. Give --out one of these names."), file=file)
     with open_shop(directory) as shop, bars() as progress:
@@ -92,6 +95,8 @@ def predict(directory: Annotated[Path, typer.Argument(metavar="DIR", help=say("T
 
 def _predicted(shop: Shop, what: str, horizon_days: int, as_of: datetime | None) -> _Predicted:
     from brandloom.campaigns.learning import day_after_last_event
+    if what == "session":
+        return _session(shop, as_of)
     moment = as_of or day_after_last_event(shop.engine)
     if what == "uplift":
         return _uplift(shop, horizon_days, moment)
@@ -113,6 +118,39 @@ def _uplift(shop: Shop, horizon_days: int, as_of: datetime) -> _Predicted:
              (say(_("Verdict")), say(verdict))]
     summary = {"as_of": as_of, "horizon_days": horizon_days, "customers": made.customers.num_rows, "plans": list(made.plans), "card": asdict(card)}
     return _Predicted(_sorted(made.customers, "uplift"), summary, tuple(lines))
+
+
+def _session(shop: Shop, moment: datetime | None) -> _Predicted:
+    """Visits of which the last step is less than half an hour old; the horizon is the visit itself. Without a moment, just after the last event."""
+    import pyarrow as pa
+
+    from brandloom.engine import scalar
+    from brandloom.predict import sessions
+    last = scalar(shop.engine, "SELECT max(occurred_at) AS last FROM events")
+    as_of = moment or (last if isinstance(last, datetime) else datetime(1970, 1, 1)) + timedelta(seconds=1)
+    steps = sessions.read_sessions(shop.engine, as_of)
+    model = sessions.fit_sessions(steps, as_of, threads=shop.settings.threads or 1)
+    model.save(shop.workspace.models / "sessions")
+    now = steps.of_visits(~steps.finished(as_of))
+    ends = now.ends()
+    rows = pa.table({"customer": pa.array(now.customer.tolist(), pa.string()), "started_at": pa.array(
+        [datetime.fromtimestamp(start, UTC).replace(tzinfo=None) for start in now.starts], pa.timestamp("s")),
+        "steps": pa.array(now.place[ends] + 1, pa.int64()), "p_buys": pa.array(model.probability(now)[ends], pa.float64())})
+    card = model.card
+    named = {"kind": _("the share after each kind of step"), "trees": _("boosted trees"), "gru": _("a sequence model"),
+             "mean": _("boosted trees and a sequence model together")}
+    lines = [(say(_("As of")), f"{as_of:%Y-%m-%d %H:%M}"), (say(_("Open visits")), f"{len(ends):,}"),
+             (say(_("Learned from")), say(_("{visits} visits with {steps} steps, {start} to {end}"), visits=f"{card.visits:,}",
+                                          steps=f"{card.steps:,}", start=card.data_from, end=card.data_to)),
+             (say(_("A purchase follows")), say(_("{share} of all steps"), share=f"{card.followed:.2%}")),
+             (say(_("Chosen on later visits")), say(named[card.chosen]))]
+    if card.scores:
+        own = card.scores["kind" if card.chosen == "kind" else "chosen"]
+        lines.append((say(_("On the latest visits")), say(
+            _("log loss {loss} (share after each kind {plain}), ranks right {auc} of the time, probabilities off by {ece}"),
+            loss=f"{own.log_loss:.4f}", plain=f"{card.scores['kind'].log_loss:.4f}", auc=f"{own.auc:.0%}", ece=f"{own.ece:.2%}")))
+    summary = {"as_of": as_of, "visits": len(ends), "card": asdict(card)}
+    return _Predicted(_sorted(rows, "session"), summary, (*lines, *_limits(card.limits)))
 
 
 def _share(value: float, low: float, high: float) -> str:
@@ -199,16 +237,18 @@ def _cell(name: str, row: dict[str, Any]) -> str:
     return say(_("{value} ({low} to {high})"), value=value, low=_number(name, row[ends[0]]), high=_number(name, row[ends[1]]))
 
 
-def _number(name: str, value: str | float | None) -> str:
+def _number(name: str, value: str | float | datetime | None) -> str:
     if value is None:
-        return say(_("not expected"))
+        return "–" if name == "customer" else say(_("not expected"))
+    if isinstance(value, datetime):
+        return f"{value:%Y-%m-%d %H:%M}"
     if isinstance(value, str):
         return value
     if name == "effect":
         return say(_("{value} points"), value=f"{100 * value:+.2f}")
     if name.startswith("p_"):
         return f"{value:.1%}"
-    return f"{value:,.0f}" if name.startswith(("next", "days", "frequency")) else f"{value:,.2f}"
+    return f"{value:,.0f}" if name.startswith(("next", "days", "frequency", "steps")) else f"{value:,.2f}"
 
 
 def _lines_table(lines: tuple[tuple[str, str], ...]) -> Table:
