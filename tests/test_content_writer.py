@@ -205,6 +205,7 @@ def test_replies_are_read_out_of_fences_and_tidied() -> None:
 
 
 @pytest.mark.model
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_the_embedded_model_writes_openings_of_its_own(language: str) -> None:
     file = next((model.path for model in list_models(read_settings().cache) if model.path), None)

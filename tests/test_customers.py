@@ -66,6 +66,13 @@ def test_a_profile_reckoned_by_hand(engine: Engine) -> None:
     assert anna["favourite_weekday"] == ANNA[2]["occurred_at"].weekday()
 
 
+def test_active_months_are_calendar_months_and_stay_what_they_are(engine: Engine) -> None:
+    put(engine, [bought("anna", ago, 5) for ago in (10, 29, 30, 31, 380)])  # 21, 2 and 1 June, 31 May, 17 June of last year
+    for later in range(0, 62, 7):
+        build_profiles(engine, AS_OF + timedelta(days=later))
+        assert rows(engine)[0]["active_months"] == 3
+
+
 def test_somebody_who_never_bought_has_zeros_and_nulls(engine: Engine) -> None:
     put(engine, [bought("ben", 5, 0, kind="view")], [{"customer": "cleo", "first_seen": None}])
     assert build_profiles(engine, AS_OF) == 2

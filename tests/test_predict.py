@@ -207,7 +207,7 @@ def test_a_known_season_lifts_the_level(engine: Engine) -> None:
     assert model.card.level_source == "year_ago"
     metrics = predict.evaluate(engine, model, AS_OF).metrics
     carried = float(np.mean(sigmoid(np.log(metrics["mean_p"].value / (1 - metrics["mean_p"].value)) - model.card.level_shift)))
-    assert model.card.level_shift > 0.4
+    assert model.card.level_shift > 0.3
     assert abs(metrics["mean_p"].value - metrics["base_rate"].value) < 0.65 * abs(carried - metrics["base_rate"].value)
 
 

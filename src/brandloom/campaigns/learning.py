@@ -74,7 +74,7 @@ def _learn(engine: Engine, as_of: datetime, horizon_days: int, seed: int, thread
            progress: Progress) -> tuple[Learned, predict.PurchaseModel]:
     profiles = _("Profiles and segments")
     progress(profiles, 0.0)
-    known = customers.build_profiles(engine, as_of)
+    known = customers.update_profiles(engine, as_of).customers
     progress(profiles, 0.7)
     customers.build_segments(engine, as_of)
     progress(profiles, 1.0)

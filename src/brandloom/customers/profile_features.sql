@@ -1,5 +1,5 @@
 -- One row per customer known before $as_of, numbers only, from what happened before $as_of.
--- `days_ago` counts calendar days (UTC) back from $as_of. Money is summed as exact decimals, so row order changes nothing.
+-- `days_ago` counts calendar days (UTC) back from $as_of, `active_months` calendar months with a purchase day. Money is summed as exact decimals, so row order changes nothing.
 -- Parts of a WITH clause, the last one is `features`; profiles.py puts WITH before them and a SELECT behind.
 -- `below` keeps the customers whose hash starts below it: 'g' keeps all, '8' half of them, the same half on every engine.
 -- `whole` says that `events` holds nobody else anyway, which spares hashing every line.
@@ -53,7 +53,7 @@ bought AS (
            sum(CASE WHEN back = 1 THEN gap END) AS gap_last,
            max(gap) AS gap_max, sum(gap * gap) AS gap_squares,
            sum(CASE WHEN back = 3 THEN days_ago END) AS third_last,
-           count(DISTINCT CAST(floor(days_ago / 30.0) AS INTEGER)) AS active_months,
+           count(DISTINCT date_trunc('month', CAST($as_of AS DATE) - CAST(days_ago AS INTEGER))) AS active_months,
            sum(CASE WHEN days_ago <= 14 THEN 1 ELSE 0 END) AS days_14d,
            sum(CASE WHEN days_ago <= 60 THEN 1 ELSE 0 END) AS days_60d,
            sum(CASE WHEN days_ago > 335 AND days_ago <= 365 THEN 1 ELSE 0 END) AS days_year_ago,

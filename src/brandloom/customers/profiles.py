@@ -3,7 +3,8 @@
 Words follow Fader and Hardie, as in `lifetimes`: `frequency` is the number of repeat purchase days (purchase days minus one),
 `recency_days` runs from first to last purchase, `T_days` from first purchase to `as_of`, and `monetary_value` is the mean
 amount of a purchase day before returns. `days_since_last` is how long ago the last purchase was. For somebody who never bought,
-counts and sums are 0 and everything that needs a purchase is null. Windows such as `spend_90d` count calendar days in UTC.
+counts and sums are 0 and everything that needs a purchase is null. Windows such as `spend_90d` count calendar days in UTC, and
+`active_months` the calendar months in UTC with a purchase day, so that no month turns into another one as time passes.
 """
 
 from __future__ import annotations
@@ -15,23 +16,16 @@ from brandloom.engine import Engine, Value, read_sql
 EVERYBODY = "g"  # above every hexadecimal digit
 
 
-def build_profiles(engine: Engine, as_of: datetime) -> int:
-    """Write table `profiles`, one row per customer known before `as_of`, and return the number of rows.
-
-    Args:
-        as_of: naive UTC; nothing that happened at or after it is looked at.
-    """
-    select, values = profile_query(as_of)
-    return engine.replace("profiles", select, **values)
-
-
-def profile_query(as_of: datetime, *, events: str = "events") -> tuple[str, dict[str, Value]]:
+def profile_query(as_of: datetime, *, events: str = "events", customers: str = "customers") -> tuple[str, dict[str, Value]]:
     """The SELECT of whole profiles and its values: features and habits share one pass over the order lines.
 
     Args:
+        as_of: naive UTC; nothing that happened at or after it is looked at.
         events: the table to read, where a caller has put aside the events of the customers it needs.
+        customers: the table that says who is known, and since when, besides the events; put aside likewise.
     """
     features = read_sql("customers", "profile_features").replace("FROM events\n", f"FROM {events}\n").rstrip()
+    features = features.replace("FROM customers\n", f"FROM {customers}\n")
     select = f"WITH {features},\n{read_sql('customers', 'profile_habits')}"
     return select, {"as_of": as_of, "whole": True, **sample_values(1.0, 0)}
 

@@ -8,7 +8,7 @@ from datetime import datetime
 import numpy as np
 import pyarrow as pa
 
-from brandloom.customers.profiles import build_profiles
+from brandloom.customers.profile_table import build_profiles
 from brandloom.engine import Engine, read_sql, scalar
 from brandloom.errors import NotFittedError
 from brandloom.i18n import _

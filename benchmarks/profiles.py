@@ -1,0 +1,99 @@
+"""All profiles built from the events on DuckDB, at two sizes of shop: processor time, wall time, peak memory, growth over ten times.
+Then the last days one after the other, each brought in by an update and by building everything, which must give the same rows.
+
+The shop is the one of benchmarks/segments.py, made up by a fixed hash (no public data set of this size may be shipped); `--data` takes a
+Parquet file of events (customer, occurred_at, kind, product, quantity, amount, order_id) instead. Each size runs in a process of its
+own, so that peaks do not mix; making the shop has its own peak, which the build's can only exceed. Usage:
+
+    python -m benchmarks.profiles [--customers 100000 1000000] [--events-each 10] [--data FILE] [--threads 2] [--repeat 2] [--out FILE]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from benchmarks.segments import AS_OF, ROOT, make_shop, peak_mb, timed
+
+RESULT = ROOT / "benchmarks" / "results" / "profiles.json"
+BAR_S, BAR_GB = 60, 4  # 10 million events of 1 million customers on two cores
+
+
+def measure(customers: int, each: int, data: Path | None, threads: int, repeat: int) -> dict[str, Any]:
+    """Sizes, the best of several builds in wall and processor seconds, and the memory of the process before and after."""
+    from brandloom.customers import build_profiles, profile_features
+    from brandloom.engine import DuckEngine
+    with tempfile.TemporaryDirectory() as folder:
+        engine = DuckEngine(Path(folder) / "w.duckdb", threads=threads)
+        make_shop(engine, customers, each, data)
+        counts = {name: engine.query(f"SELECT count(*) AS n FROM {name}")["n"][0].as_py() for name in ("customers", "events")}
+        made = peak_mb()
+        numbers, _wall, numbers_cpu = timed(lambda: profile_features(engine, AS_OF, "numbers"))
+        whole = [timed(lambda: build_profiles(engine, AS_OF)) for _ in range(repeat)]
+        assert whole[0][0] == counts["customers"] == numbers, counts
+        peak = peak_mb()
+        days = pass_days(engine, repeat)
+        engine.close()
+    return {**counts, "threads": threads, "repeat": repeat, "made_mb": made, "peak_mb": peak, "update": days,
+            "wall_s": round(min(one[1] for one in whole), 2), "slowest_wall_s": round(max(one[1] for one in whole), 2),
+            "cpu_s": round(min(one[2] for one in whole), 2), "numbers_cpu_s": round(numbers_cpu, 2)}
+
+
+def pass_days(engine: Any, days: int) -> dict[str, Any]:
+    """The last whole days of the shop: each updated from the day before, then built; the best of each, and what there was to do."""
+    from brandloom.customers import build_profiles, update_profiles
+    last = engine.query("SELECT max(occurred_at) AS at FROM events")["at"][0].as_py()
+    end = datetime(last.year, last.month, last.day)
+    build_profiles(engine, end - timedelta(days=days))
+    updates, builds = [], []
+    for as_of in (end - timedelta(days=back) for back in reversed(range(days))):
+        updates.append(timed(lambda as_of=as_of: update_profiles(engine, as_of)))
+        engine.replace("updated", "SELECT * FROM profiles")
+        builds.append(timed(lambda as_of=as_of: build_profiles(engine, as_of)))
+        for one, other in (("updated", "profiles"), ("profiles", "updated")):
+            differing = engine.query(f"SELECT count(*) AS n FROM (SELECT * FROM {one} EXCEPT ALL SELECT * FROM {other}) rest")["n"][0].as_py()
+            assert differing == 0, f"{differing} rows of {one} are not in {other}"
+    assert not any(done.full for done, _wall, _cpu in updates)
+    events = engine.query("SELECT count(*) AS n FROM events WHERE occurred_at >= $start AND occurred_at < $end",
+                          start=end - timedelta(days=1), end=end)
+    return {"days": days, "events_of_a_day": events["n"][0].as_py(), "computed": max(done.computed for done, _wall, _cpu in updates),
+            **{f"{name}_{unit}": round(min(one[at] for one in runs), 2) for name, runs in (("update", updates), ("build", builds))
+               for at, unit in ((1, "wall_s"), (2, "cpu_s"))}}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--customers", type=int, nargs="+", default=[100_000, 1_000_000])
+    parser.add_argument("--events-each", type=int, default=10)
+    parser.add_argument("--data", type=Path)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--repeat", type=int, default=2)
+    parser.add_argument("--out", type=Path, default=RESULT)
+    parser.add_argument("--one", action="store_true", help="measure the first size in this process and print it")
+    args = parser.parse_args()
+    if args.one:
+        print(json.dumps(measure(args.customers[0], args.events_each, args.data, args.threads, args.repeat)))
+        return
+    load, parts = round(os.getloadavg()[0], 1), []
+    for size in args.customers if args.data is None else args.customers[:1]:
+        again = [sys.executable, "-m", "benchmarks.profiles", "--one", "--customers", str(size), "--events-each", str(args.events_each),
+                 "--threads", str(args.threads), "--repeat", str(args.repeat), *(["--data", str(args.data)] if args.data else [])]
+        parts.append(json.loads(subprocess.run(again, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True).stdout))
+        print(parts[-1], file=sys.stderr, flush=True)
+    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False).stdout.strip()
+    machine = {"cores": os.cpu_count(), "load_average": load, "platform": platform.platform(), "python": platform.python_version()}
+    args.out.write_text(json.dumps({"at": datetime.now(UTC).isoformat(timespec="seconds"), "commit": commit, "machine": machine, "seed": 1,
+                                  "data": args.data.name if args.data else "a made-up shop", "bar": {"wall_s": BAR_S, "peak_gb": BAR_GB},
+                                  "results": parts}, indent=2) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
