@@ -13,7 +13,7 @@ import pytest
 from brandloom import llm
 from brandloom.content import studio
 from brandloom.errors import ConfigError, ProviderError
-from brandloom.llm import Budget, BudgetError, FallbackModel, MeteredModel, SpendBook, TextModel, read_routes
+from brandloom.llm import Budget, BudgetError, FallbackModel, MeteredModel, SpendBook, SpentError, TextModel, read_routes
 from brandloom.settings import Settings
 from llm_world import HELLO, Endpoint, failed, said, serving
 
@@ -48,10 +48,20 @@ def test_the_next_answers_when_one_fails_and_nobody_is_asked_twice(first: Endpoi
 
 
 def test_a_single_model_is_asked_once_more(first: Endpoint) -> None:
-    first.script = [failed(504, "upstream lost patience"), said("Hi.")]
-    with FallbackModel([first.model()]) as model:
+    first.script = [BUSY, said("Hi.")]
+    with FallbackModel([first.model(retries=0)]) as model:
         assert ask(model) == "m1-2026"
     assert len(first.asked) == 2
+
+
+def test_a_call_that_may_have_to_be_paid_is_not_made_twice(first: Endpoint, second: Endpoint) -> None:
+    first.script = [failed(504, "upstream lost patience"), said("Hi.")]
+    with FallbackModel([first.model()]) as model, pytest.raises(SpentError, match="lost patience"):
+        ask(model)
+    first.script, second.script = [failed(504, "upstream lost patience")], [BUSY, said("Hi.", model="two")]
+    with FallbackModel([first.model(), second.model(retries=0)]) as model:
+        assert ask(model) == "two"
+    assert (len(first.asked), len(second.asked)) == (2, 2)
 
 
 def test_all_failed_says_the_last_ones_words(first: Endpoint, second: Endpoint) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from brandloom.errors import ProviderError
-from brandloom.llm.base import Completion, Message, Schema, TextModel
+from brandloom.llm.base import Completion, Message, Schema, SpentError, TextModel
 
 
 @dataclass
@@ -23,6 +23,7 @@ class _Health:
 class FallbackModel(TextModel):
     """Asks the first model; on a failure that trying again can mend, the next, and after the last one the first once more.
 
+    A model whose failure may have to be paid (`SpentError`) is not asked the same again: only the others are.
     A model that failed `failures` times in a row rests: while it does, it is asked only after all others failed. One failure
     after its rest sends it to rest again. What the operator has to mend (a wrong key, a spent budget) is not papered over.
 
@@ -50,8 +51,11 @@ class FallbackModel(TextModel):
             ProviderError: all failed; the last one's words.
         """
         failed: ProviderError | None = None
+        spent: set[int] = set()
         for _round in range(self._rounds):
             for number in self._order():
+                if number in spent:
+                    continue
                 try:
                     done = self._models[number].complete(messages, schema=schema, max_tokens=max_tokens, temperature=temperature, seed=seed,
                                                          top=top)
@@ -60,6 +64,8 @@ class FallbackModel(TextModel):
                         raise
                     self._note(number, failed=True)
                     failed = error
+                    if isinstance(error, SpentError):
+                        spent.add(number)
                 else:
                     self._note(number, failed=False)
                     return done
