@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -20,11 +21,13 @@ from brandloom.content.checks.links import check_links
 from brandloom.content.checks.normalise import fold_places
 from brandloom.content.checks.personal import _SERVICE, check_personal
 from brandloom.content.checks.readability import ease_of, syllables
+from brandloom.content.checks.tongue import check_tongue
 from brandloom.content.studio import Gate, read_asked
 from brandloom.errors import DataError
 from brandloom.govern.patterns import _RECOGNISERS, find_personal
 
 DEVELOPED_ON = Path(__file__).parents[1] / "benchmarks" / "data" / "conduct_dev.tsv"
+CATALOGUES = Path(__file__).parents[2] / "shared" / "data"
 RIVAL = "Slow mornings deserve a good cup. Our beans are roasted in small batches every Tuesday and shipped the next day."
 
 
@@ -184,3 +187,40 @@ def test_the_studios_gate_asks_the_same() -> None:
     assert "link" in found_["Have a look at evil.com today."]
     assert "similar" in next(rules for text, rules in found_.items() if text.startswith("Slow"))
     assert "respect" in found_["Even an idiot can fill it."]
+
+
+UNREAD = ("Die beste Garantie der Welt, heilt Krebs.", "La meilleure bouilloire du monde, garantie à vie.", "La mejor tetera del mundo, con garantía para siempre.",
+          "Il miglior bollitore del mondo, garantito a vita.", "A melhor chaleira do mundo, cura o câncer.", "Najlepszy czajnik na świecie, leczy raka.",
+          "De beste waterkoker ter wereld, met levenslange garantie.", "Ấm trà tốt nhất thế giới, chữa được ung thư.", "Teh terbaik di dunia, menyembuhkan kanker.",
+          "Лучший чай в мире, лечит рак.", "がんを治すお茶です。", "세계 최고의 차, 암을 치료합니다.")
+
+
+@pytest.mark.parametrize("sentence", UNREAD)
+def test_a_language_that_no_rule_reads_does_not_pass(sentence: str) -> None:
+    [alone] = check_copy([json.dumps({"id": 1, "text": sentence})])
+    assert alone["verdict"] != "pass"
+    mixed = f"A kettle for small kitchens. {sentence}"
+    [found] = [item for item in check_tongue(mixed) if item.blocks]
+    assert found.span is not None
+    assert mixed[slice(*found.span)].strip() == sentence
+
+
+@pytest.mark.parametrize("sentence", ["Crème brûlée like in our café, as you know it.", "Café au lait", "优の良品，春の味", "A tea à la carte, for two.", "Güde knives: made in Solingen.",
+                                      "这款 Eau de Parfum 来自巴黎。", "α-Linolenic acid is in it."])
+def test_names_and_loan_words_are_no_foreign_language(sentence: str) -> None:
+    assert not check_tongue(sentence)
+
+
+def test_the_records_own_name_is_no_foreign_language() -> None:
+    line = {"id": 1, "text": "L'Huile de la Mer du Nord.", "facts": {"name": "L'Huile de la Mer du Nord"}}
+    assert next(iter(check_copy([json.dumps(line)])))["verdict"] == "pass"
+    assert next(iter(check_copy([json.dumps({**line, "facts": {"name": "Oil"}})])))["verdict"] == "needs_proof"
+
+
+def test_real_copy_is_hardly_ever_taken_for_a_foreign_language() -> None:
+    if not CATALOGUES.exists():
+        pytest.skip("the shared data sets are not here")
+    toys = pq.read_table(CATALOGUES / "amazon_toys_catalog" / "amazon_toys.parquet")["product_name"].to_pylist()
+    titles = pq.read_table(CATALOGUES / "taobao_titles_ner" / "train.parquet")["text"].to_pylist()
+    assert sum(bool(check_tongue(name)) for name in toys) <= len(toys) / 300  # some are German
+    assert not any(check_tongue(title) for title in titles)

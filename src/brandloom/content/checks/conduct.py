@@ -1,4 +1,4 @@
-"""What copy must not do besides breaking law and truth: hurt people, name them, copy others, lead elsewhere, or be hard to read."""
+"""What copy must not do besides breaking law and truth: hurt people, name them, copy others, lead elsewhere, be hard to read, or stay unread."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from brandloom.content.checks.packs import RESPECT
 from brandloom.content.checks.personal import check_personal
 from brandloom.content.checks.readability import check_readability
 from brandloom.content.checks.review import check_law
+from brandloom.content.checks.tongue import check_tongue
 
 
 @dataclass(frozen=True)
@@ -28,9 +29,11 @@ class Conduct:
 
 
 def check_conduct(text: str, language: str, conduct: Conduct, *, place: str = "text") -> list[Finding]:
-    """Insults and stereotypes, personal data, foreign links, likeness to a competitor, readability; in this order, with their places."""
+    """Insults and stereotypes, personal data, foreign links, likeness to a competitor, readability, sentences in a language that no rule
+    reads; in this order, with their places."""
     found = check_law(text, place, jurisdiction=RESPECT, rule="respect")
     found += check_personal(text, own=conduct.known, place=place)
     found += [] if conduct.links is None else check_links(text, conduct.links, place=place)
     found += check_alike(text, conduct.competitors, language, known=conduct.known, place=place)
-    return [*found, *check_readability(text, language, limit=conduct.readability, place=place)]
+    found += check_readability(text, language, limit=conduct.readability, place=place)
+    return [*found, *check_tongue(text, own=conduct.known, place=place)]
