@@ -19,8 +19,10 @@ from brandloom.engine import DuckEngine, Engine, ensure_tables, tables
 from brandloom.errors import NotFittedError
 from brandloom.recommend import REASONS, Weights, evaluate, fit, recommend
 from brandloom.recommend.fit import NEIGHBOURS, _strongest, coded, fit_with
-from brandloom.recommend.history import history_select, unpack
+from brandloom.recommend.history import MAX_ITEMS, history_select, unpack
+from brandloom.recommend.measures import bought_after, gains
 from brandloom.recommend.model import score_batch, top
+from brandloom.recommend.ranking import FEWEST_JUDGED
 
 NOW = datetime(2024, 5, 1)
 Sale = tuple[str | None, str, int]  # customer, product, days before NOW
@@ -220,16 +222,54 @@ PURCHASES = st.lists(st.tuples(st.integers(0, 2**40), st.integers(0, 65_535)), m
 def test_packed_purchases_unpack_to_what_went_in(people: list[list[tuple[int, int]]], copies: int) -> None:
     packed = pa.array([[code * 65_536 + age for code, age in bought] * copies + [-1] for bought in people], pa.list_(pa.int64()))
     h = unpack(packed)
-    found: list[list[tuple[int, int, int]]] = [[] for _ in people]
-    for row, *values in zip(h.rows.tolist(), h.codes.tolist(), h.age.tolist(), h.times.tolist(), strict=True):
+    found: list[list[tuple[int, ...]]] = [[] for _ in people]
+    for row, *values in zip(h.rows.tolist(), h.codes.tolist(), h.age.tolist(), h.times.tolist(), h.first.tolist(), strict=True):
         found[row].append(tuple(values))
     for bought, items in zip(people, found, strict=True):
         days = {code: sorted({age for other, age in bought if other == code}) for code, _ in bought}
-        wanted = [(code, ages[0], len(ages)) for code, ages in days.items()]
+        wanted = [(code, ages[0], len(ages), ages[-1]) for code, ages in days.items()]
         assert items == sorted(wanted, key=lambda item: (item[1], -item[2], item[0]))
+    assert h.visits.tolist() == [len({age for _, age in bought}) for bought in people]
     short = h.latest(2)
     assert np.diff(short.starts).tolist() == [min(len(items), 2) for items in found]
     assert short.codes.tolist() == [c for items in found for c, *_ in items[:2]]
+
+
+def due_again(people: int = 260, seed: int = 0) -> list[Sale]:
+    """Everybody buys ten products every 60 days, each at its own time; so what was bought last is what is bought next last."""
+    rng = np.random.default_rng(seed)
+    return [(f"c{c:03}", f"p{p:02}", int(start) + 60 * n) for c in range(people)
+            for p, start in zip(rng.choice(40, 10, replace=False), rng.integers(-29, 31, 10), strict=True) for n in range(4)]
+
+
+def test_the_order_learned_from_what_came_next_knows_what_is_due() -> None:
+    engine = shop(due_again())
+    model = fit(engine, NOW)
+    assert model.ranking is not None
+    assert "ranked=True" in repr(model)
+    judged = bought_after(engine, model, NOW, NOW + timedelta(days=30))
+    ndcg = {name: gains(judged, one.best(judged.histories.latest(MAX_ITEMS), 5)[0], 5).ndcg.mean()
+            for name, one in {"ranked": model, "blend": replace(model, ranking=None)}.items()}
+    assert ndcg["ranked"] > 0.95 > 0.6 > ndcg["blend"]
+
+
+def test_a_blend_that_cannot_be_bettered_keeps_its_order() -> None:
+    loyal: list[Sale] = [(f"c{c:03}", f"p{c % 40:02}", day) for c in range(260) for day in (5, 35, 65, 95)]
+    assert fit(shop(loyal), NOW).ranking is None
+    assert fit(shop(due_again(people=FEWEST_JUDGED - 1)), NOW).ranking is None
+
+
+def test_a_ranked_person_gets_the_same_list_alone_and_among_others() -> None:
+    engine = shop([*due_again(), ("cold", "p00", 400)])
+    model = pickle.loads(pickle.dumps(fit(engine, NOW)))
+    assert model.ranking is not None
+    with coded(engine, pa.chunked_array([pa.array(model.products)])):
+        batch = engine.query(history_select() + " ORDER BY customer", as_of=NOW, bar="~")
+    lost = batch.slice(0, 1).set_column(1, "items", pa.array([[-1]], pa.list_(pa.int64())))
+    batch = pa.concat_tables([batch.slice(0, 20), lost])  # the last one bought nothing that the model knows
+    whole, parts = score_batch(batch, model=model, k=8), [score_batch(batch.slice(i, 1), model=model, k=8) for i in range(batch.num_rows)]
+    assert pa.concat_tables(parts).to_pylist() == whole.to_pylist()
+    assert all(0 < score <= 1 for score in whole["score"].to_pylist())
 
 
 def test_weights_of_the_model_can_be_replaced() -> None:

@@ -43,8 +43,8 @@ def recent_buyers(engine: Engine, model: Recommender, cutoff: datetime) -> Float
 
 
 def _ours(model: Recommender, judged: Judged, k: int) -> Top:
-    again, together = model.evidence(judged.histories.latest(MAX_ITEMS))
-    return top(model.blend(again, together), k)
+    best, _again, _together = model.best(judged.histories.latest(MAX_ITEMS), k)
+    return best
 
 
 def _same_for_all(recent: Floats, judged: Judged, k: int) -> Top:

@@ -1,4 +1,4 @@
-"""Fitting: what goes together, what is popular, and how to weigh the three pieces of evidence."""
+"""Fitting: what goes together, what is popular, how to weigh the three pieces of evidence, and how to order what they find."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from brandloom.recommend.history import (
     SELLABLE_DAYS,
     Floats,
     Histories,
+    Ints,
     history_select,
     put_codes,
     read_items,
@@ -31,12 +32,14 @@ from brandloom.recommend.history import (
 from brandloom.recommend.measures import bought_after, gains
 from brandloom.recommend.model import (
     POPULAR_HALF_LIFE_DAYS,
+    STEADY_HALF_LIFE_DAYS,
     Recommender,
     Weights,
     histories_matrix,
     recent_weight,
     top,
 )
+from brandloom.recommend.ranking import Ranking, fit_ranking
 
 Progress = Callable[[float], None]  # share done, 0 to 1
 NEIGHBOURS = 100  # kept per product
@@ -51,18 +54,19 @@ def fit(engine: Engine, as_of: datetime, *, progress: Progress | None = None) ->
     """Learn from purchases before `as_of`.
 
     The weights are chosen on an earlier date: the model is fitted as of `TUNE_DAYS` before `as_of`, judged by NDCG at 10 on
-    what was bought between the two, then fitted again with everything. So nothing at or after `as_of` is ever read.
+    what was bought between the two, then fitted again with everything. So nothing at or after `as_of` is ever read. The same people
+    teach the order of candidates, which is kept where it is better on people it was not taught by.
 
     Raises:
         NotFittedError: no product was bought before `as_of`.
     """
     report = progress or (lambda share: None)
     earlier = as_of - timedelta(days=TUNE_DAYS)
-    weights = _choose_weights(engine, earlier, as_of)
+    weights, ranking = _tune(engine, earlier, as_of)
     report(0.6)
     model = fit_with(engine, as_of, weights or Weights())
     report(1.0)
-    return replace(model, tuned_on=earlier if weights else None)
+    return replace(model, tuned_on=earlier if weights else None, ranking=ranking)
 
 
 def fit_with(engine: Engine, as_of: datetime, weights: Weights) -> Recommender:
@@ -76,7 +80,8 @@ def fit_with(engine: Engine, as_of: datetime, weights: Weights) -> Recommender:
         rows = engine.query(history_select(), as_of=as_of, bar=sample_bar(engine, as_of, _FIT_CUSTOMERS))
     histories = unpack(rows.sort_by("customer")["items"]).latest(MAX_ITEMS)
     sold = items["sold"].to_numpy()
-    return Recommender(as_of=as_of, products=products, sold=sold, popular=popularity(engine, items["product"], as_of),
+    popular, steady = popularity(engine, items["product"], as_of)
+    return Recommender(as_of=as_of, products=products, sold=sold, popular=popular, steady=steady, repeats=_repeats(histories, len(products)),
                        neighbours=_neighbours(histories, sold), weights=weights, tuned_on=None)
 
 
@@ -90,15 +95,28 @@ def coded(engine: Engine, products: pa.ChunkedArray) -> Iterator[None]:
         engine.drop("recommend_items")
 
 
-def popularity(engine: Engine, products: pa.ChunkedArray, as_of: datetime) -> Floats:
-    """Customers who bought each product lately, faded by age, scaled to 0..1 by the most popular one."""
+def popularity(engine: Engine, products: pa.ChunkedArray, as_of: datetime) -> tuple[Floats, Floats]:
+    """Customers who bought each product lately, faded by age with a short and a long memory, each scaled to 0..1 by its most popular one."""
     rows = engine.query(read_sql("recommend", "popular"), as_of=as_of, since=as_of - timedelta(days=SELLABLE_DAYS))
     code = pc.index_in(rows["product"], value_set=products.combine_chunks()).fill_null(-1).to_numpy()
-    faded = rows["buyers"].to_numpy() * 0.5 ** (rows["age"].to_numpy() / POPULAR_HALF_LIFE_DAYS)
     known = code >= 0
-    counts = np.bincount(code[known], weights=faded[known], minlength=len(products))
+    short, long = (_scaled_counts(code[known], rows["buyers"].to_numpy()[known] * 0.5 ** (rows["age"].to_numpy()[known] / half_life), len(products))
+                   for half_life in (POPULAR_HALF_LIFE_DAYS, STEADY_HALF_LIFE_DAYS))
+    return short, long
+
+
+def _scaled_counts(code: Ints, weight: Floats, n: int) -> Floats:
+    counts = np.bincount(code, weights=weight, minlength=n)
     scaled: Floats = counts / max(counts.max(initial=0.0), 1e-12)
     return scaled
+
+
+def _repeats(histories: Histories, n: int) -> Floats:
+    """Share of each product's buyers who bought it on another day again, drawn to a quarter where few bought it."""
+    buyers = np.bincount(histories.codes, minlength=n)
+    again = np.bincount(histories.codes, weights=histories.times > 1, minlength=n)
+    share: Floats = (again + 0.5) / (buyers + 2.0)
+    return share
 
 
 def _neighbours(histories: Histories, sold: Any) -> Any:
@@ -138,8 +156,8 @@ def _strongest(block: Any, start: int) -> Any:
     return sparse.csr_matrix((np.concatenate(values), np.concatenate(columns), np.array(ends)), shape=block.shape)
 
 
-def _choose_weights(engine: Engine, earlier: datetime, as_of: datetime) -> Weights | None:
-    """The blend for purchases from `earlier` up to `as_of` by NDCG at 10; None where too few can be judged.
+def _tune(engine: Engine, earlier: datetime, as_of: datetime) -> tuple[Weights | None, Ranking | None]:
+    """The blend for purchases from `earlier` up to `as_of` by NDCG at 10, and the order learned on top of it; None where too few can be judged.
 
     Another blend than the default is taken only if it is better by two standard errors of the paired difference: one month is
     a single season, and following its best blend blindly was worse in the next month than staying.
@@ -147,15 +165,17 @@ def _choose_weights(engine: Engine, earlier: datetime, as_of: datetime) -> Weigh
     try:
         model = fit_with(engine, earlier, Weights())
     except NotFittedError:
-        return None
+        return None, None
     judged = bought_after(engine, model, earlier, as_of, most=_TUNE_CUSTOMERS)
     if len(judged.bought) < _FEWEST_JUDGED or judged.relevant.sum() == 0:
-        return None
-    again, together = model.evidence(judged.histories.latest(MAX_ITEMS))
+        return None, None
+    histories = judged.histories.latest(MAX_ITEMS)
+    again, together = model.evidence(histories)
     choices = [Weights(), Weights(0.0, 0.0, 1.0), Weights(0.0, 1.0, 0.2)]
     choices += [Weights(1.0, t, p) for t, p in combinations(_GRID["together"], _GRID["popular"])]
-    ndcg = [gains(judged, top(model.blend(again, together, w), 10), 10).ndcg for w in choices]
-    best = int(np.argmax([round(float(values.mean()), 9) for values in ndcg]))
-    difference = ndcg[best] - ndcg[0]
-    certain = difference.mean() > 2 * difference.std() / np.sqrt(len(difference))
-    return choices[best] if certain else choices[0]
+    found = [gains(judged, top(model.blend(again, together, w), 10), 10) for w in choices]
+    best = int(np.argmax([round(float(values.ndcg.mean()), 9) for values in found]))
+    difference = found[best].ndcg - found[0].ndcg
+    chosen = best if difference.mean() > 2 * difference.std() / np.sqrt(len(difference)) else 0
+    weights = choices[chosen]
+    return weights, fit_ranking(replace(model, weights=weights), judged, found[chosen], histories)

@@ -27,6 +27,8 @@ class Histories:
     codes: Ints  # position of the product in the item list
     age: Ints  # days since it was last bought
     times: Ints  # days on which it was bought
+    first: Ints  # days since it was first bought
+    visits: Ints  # (n_customers,) days on which anything known was bought
 
     @property
     def rows(self) -> Ints:
@@ -37,7 +39,7 @@ class Histories:
         """The same with at most `most` products per customer, the most recent ones."""
         keep = np.arange(len(self.codes)) - np.repeat(self.starts[:-1], np.diff(self.starts)) < most
         starts = np.concatenate([[0], np.cumsum(np.minimum(np.diff(self.starts), most))])
-        return Histories(starts, self.codes[keep], self.age[keep], self.times[keep])
+        return Histories(starts, self.codes[keep], self.age[keep], self.times[keep], self.first[keep], self.visits)
 
 
 def unpack(items: pa.ChunkedArray | pa.Array) -> Histories:
@@ -51,12 +53,15 @@ def unpack(items: pa.ChunkedArray | pa.Array) -> Histories:
     keys = keys[np.diff(keys, prepend=-1) != 0]  # several lines of one day count once
     first = np.flatnonzero(np.diff(keys // _DAYS, prepend=-1))  # the latest day of each customer and product
     times = np.diff(first, append=len(keys))
+    oldest = keys[np.append(first[1:], len(keys)) - 1] % _DAYS if len(first) else first
+    days = np.unique(keys // width * _DAYS + keys % _DAYS)
+    visits = np.bincount(days // _DAYS, minlength=len(lists))
     rows, packed = np.divmod(keys[first], width)
     age = packed % _DAYS
     most = int(times.max(initial=1))
     order = np.argsort((rows * _DAYS + age) * (most + 1) + most - times, kind="stable")  # latest, then most often, then by code
     starts = np.searchsorted(rows, np.arange(len(lists) + 1))
-    return Histories(starts, packed[order] // _DAYS, age[order], times[order])
+    return Histories(starts, packed[order] // _DAYS, age[order], times[order], oldest[order], visits)
 
 
 def history_select() -> str:

@@ -5,7 +5,8 @@ together  people who bought what this person recently bought also bought it
 popular   many people bought it lately
 
 Each piece is scaled to 0..1 per person, so weights mean the same for a newcomer and a wholesaler. On shops with repeat
-purchases such a blend is far above popularity and above any of its pieces (`benchmarks/recommend.py`).
+purchases such a blend is far above popularity and above any of its pieces (`benchmarks/recommend.py`). Where a learned order of its best
+products (`ranking.py`) was better out of time, that is taken.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ from scipy import sparse
 
 from brandloom.i18n import _
 from brandloom.recommend.history import MAX_ITEMS, Floats, Histories, Ints, unpack
+from brandloom.recommend.measures import Top
+from brandloom.recommend.ranking import Ranking, candidates, features, strongest
 
 REASONS = {
     "again": _("Bought before and likely to be bought again."),
@@ -30,6 +33,7 @@ REASONS = {
 AGAIN_HALF_LIFE_DAYS = 120.0
 RECENT_HALF_LIFE_DAYS = 60.0
 POPULAR_HALF_LIFE_DAYS = 14.0
+STEADY_HALF_LIFE_DAYS = 60.0
 _CELLS = 2_000_000  # people x products scored at once; bounds memory whatever the shop's size
 _GROUPS = 64  # of columns, when looking for a bound of the best scores
 
@@ -54,13 +58,16 @@ class Recommender:
     products: tuple[str, ...]
     sold: npt.NDArray[np.bool_]  # (n_products,) can be recommended
     popular: Floats  # (n_products,) in 0..1
+    steady: Floats  # (n_products,) the same with a longer memory
+    repeats: Floats  # (n_products,) in 0..1: share of its buyers who bought it again
     neighbours: Any  # sparse (n_products, n_products): weight of column given that row was bought
     weights: Weights
     tuned_on: datetime | None  # the earlier date the weights were chosen at; None: too little history, defaults
+    ranking: Ranking | None = None  # None: the blend decides
 
     def __repr__(self) -> str:
         return (f"Recommender(as_of={self.as_of:%Y-%m-%d}, products={len(self.products)}, sold={int(self.sold.sum())}, "
-                f"weights={self.weights}, tuned_on={self.tuned_on})")
+                f"weights={self.weights}, tuned_on={self.tuned_on}, ranked={self.ranking is not None})")
 
     def evidence(self, histories: Histories) -> tuple[Any, Floats]:
         """Scaled 'again' (sparse) and 'together' (dense) of every person for every product sold, each (n_people, n_products)."""
@@ -81,6 +88,20 @@ class Recommender:
         return scores
 
 
+    def blends(self, again: Any, together: Floats) -> tuple[Floats, Floats]:
+        """The blend, and the same without what the person bought before."""
+        w = self.weights
+        return self.blend(again, together), self.blend(again, together, Weights(0.0, w.together or Weights.together, w.popular))
+
+    def best(self, histories: Histories, k: int) -> tuple[Top, Any, Floats]:
+        """The best `k` products of each person, and the evidence they rest on (see `evidence`)."""
+        again, together = self.evidence(histories)
+        if self.ranking is None:
+            return top(self.blend(again, together), k), again, together
+        person, code = candidates(*self.blends(again, together), k)
+        return self.ranking.order(features(self, histories, together, person, code), person, code, k), again, together
+
+
 def score_batch(rows: pa.Table, *, model: Recommender, k: int) -> pa.Table:
     """Best `k` products of each customer of a batch (`customer`, packed `items`), as codes; the form `map_batches` wants."""
     size = max(1, _CELLS // max(len(model.products), 1))
@@ -94,8 +115,7 @@ SCORES = pa.schema([("customer", pa.string()), ("rank", pa.int32()), ("code", pa
 
 def _score(rows: pa.Table, model: Recommender, k: int) -> pa.Table:
     histories = unpack(rows["items"]).latest(MAX_ITEMS)
-    again, together = model.evidence(histories)
-    person, rank, code, score = top(model.blend(again, together), k)
+    (person, rank, code, score), again, together = model.best(histories, k)
     w = model.weights
     pieces = np.stack([w.again * _at(again, person, code), w.together * together[person, code],
                        w.popular * model.popular[code]])
@@ -108,19 +128,11 @@ def _score(rows: pa.Table, model: Recommender, k: int) -> pa.Table:
         pa.array(because, mask=because < 0)], schema=SCORES)
 
 
-def top(scores: Floats, k: int) -> tuple[Ints, Ints, Ints, Floats]:
-    """Person, rank from 1, product and score of each person's best `k`; equal scores go by product id; 0 never counts.
-
-    Scores are compared as whole millionths: sums that differ only by the order of adding are equal on every engine.
-    """
+def top(scores: Floats, k: int) -> Top:
+    """The best `k` products of every person from dense scores, as `strongest` gives them."""
     floor = np.maximum(_kth_at_least(scores, k) - 1e-6, 0.4e-6)[:, None]
     person, code = np.divmod(np.flatnonzero(scores >= floor), scores.shape[1])  # a dozen or two, the best k among them
-    whole = np.rint(scores[person, code] * 1e6).astype(np.int64)
-    order = np.lexsort((code, -whole, person))
-    person, code, whole = person[order], code[order], whole[order]
-    place = np.arange(len(person)) - np.searchsorted(person, person)
-    best = (place < k) & (whole > 0)
-    return person[best], place[best] + 1, code[best], whole[best] / 1e6
+    return strongest(person, code, scores[person, code], k)
 
 
 def _kth_at_least(scores: Floats, k: int) -> Floats:

@@ -39,5 +39,5 @@ def at(engine: Engine, model: Recommender, as_of: datetime) -> Recommender:
     items = read_items(engine, as_of)
     products = pa.chunked_array([pa.array(model.products, pa.string())])
     sold = items.filter(items["sold"])["product"].combine_chunks()
-    return replace(model, as_of=as_of, sold=np.asarray(pc.is_in(products.combine_chunks(), value_set=sold)),
-                   popular=popularity(engine, products, as_of))
+    popular, steady = popularity(engine, products, as_of)
+    return replace(model, as_of=as_of, sold=np.asarray(pc.is_in(products.combine_chunks(), value_set=sold)), popular=popular, steady=steady)
