@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from sqlalchemy import select, update
 
 from brandloom.content import desk, studio
-from brandloom.content.desk import compare
+from brandloom.content.desk import Desk, compare
 from brandloom.content.desk.compare import changed, stretches
 from brandloom.errors import BrandloomError, ConfigError, DataError, StateError
 from brandloom.govern import Audit
@@ -288,3 +288,40 @@ def test_edits_that_are_none_and_pieces_that_are_not_there(ledger: Ledger) -> No
         at.edit("zzz", {"text": OTHER_ZH}, base=1, by="Ana", now=NOW)
     assert at.edit(piece.id, {"title": "x"}, base=1, by="Ana", now=NOW).refused
     assert at.edit(piece.id, {"text": "\0" + ZH}, base=1, by="Ana", now=NOW).refused
+
+
+def exported(at: Desk, ledger: Ledger, piece: str) -> list[studio.Piece]:
+    written = desk.to_written(found(ledger, piece), versions(ledger, piece))
+    maker = studio.Maker("Spruce", KEY, ("cn",))
+    studio.keep_record(written, Audit(ledger, KEY), maker=maker, actor="Ana", now=NOW)
+    kinds: dict[studio.Kind, list[studio.Piece]] = {kind: studio.read_export(studio.export(written, kind, maker=maker), kind) for kind in studio.KINDS}
+    assert all(pieces == kinds["json"] for pieces in kinds.values())
+    return kinds["json"]
+
+
+def test_only_an_approved_text_leaves_the_desk_and_it_carries_its_marks(ledger: Ledger) -> None:
+    at = opened(ledger)
+    piece = kept(at)
+    with pytest.raises(StateError, match="is in the state 'draft', and only approved texts leave the desk"):
+        desk.to_written(piece, versions(ledger, piece.id))
+    at.edit(piece.id, {"text": OTHER_ZH}, base=1, by="Li Lei", now=NOW)  # a person's words over a model's draft: the mark stays
+    at.submit(piece.id, by="Ana", people=5, now=NOW)
+    at.approve(piece.id, by="Li Lei", now=NOW)
+    [one] = exported(at, ledger, piece.id)
+    assert one.mark is not None
+    assert one.text.startswith(OTHER_ZH)
+    assert one.mark.visible in one.text
+    assert (studio.check_seal(one, KEY), studio.has_record(one, ledger)) == ("genuine", True)
+    at.retire(piece.id, by="Ana", now=NOW)
+    with pytest.raises(StateError, match="only approved texts"):
+        exported(at, ledger, piece.id)
+
+
+def test_what_no_model_had_a_part_in_carries_no_mark(ledger: Ledger) -> None:
+    at = opened(ledger)
+    plain = desk.from_written(studio.write_copy(None, asked(), variants=1))
+    [piece] = at.keep(plain, brand="Spruce", by="Ana", now=NOW)
+    at.edit(piece.id, {"text": ZH}, base=1, by="Ana", now=NOW)
+    at.submit(piece.id, by="Ana", people=5, now=NOW)
+    at.approve(piece.id, by="Li Lei", now=NOW)
+    assert exported(at, ledger, piece.id) == [studio.Piece(ZH, None)]

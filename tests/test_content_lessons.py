@@ -154,6 +154,8 @@ def test_the_commands_lead_from_a_draft_to_a_lesson(tmp_path: Path) -> None:
     with pytest.raises(StateError, match="another person approves"):
         run("copy", "approve", shop, piece["piece"], "--by", "Ana")
     assert run("copy", "approve", shop, piece["piece"], "--by", "Li Lei", "--version", 3, "--json")["state"] == "approved"
+    run("copy", "export", shop, piece["piece"], "--by", "Ana", "--out", tmp_path / "text.html")
+    assert run("check-label", tmp_path / "text.html", "--workspace", shop, "--json")[0]["seal"] == "genuine"
     run("copy", "result", shop, piece["piece"], "--source", "may", "--shown", 100, "--clicks", 4)
     assert [json.loads(line)["source"] for line in run("copy", "pairs", shop).splitlines() if line.startswith("{")] == ["check", "edit"]
     assert run("copy", "words", shop, "--avoid", "轻松", "--by", "Ana", "--json") == {"proposed": [], "avoided": ["轻松"]}

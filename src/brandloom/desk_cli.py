@@ -17,7 +17,7 @@ from rich.text import Text
 
 from brandloom.errors import ConfigError, DataError, StateError
 from brandloom.i18n import _, language, say
-from brandloom.terminal import bars, command, err, opened, out
+from brandloom.terminal import bars, command, copy_kind, err, opened, out, put
 
 if TYPE_CHECKING:
     from brandloom.campaigns import Shop
@@ -58,6 +58,8 @@ def register(app: typer.Typer) -> None:
         ("retire", _("Take a text out of use for good."), "brandloom copy retire my-shop t3f2a9c --by 'Ana Lopez'", retire),
         ("translate", _("Translate a text: facts by code, the rest by the model; what fails a check is left out and told."),
          "brandloom copy translate my-shop t3f2a9c --to en --by 'Ana Lopez' --glossary words.json", translate),
+        ("export", _("Write an approved text to a file with its AI marks, and record it in the audit chain."),
+         "brandloom copy export my-shop t3f2a9c --by 'Ana Lopez' --out text.html", export),
         ("result", _("Record how often a text was shown, clicked and bought from in a test or campaign."),
          "brandloom copy result my-shop t3f2a9c --source may --shown 1000 --clicks 40", result),
         ("pairs", _("Export preference pairs of edits, rejections, choices and results as JSON lines: prompt, chosen, rejected."),
@@ -209,6 +211,20 @@ def translate(directory: Dir, text: TextId, by: By, to: Annotated[str, typer.Opt
     elif made.version == 0:
         raise StateError(_("The translation is kept as {piece}, but it does not pass the checks yet. See `brandloom copy show DIR {piece}`."),
                          piece=made.id)
+
+
+def export(directory: Dir, text: TextId, by: By,
+           kind: Annotated[str | None, typer.Option("--format", metavar="KIND", show_default=False, help=say(
+               "json, md, html, csv or txt; by the ending of --out when absent, else json."))] = None, target: OutFile = None) -> None:
+    from brandloom.content import desk, studio
+    chosen = copy_kind(kind, target)
+    with _opened(directory) as at:
+        with at.ledger.read() as connection:
+            piece = desk.find_piece(connection, text)
+            written = desk.to_written(piece, desk.read_versions(connection, piece))
+        maker = studio.Maker.of(at.workspace)
+        studio.keep_record(written, at.audit, maker=maker, actor=by, now=datetime.now(UTC))
+    put(studio.export(written, chosen, maker=maker), target)
 
 
 def result(directory: Dir, text: TextId,

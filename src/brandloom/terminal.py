@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 import typer
 from rich.console import Console
@@ -18,6 +18,9 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 
 from brandloom.errors import ConfigError
 from brandloom.i18n import _, say, set_language
+
+if TYPE_CHECKING:
+    from brandloom.content import studio
 
 # Help texts are rendered when this module is read, so the language has to be known first.
 set_language(os.environ.get("BRANDLOOM_LANGUAGE") or os.environ.get("LC_ALL") or os.environ.get("LANG") or "en")
@@ -80,6 +83,31 @@ def opened(file: Path) -> Iterator[TextIO]:
             yield lines
         except UnicodeDecodeError as error:
             raise ConfigError(_("{file} cannot be read as UTF-8 text: {reason}."), file=file, reason=error.reason) from error
+
+
+def put(text: str, target: Path | None) -> None:
+    """Write a result; where the file cannot be written, paid work goes to standard output instead of being lost."""
+    if target is None:
+        sys.stdout.write(text)
+        return
+    try:
+        target.write_text(text, encoding="utf-8", newline="")
+    except OSError as error:
+        sys.stdout.write(text)
+        raise ConfigError(_("{file} cannot be written: {reason}. The result is on standard output instead."), file=target,
+                          reason=error.strerror or error) from error
+
+
+def copy_kind(given: str | None, target: Path | None) -> studio.Kind:
+    """The kind of file of copy, before anything is paid; and whether there is a place for it."""
+    from brandloom.content import studio
+    if target is not None and not target.parent.is_dir():
+        raise ConfigError(_("There is no folder {path} for --out. Make it, or choose another."), path=target.parent)
+    if target is not None and target.is_dir():
+        raise ConfigError(_("{path} is a folder. Name a file for --out."), path=target)
+    if given is not None:
+        return studio.kind_of(Path(f"--format .{given}"))
+    return studio.kind_of(target) if target is not None and target.suffix and str(target) != os.devnull else "json"
 
 
 def day(text: str | None) -> datetime | None:

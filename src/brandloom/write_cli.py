@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
@@ -18,7 +16,7 @@ from rich.table import Column
 
 from brandloom.errors import ConfigError
 from brandloom.i18n import _, say
-from brandloom.terminal import bars, command, err, opened, user
+from brandloom.terminal import bars, command, copy_kind, err, opened, put, user
 
 if TYPE_CHECKING:
     from brandloom.content import studio
@@ -79,7 +77,7 @@ def write(file: Annotated[Path, typer.Argument(metavar="BRIEF", allow_dash=True,
         asked = studio.read_asked(lines.read(), source=say(_("standard input")) if str(file) == "-" else file.name, brands=_brands(shop))
     if shop is not None:
         asked = _taught(shop, settings, asked)
-    job = _Job(_kind(kind, target), target, shop, by or user())
+    job = _Job(copy_kind(kind, target), target, shop, by or user())
     ranker = open_scorer(scorer or _own_scorer(shop), settings.cache)
     with _shown(variants) as (progress, on_text):
         chosen = None if model == "none" else llm.open_model(
@@ -109,7 +107,7 @@ def _hand_on(written: studio.Written, job: _Job, settings: Settings, most: Estim
         maker = studio.Maker.of(job.workspace)
         _record(written, job, maker, settings)
     cost = {"most": None if most is None else most.to_dict(), "spent": None if spent is None else spent.to_dict()}
-    _put(studio.export(written, job.kind, maker=maker, also={"cost": cost}), job.target)
+    put(studio.export(written, job.kind, maker=maker, also={"cost": cost}), job.target)
     if spent is not None:
         _say_spent(spent)
     if written.unscored and written.scorer == OWN:
@@ -135,31 +133,6 @@ def _record(written: studio.Written, job: _Job, maker: studio.Maker, settings: S
         studio.keep_record(written, Audit(ledger, job.workspace.derive_key("audit")), maker=maker, actor=job.actor, now=datetime.now(UTC))
     finally:
         ledger.close()
-
-
-def _put(text: str, target: Path | None) -> None:
-    """Write the result; where the file cannot be written, paid work goes to standard output instead of being lost."""
-    if target is None:
-        sys.stdout.write(text)
-        return
-    try:
-        target.write_text(text, encoding="utf-8", newline="")
-    except OSError as error:
-        sys.stdout.write(text)
-        raise ConfigError(_("{file} cannot be written: {reason}. The result is on standard output instead."), file=target,
-                          reason=error.strerror or error) from error
-
-
-def _kind(given: str | None, target: Path | None) -> studio.Kind:
-    """The kind of file, before anything is paid; and whether there is a place for it."""
-    from brandloom.content import studio
-    if target is not None and not target.parent.is_dir():
-        raise ConfigError(_("There is no folder {path} for --out. Make it, or choose another."), path=target.parent)
-    if target is not None and target.is_dir():
-        raise ConfigError(_("{path} is a folder. Name a file for --out."), path=target)
-    if given is not None:
-        return studio.kind_of(Path(f"--format .{given}"))
-    return studio.kind_of(target) if target is not None and target.suffix and str(target) != os.devnull else "json"
 
 
 def _brands(workspace: Workspace | None) -> studio.Brands | None:

@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from brandloom.content.checks import Finding
+from brandloom.content.desk.book import STATES, Piece, Version
 from brandloom.content.strict import read_json
-from brandloom.content.studio import Asked, Written, read_asked
+from brandloom.content.studio import Asked, Draft, Written, read_asked
 from brandloom.content.studio.gate import Copy
-from brandloom.errors import DataError
-from brandloom.i18n import _
+from brandloom.errors import DataError, StateError
+from brandloom.i18n import _, say
 
 MOST_BYTES = 5_000_000
 MOST_VARIANTS = 100
@@ -47,6 +48,29 @@ def from_written(written: Written) -> Kept:
     wordings = tuple(Wording(draft.copy, draft.source, draft.angle, None if draft.source == "plain" else written.model)
                      for draft in written.drafts)
     return Kept(written.asked, title(written.asked), wordings)
+
+
+def to_written(piece: Piece, versions: Sequence[Version]) -> Written:
+    """An approved text as the studio hands copy on: what a model had a part in counts as the model's, whoever edited it since.
+
+    Raises:
+        StateError: it is not approved, or is a plan's text, which `launch` sends with its marks.
+    """
+    if piece.campaign is not None:
+        raise StateError(_("Text {piece} belongs to plan {plan}, which sends it with its marks. Export texts of `brandloom write` alone."),
+                         piece=piece.id, plan=piece.campaign.plan)
+    if piece.state != "approved":
+        raise StateError(_("Text {piece} is in the state '{state}', and only approved texts leave the desk. See `brandloom copy approve`."),
+                         piece=piece.id, state=say(STATES[piece.state]))
+    by_number = {one.number: one for one in versions}
+    line = [by_number[piece.version]]
+    while line[-1].base in by_number:
+        line.append(by_number[line[-1].base])
+    generated = next((one for one in line if one.origin not in {"plain", "edit"}), None)
+    draft = Draft(piece.angle, line[0].parts, "plain" if generated is None else "repaired" if len(line) > 1 else "model",
+                  cautions=tuple(item for item in line[0].findings if not item.blocks), rejected=(), coverage=None,
+                  model=None if generated is None else generated.model)
+    return Written(piece.asked, piece.asked.form, (draft,), draft.model)
 
 
 def read_kept(text: str, *, source: str) -> Kept:
