@@ -20,8 +20,9 @@ from brandloom.engine import DuckEngine, Engine, ensure_tables, read_sql, tables
 from brandloom.engine.spark import translate
 from brandloom.errors import ConfigError, DataError, NotFittedError
 from brandloom.predict.features import FEATURES, examples, reader
-from brandloom.predict.learners import fit_trees
+from brandloom.predict.learners import fit_trees, tree_raws
 from brandloom.predict.metrics import Judged, auc, average_precision, captured, expected_calibration_error, judge
+from brandloom.predict.patterns import forests
 from brandloom.predict.reasons import SAID, THEMES, UNSAID, themes
 from brandloom.predict.scorers import Scores
 from brandloom.predict.season import shift_to_mean, sigmoid
@@ -121,6 +122,27 @@ def test_shapley_values_are_those_of_lightgbm(objective: str) -> None:
     np.testing.assert_allclose(np.column_stack([parts, np.full(len(x), base)]), wanted, atol=1e-12)
     assert np.array_equal(trees.contributions(x[5:6])[0], parts[5:6])
     assert trees.contributions(x[:0])[0].shape == (0, len(FEATURES))
+
+
+@pytest.mark.parametrize("missing", [0.0, 0.2])
+def test_many_rows_are_scored_to_the_last_digit_as_lightgbm_does(missing: float) -> None:
+    rng = np.random.default_rng(3)
+    x = rng.integers(-5, 40, (12_000, len(FEATURES))) / 3.0  # ties with thresholds are common
+    x[:, :20][rng.random((len(x), 20)) < missing] = np.nan
+    models = [fit_trees(x[:2000], np.exp(np.nan_to_num(x[:2000, k])) / 9, np.ones(2000), objective="gamma", seed=k, trees=40) for k in (0, 30)]
+    models.append(fit_trees(x[:30], np.ones(30), np.ones(30), objective="gamma", seed=0, trees=2))  # never splits
+    x[::7, 25] = np.nan  # never missing in training
+    patterns = forests([lgb.Booster(model_str=model.text).dump_model() for model in models])
+    assert patterns is not None
+    expected = np.stack([model.raw(x) for model in models])
+    assert np.array_equal(patterns.raw(x), expected) and np.array_equal(patterns.raw(x, threads=2), expected)
+    assert np.array_equal(tree_raws(models, x), expected) and len(np.unique(expected[0])) > 1000
+
+
+def test_trees_with_more_questions_than_a_pattern_holds_are_left_to_lightgbm() -> None:
+    x = np.random.default_rng(0).random((500, 3))
+    grown = lgb.train({"num_leaves": 31, "verbosity": -1, "min_data_in_leaf": 5}, lgb.Dataset(x, x.sum(axis=1)), 1)
+    assert forests([grown.dump_model()]) is None
 
 
 def test_a_tree_that_never_splits_is_all_base() -> None:

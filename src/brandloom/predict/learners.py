@@ -5,6 +5,7 @@ Both speak log-odds (or log money), so that their outputs and contributions can 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from brandloom.predict.features import FEATURES, Floats
+from brandloom.predict.patterns import Forests, forests
 from brandloom.predict.shapley import PatternTable, pattern_table, shapley_values
 
 if TYPE_CHECKING:
@@ -26,6 +28,7 @@ TREE_PARAMS = {
     "bagging_freq": 1, "lambda_l2": 10.0, "verbosity": -1, "deterministic": True, "force_row_wise": True,
 }
 N_TREES = 120
+MANY_ROWS = 5_000  # from which making the patterns of a dozen models pays
 
 
 @dataclass(frozen=True)
@@ -38,20 +41,20 @@ class Linear:
     coefficients: tuple[float, ...]
     intercept: float
 
-    def raw(self, x: Floats) -> Floats:
-        """(n,) log-odds or log money."""
+    def raw(self, x: Floats, logs: Floats | None = None) -> Floats:
+        """(n,) log-odds or log money; `logs` are those of `logged`, where they are there already."""
         # neither a matrix product nor columns in memory order: their last digits depend on how many rows come at once
-        parts = np.ascontiguousarray(self._scaled(x) * np.array(self.coefficients))
+        parts = np.ascontiguousarray(self._scaled(_logs(x, self.logged) if logs is None else logs) * np.array(self.coefficients))
         return np.asarray(np.sum(parts, axis=1) + self.intercept)
 
     def contributions(self, x: Floats) -> Floats:
         """(n, features) parts that add up, with `intercept`, to `raw`; measured from the average customer in training."""
         parts = np.zeros((len(x), len(FEATURES)))
-        parts[:, [FEATURES.index(name) for name in self.logged]] = self._scaled(x) * np.array(self.coefficients)
+        parts[:, [FEATURES.index(name) for name in self.logged]] = self._scaled(_logs(x, self.logged)) * np.array(self.coefficients)
         return parts
 
-    def _scaled(self, x: Floats) -> Floats:
-        scaled: Floats = (_logs(x, self.logged) - np.array(self.center)) / np.array(self.scale)
+    def _scaled(self, logs: Floats) -> Floats:
+        scaled: Floats = (logs - np.array(self.center)) / np.array(self.scale)
         return scaled
 
 
@@ -70,6 +73,18 @@ class Trees:
     def contributions(self, x: Floats) -> tuple[Floats, float]:
         """(n, features) exact Shapley values of the trees, and the base they start from."""
         return shapley_values(_tables(self.text), x)
+
+
+def tree_raws(models: Sequence[Trees], x: Floats, threads: int = 1) -> Sequence[Floats]:
+    """(models, n) the raw predictions of several models; for many rows from their patterns, to the same last digit."""
+    patterns = _forests(tuple(model.text for model in models)) if len(x) >= MANY_ROWS else None
+    return [model.raw(x, threads) for model in models] if patterns is None else list(patterns.raw(x, threads))
+
+
+def linear_raws(models: Sequence[Linear], x: Floats) -> list[Floats]:
+    """(models, n) the raw predictions of several models, with the logarithms taken once."""
+    logs = {names: _logs(x, names) for names in {model.logged for model in models}}
+    return [model.raw(x, logs[model.logged]) for model in models]
 
 
 def fit_logistic(x: Floats, y: Floats, weight: Floats) -> Linear:
@@ -113,6 +128,11 @@ def _logs(x: Floats, names: tuple[str, ...]) -> Floats:
 def _booster(text: str) -> Booster:
     import lightgbm as lgb
     return lgb.Booster(model_str=text)
+
+
+@lru_cache(maxsize=4)
+def _forests(texts: tuple[str, ...]) -> Forests | None:
+    return forests([_booster(text).dump_model() for text in texts])
 
 
 @lru_cache(maxsize=4)

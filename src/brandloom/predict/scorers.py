@@ -9,7 +9,7 @@ import numpy as np
 from scipy.special import betaincinv, logit
 
 from brandloom.predict.features import FEATURES, Floats
-from brandloom.predict.learners import Linear, Trees
+from brandloom.predict.learners import Linear, Trees, linear_raws, tree_raws
 from brandloom.predict.season import Level, sigmoid
 
 Z80 = 1.2815515594  # 80 % of a normal lies within this many sd
@@ -75,12 +75,16 @@ class Blend:
     kind: str = "blend"
 
     def score(self, x: Floats, threads: int = 1) -> Scores:
-        raw = self.purchase.raw(x, self.weight, threads) + self.level.shift
-        basket = self.basket.raw(x, 0.5, threads)
-        sd = np.hypot(_spread([m.raw(x, self.weight, threads) for m in self.members], self.typical_sd), self.level.sd)
+        bought, spent = (self.purchase, *self.members), (self.basket, *self.basket_members)
+        trees = tree_raws([pair.trees for pair in (*bought, *spent)], x, threads)
+        linear = linear_raws([pair.linear for pair in (*bought, *spent)], x)
+        raws = [weight * one + (1.0 - weight) * other for weight, one, other in zip(
+            [self.weight] * len(bought) + [0.5] * len(spent), trees, linear, strict=True)]
+        raw, basket = raws[0] + self.level.shift, raws[len(bought)]
+        sd = np.hypot(_spread(raws[1:len(bought)], self.typical_sd), self.level.sd)
         p, low, high = sigmoid(raw), sigmoid(raw - Z80 * sd), sigmoid(raw + Z80 * sd)
         spend = np.exp(self.spend_power * (np.log(p) + basket) + self.spend_log_scale)
-        spread = _spread([m.raw(x, 0.5, threads) for m in self.basket_members], self.basket_sd)
+        spread = _spread(raws[len(bought) + 1:], self.basket_sd)
         # d log p = (1 - p) d logit p, and both parts err independently
         log_sd = self.spend_power * np.sqrt(((1.0 - p) * sd) ** 2 + spread**2)
         return Scores(p, low, high, spend, spend * np.exp(-Z80 * log_sd), spend * np.exp(Z80 * log_sd))

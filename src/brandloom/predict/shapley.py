@@ -37,14 +37,15 @@ class PatternTable:
     parts: Floats
     base: float
 
-    def patterns(self, columns: Floats, missing: npt.NDArray[np.bool_]) -> Ints:
+    def patterns(self, columns: Floats, missing: npt.NDArray[np.bool_]) -> npt.NDArray[np.uint8]:
         """(n,) from (features, n) values and where they are missing."""
-        found = np.zeros(columns.shape[1], dtype=np.int64)
-        for bit, split in enumerate(self.splits):
+        found = np.zeros(columns.shape[1], dtype=np.uint8)
+        for split in reversed(self.splits):
             left = columns[split.feature] <= split.threshold  # never true where missing
             if split.missing_left:
                 left |= missing[split.feature]
-            found |= left.astype(np.int64) << bit
+            found += found
+            found |= left.view(np.uint8)
         return found
 
 
@@ -55,8 +56,7 @@ def pattern_table(tree: dict[str, Any]) -> PatternTable:
     Source: Lundberg et al. 2018, path-dependent expectations.
     """
     root = tree["tree_structure"]
-    nodes = sorted(_inner(root), key=lambda node: int(node["split_index"]))
-    splits = tuple(Split(int(n["split_feature"]), float(n["threshold"]), _missing_left(n)) for n in nodes)
+    splits = splits_of(root)
     features = tuple(sorted({split.feature for split in splits}))
     known = np.arange(2 ** len(features))[None, :]
     value = np.broadcast_to(_expected(root, np.arange(2 ** len(splits))[:, None], known, features), (2 ** len(splits), known.size))
@@ -66,18 +66,25 @@ def pattern_table(tree: dict[str, Any]) -> PatternTable:
         size = np.array([int(subset).bit_count() for subset in without])
         share = np.array([factorial(s) * factorial(len(features) - s - 1) / factorial(len(features)) for s in size])
         parts[:, k] = ((value[:, without + (1 << k)] - value[:, without]) * share).sum(axis=1)
-    return PatternTable(splits, features, parts, float(value[0, 0]))
+    return PatternTable(splits, features, np.asfortranarray(parts), float(value[0, 0]))
+
+
+def splits_of(root: dict[str, Any]) -> tuple[Split, ...]:
+    """The questions of a tree of `dump_model`, by LightGBM's own number of each."""
+    nodes = sorted(_inner(root), key=lambda node: int(node["split_index"]))
+    return tuple(Split(int(n["split_feature"]), float(n["threshold"]), _missing_left(n)) for n in nodes)
 
 
 def shapley_values(tables: tuple[PatternTable, ...], x: Floats) -> tuple[Floats, float]:
     """(n, features) parts, summed over the trees, and the base: base + the sum of a row's parts is what the trees say of it."""
     columns = np.ascontiguousarray(x.T)
     missing = np.isnan(columns)
-    parts = np.zeros_like(columns)
+    parts, said = np.zeros_like(columns), np.empty(len(x))
     for table in tables:
         pattern = table.patterns(columns, missing)
         for k, feature in enumerate(table.features):
-            parts[feature] += table.parts[:, k][pattern]
+            np.take(table.parts[:, k], pattern, out=said, mode="clip")  # never outside; checking it takes four times as long
+            parts[feature] += said
     return np.ascontiguousarray(parts.T), float(sum(table.base for table in tables))
 
 
