@@ -18,7 +18,8 @@ TITLES = {
     "profiles": "Profiles of everybody",
     "segments": "Segments written as rules",
     "identity": "Ids that are one person",
-    "purchase": "Purchase and spend predictions", "lifetime": "Customers over their lifetime",
+    "purchase": "Purchase and spend predictions", "predict_speed": "Purchase predictions of everybody: time and memory",
+    "lifetime": "Customers over their lifetime",
     "sessions": "Which visits end in a purchase", "predict_table": "A company's own tables",
     "uplift": "Uplift: whom an e-mail changes", "recommend": "Recommendations", "demo": "The demo",
     "compliance": "Advertising law",
@@ -717,6 +718,35 @@ def profile_updates(parts: list[dict[str, Any]]) -> list[str]:
             table(["customers", "events of the day", "customers computed", "update, wall s", "update, CPU s", "build, CPU s", "times"], rows)]
 
 
+def predict_speed(result: dict[str, Any]) -> list[str]:
+    """Learning and scoring by stage and size of shop, beside the bars."""
+    parts, bar = result["results"], result["bar"]
+    stages = {"fit": "learning", "predict": "scoring, events to `predictions`", "predict_from_profiles": "scoring, profiles to `predictions`",
+              "score": "scoring, the model alone"}
+    rows = []
+    for one in parts:
+        for name, title in stages.items():
+            took, scored = one["stages"][name], one["scored"] if name == "score" else one["customers"]
+            rate = [number(scored / took[unit]) if name != "fit" else DASH for unit in ("wall_s", "cpu_s")]
+            rows.append((title, number(one["customers"]), number(one["events"]), number(took["wall_s"], 1), number(took["cpu_s"], 1), *rate,
+                         number(took["peak_mb"])))
+    first, last = parts[0], parts[-1]
+    grown = ", ".join(f"{title} {last['stages'][name]['cpu_s'] / first['stages'][name]['cpu_s']:.1f}" for name, title in stages.items()
+                      if name != "score")
+    fit, alone = last["stages"]["fit"], last["stages"]["score"]
+    rate = last["scored"] / alone["wall_s"]
+    verdict = [f"learning in {fit['wall_s']:.0f} s ({'met' if fit['wall_s'] <= bar['fit_wall_s'] else 'missed'})",
+               f"the model alone {rate:,.0f} customers a second ({'met' if rate >= bar['customers_per_s'] else 'missed'})",
+               f"{last['stages']['score']['peak_mb'] / 1024:.1f} GB ({'met' if alone['peak_mb'] <= 1024 * bar['peak_gb'] else 'missed'})"]
+    return [f"{source(result)} {first['threads']} threads, once each, while other work ran. Bars for 10 million events of 1 million customers on "
+            f"two cores: learning in {bar['fit_wall_s']} s, {bar['customers_per_s']:,} customers scored a second, {bar['peak_gb']} GB. Here, by wall "
+            f"time: {'; '.join(verdict)}. Times the processor time for {last['events'] / first['events']:.0f} times the events: {grown}.",
+            f"Learned from at most {last['training_customers']:,} customers ({last['training_rows']:,} rows, several cutoffs); everybody is scored. "
+            "Rows of `predictions` hold chance and spend with intervals, and reasons; the model alone gives the former, from features in memory "
+            f"({last['scored']:,} customers timed, at most).",
+            table(["stage", "customers", "events", "wall s", "CPU s", "customers a wall second", "customers a CPU second", "peak MB so far"], rows)]
+
+
 def segments(result: dict[str, Any]) -> list[str]:
     """Everybody, one event, a batch, midnight, and estimates, by size of the shop."""
     parts = result["results"]
@@ -764,7 +794,7 @@ def identity(result: dict[str, Any]) -> list[str]:
             f"merges took {view['record_cpu_s']:.1f} s, laying them over the warehouse {view['lay_cpu_s']:.2f} s."]
 
 
-SECTIONS = {"profiles": profiles, "segments": segments, "identity": identity,
+SECTIONS = {"profiles": profiles, "predict_speed": predict_speed, "segments": segments, "identity": identity,
             "attacks": attacks, "compliance": compliance, "facts": facts, "facts_opinion": facts_opinion, "judge": judge,
             "load": load, "loop": loop, "purchase": purchase,
             "predict_table": predict_table,
