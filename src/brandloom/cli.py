@@ -28,6 +28,7 @@ from brandloom import (
     openmp,
     predict_cli,
     predict_table_cli,
+    recommend_table_cli,
     segments_cli,
     write_cli,
 )
@@ -202,6 +203,7 @@ customers_cli.register(customers_app)
 identity_cli.register(customers_app)
 predict_cli.register(app)
 predict_table_cli.register(app)
+recommend_table_cli.register(app)
 
 
 @command(models_app, "list", _("List the language models, their size, licence and quality."), "brandloom models list")
