@@ -21,7 +21,8 @@ TITLES = {
     "purchase": "Purchase and spend predictions", "predict_speed": "Purchase predictions of everybody: time and memory",
     "lifetime": "Customers over their lifetime",
     "sessions": "Which visits end in a purchase", "predict_table": "A company's own tables",
-    "uplift": "Uplift: whom an e-mail changes", "recommend": "Recommendations", "demo": "The demo",
+    "uplift": "Uplift: whom an e-mail changes", "recommend": "Recommendations from a log",
+    "recommend_shop": "Recommendations in the loop", "demo": "The demo",
     "compliance": "Advertising law",
     "attacks": "Attacks: personal data, instructions, markup, links, templates, tables, keys",
     "facts": "The fact gate",
@@ -166,6 +167,31 @@ def predict_table(result: dict[str, Any]) -> list[str]:
 
 
 def recommend(result: dict[str, Any]) -> list[str]:
+    made = ["Recall and NDCG at 10 with 95 % intervals over people, ranked among all products, ties by lot; peers fitted and tuned in the same run. "
+            "`beyond accuracy`: share of the catalogue shown, mean place in popularity (1 is the most popular) of what is shown."]
+    for name, one in result.items():
+        apart = [("everybody" if one["protocol"] == "time-split" else None, one), *((part, found) for part, found in one.get("apart", {}).items())]
+        made += [f"### {name}, {one['protocol']}", source(one)]
+        for title, found in apart:
+            groups = list(found["people"])
+            rows = [[model, *(f"{_interval(parts[group]['recall'])}, {_interval(parts[group]['ndcg'])}" for group in groups),
+                     f"{parts['beyond']['coverage']:.3f}, {parts['beyond']['popularity_place']:.3f}"] for model, parts in found["models"].items()]
+            gaps = found["ours_minus_best_peer"]
+            rows.append(["ours minus the best peer",
+                         *(f"{_interval(gaps[group]['recall'])}, {_interval(gaps[group]['ndcg'])}" for group in groups), ""])
+            made.append(table([title or "model", *(f"{group} ({found['people'][group]:,})" for group in groups), "beyond accuracy"], rows))
+        parts = one["ablation"]
+        alone = ", ".join(f"{part} {value:.4f}" for part, value in sorted(parts["ndcg"].items(), key=lambda item: -item[1]))
+        made.append(f"NDCG of its parts alone: {alone}. Ours minus its best part ({parts['best_part']}): {_interval(parts['ours_minus_best_part'])}. "
+                    f"Fitted in {one['fit_seconds']} s; the whole run {one['seconds']} s and {one['peak_memory_mb']} MB.")
+        if "cold" in one:
+            cold = one["cold"]
+            made.append(f"Products held out of the log ({cold['products']}), ranked among themselves for {cold['people']:,} people, recall at 20: "
+                        + ", ".join(f"{method} {_interval(found['recall_at_20'])}" for method, found in cold["methods"].items()) + ".")
+    return made
+
+
+def recommend_shop(result: dict[str, Any]) -> list[str]:
     rows = []
     for date in result["results"]:
         for method, found in date["methods"].items():
@@ -798,6 +824,7 @@ SECTIONS = {"profiles": profiles, "predict_speed": predict_speed, "segments": se
             "attacks": attacks, "compliance": compliance, "facts": facts, "facts_opinion": facts_opinion, "judge": judge,
             "load": load, "loop": loop, "purchase": purchase,
             "predict_table": predict_table,
-            "recommend": recommend, "demo": demo, "assemble": assemble, "content": content, "headlines": headlines, "response": response,
+            "recommend": recommend, "recommend_shop": recommend_shop,
+            "demo": demo, "assemble": assemble, "content": content, "headlines": headlines, "response": response,
             "waves": waves, "brand": brand, "desk": desk, "articles": articles, "adapter": adapter,
             "uplift": uplift, "lifetime": lifetime, "sessions": sessions}

@@ -11,6 +11,8 @@ time-split      the last 20 % of all lines are to be found by those who have an 
 With --items, products are also described (text, number and list columns), the ablation shows what that adds, and products held out of the log
 altogether (a tenth) are to be found by their description alone.
 
+Without --data, the sets of `KNOWN` under --shared that are there are run, one process each.
+
 Ties are broken by lot. Intervals are 95 % bootstrap over people, differences paired. Peers are fitted and tuned in the same run: `implicit` is
 used where it is installed. Without --json the result joins the others in `benchmarks/results/recommend.json`.
 """
@@ -21,7 +23,9 @@ import argparse
 import json
 import platform
 import resource
+import shlex
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from copy import copy
@@ -49,6 +53,14 @@ RECENT_DAYS = 14
 COLD = 0.1  # share of the products held out to be found by description
 ALONE = {source.name for source in SOURCES} | {"popular", "popular_window", "popular_7d", "popular_30d", "popular_120d", "times"}
 RESULTS = Path(__file__).parent / "results" / "recommend.json"
+KNOWN = {  # under --shared: what they are called with
+    "amazon_toys_and_games_sequences/sequences.parquet": "--user user --item item --order position --protocol leave-last-out "
+                                                         "--items {folder}/item_attributes.parquet --text attribute_ids",
+    "ml_100k/inter.parquet": "--user user_id:token --item item_id:token --order timestamp:float --protocol time-split "
+                             "--items {folder}/item.parquet --text movie_title:token_seq class:token_seq release_year:token",
+    "online_retail/online_retail.parquet": "--user CustomerID --item StockCode --order InvoiceDate --protocol time-split",
+    "steam_games/game_purchase.parquet": "--user User_ID --item Game_ID --protocol leave-last-out "
+                                         "--items {folder}/item_info.parquet --text Game\\ Name"}
 Scorer = Callable[[Log], np.ndarray]  # a log of some people -> (people, products)
 
 
@@ -65,6 +77,13 @@ def as_times(column: pa.ChunkedArray) -> pa.ChunkedArray:
     middle = pc.quantile(column, 0.5)[0].as_py()
     unit = "s" if 1e8 < middle < 1e11 else "ms" if 1e11 < middle < 1e14 else None
     return pc.cast(pc.cast(column, pa.int64()), pa.timestamp(unit)) if unit else column
+
+
+def by_day(table: pa.Table, order: str) -> pa.Table:
+    """Times as days, so that the lines of one shopping trip are one visit."""
+    if not pa.types.is_temporal(table[order].type):
+        return table
+    return table.set_column(table.column_names.index(order), order, pc.cast(pc.floor_temporal(table[order], unit="day"), pa.timestamp("us")))
 
 
 # ---- peers ---------------------------------------------------------------------------------------------------------------------------------
@@ -421,18 +440,34 @@ def say(started: float, what: str) -> None:
     print(f"{time.perf_counter() - started:6.0f} s  {what}", flush=True)
 
 
+def run_known(shared: Path) -> None:
+    for path, how in KNOWN.items():
+        file = shared / path
+        if not file.is_file():
+            print(f"{file} is not there: left out", flush=True)
+            continue
+        arguments = [part.format(folder=file.parent) for part in shlex.split(how)]
+        subprocess.run([sys.executable, "-m", "benchmarks.recommend", "--data", str(file), *arguments], check=True)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--user", required=True)
-    parser.add_argument("--item", required=True)
+    parser.add_argument("--data", type=Path)
+    parser.add_argument("--shared", type=Path, default=Path(__file__).resolve().parents[2] / "shared" / "data")
+    parser.add_argument("--user")
+    parser.add_argument("--item")
     parser.add_argument("--order")
-    parser.add_argument("--protocol", choices=("leave-last-out", "time-split"), required=True)
+    parser.add_argument("--protocol", choices=("leave-last-out", "time-split"))
     parser.add_argument("--items", type=Path, help="a table of the products; its column of ids is named as --item, or --items-id")
     parser.add_argument("--items-id")
     parser.add_argument("--text", nargs="+", default=[], help="its columns that describe a product")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
+    if options.data is None:
+        run_known(options.shared)
+        return
+    if not (options.user and options.item and options.protocol):
+        parser.error("--data needs --user, --item and --protocol")
     if options.protocol == "time-split" and not options.order:
         parser.error("--protocol time-split needs --order")
     started = time.perf_counter()
@@ -442,7 +477,7 @@ def main() -> None:
         options.order = "drawn_by_lot"
     elif options.protocol == "time-split":
         table = table.set_column(table.column_names.index(options.order), options.order, as_times(table[options.order]))
-    log = read_log(table, person=options.user, product=options.item, order=options.order)
+    log = read_log(by_day(table, options.order), person=options.user, product=options.item, order=options.order)
     described = None
     if options.items:
         described = describe(read_table(options.items), product=options.items_id or options.item, columns=options.text, products=log.products)

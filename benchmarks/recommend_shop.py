@@ -1,10 +1,10 @@
 """Recommendation on online_retail: ours against most popular and most often bought, at four dates.
 
-    python benchmarks/recommend.py --data ../shared/data/online_retail/online_retail.parquet
+    python -m benchmarks.recommend_shop --data ../shared/data/online_retail/online_retail.parquet
 
 Each method recommends ten products to every customer who bought before the date; judged on what those who bought again did
 buy in the 30 days after it. Intervals are 95 % bootstrap over customers, differences paired. The result goes to
-`benchmarks/results/recommend.json`.
+`benchmarks/results/recommend_shop.json`.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ def judge(engine: DuckEngine, cutoff: datetime) -> dict[str, Any]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results" / "recommend.json")
+    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results" / "recommend_shop.json")
     arguments = parser.parse_args()
     engine = read_sales(arguments.data)
     results = []

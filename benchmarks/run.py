@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "benchmarks" / "results"
 PAGE = ROOT / "benchmarks" / "RESULTS.md"
 DATA = ROOT / "src" / "brandloom" / "campaigns" / "data" / "online_retail.parquet"
-TAKES_DATA = ("load", "loop", "purchase", "recommend", "assemble")
+TAKES_DATA = ("load", "loop", "purchase", "recommend_shop", "assemble")
 
 
 def command(name: str) -> list[str]:

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
+import csv
+import io
+import json
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.csv as pv
+import pyarrow.parquet as pq
 import pytest
 
+from brandloom import cli
 from brandloom.errors import DataError, NotFittedError
-from brandloom.recommend.logs import LogRecommender, describe, fit_log, load, log_of, read_log, save
+from brandloom.i18n import using
+from brandloom.recommend.logs import LogRecommender, describe, fit_log, load, log_of, read_file, read_log, save
 from brandloom.recommend.logs.candidates import find
 from brandloom.recommend.logs.links import find_links
 from brandloom.recommend.logs.log import MOST_LINES
@@ -226,3 +235,57 @@ def test_links_of_visits_count_what_follows_and_not_what_lies_beside() -> None:
     follows = find_links(log)["follows"].toarray()
     assert follows[0, 1] == follows[1, 0] == 0 and follows[0, 2] == follows[1, 2] > 0 and follows[2].sum() == 0
     assert find_links(log)["alike"].toarray()[0, 1] > 0
+
+
+def run(*arguments: str) -> dict[str, Any]:
+    said = io.StringIO()
+    with contextlib.redirect_stdout(said):
+        code = cli.run([*arguments, "--json"])
+    assert code == 0, said.getvalue()
+    found: dict[str, Any] = json.loads(said.getvalue())
+    return found
+
+
+def test_the_command_learns_writes_and_answers_again(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    table, kept = people(250), tmp_path / "kept"
+    pv.write_csv(table, tmp_path / "log.csv")
+    pv.write_csv(catalogue(), tmp_path / "items.csv")
+    log = [str(tmp_path / "log.csv"), "--user", "who", "--item", "what", "--order", "place"]
+    found = run("recommend-table", *log, "--items", str(tmp_path / "items.csv"), "--describe", "name", "--out", str(kept), "-k", "3",
+                "--session", "s07p0,nowhere,s07p1")
+    assert found["recommended"][0]["product"] == "s07p2" and found["unknown"] == ["nowhere"]
+    with (kept / "recommendations.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 750 and {row["person"] for row in rows} == set(table["who"].to_pylist())
+    again = run("recommend-table", *log, "--model", str(kept), "--session", "s07p0,s07p1", "-k", "3", "--exclude", "s07p2")
+    assert "s07p2" not in [row["product"] for row in again["recommended"]]
+    one = run("recommend-table", *log, "--model", str(kept), "--person", "person 0003", "-k", "3")
+    assert [row["product"] for row in one["recommended"]] == [row["product"] for row in rows if row["person"] == "person 0003"]
+    capsys.readouterr()
+    with using("zh"):
+        assert cli.run(["recommend-table", *log, "--model", str(kept), "--session", "s07p0,s07p1"]) == 0
+    assert "此人选过的某件商品" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("extra", "said"), [
+    (["--order", "when"], "has no column 'when'"), (["--order", "what"], "neither a number nor a time"),
+    (["--session", "a", "--person", "b"], "not both"), (["--describe", "name"], "--items"), (["--days", "3"], "--order"),
+    (["--order", "place", "--days", "3"], "dates or times"), (["--model", "nothing", "--days", "3", "--order", "place"], "with --model"),
+    (["--model", "nothing"], "No recommender in"), (["--exclude", "nowhere"], "No product 'nowhere'"), (["--person", "nobody"], "--session"),
+])
+def test_the_command_says_in_one_line_what_is_wrong(extra: list[str], said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str],
+                                                    monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "300")
+    pv.write_csv(people(12), tmp_path / "log.csv")
+    assert cli.run(["recommend-table", str(tmp_path / "log.csv"), "--user", "who", "--item", "what", *extra]) == 1
+    error = capsys.readouterr().err.strip().splitlines()[-1]
+    assert said in error
+
+
+def test_times_and_lists_are_read_from_files(tmp_path: Path) -> None:
+    (tmp_path / "log.csv").write_text("who,what,when\n007,x,2024-01-02 10:00\n007,y,2024-01-03\n,z,2024-01-03\n", encoding="utf-8")
+    log = read_log(read_file(tmp_path / "log.csv", ["who", "what"], order="when"), person="who", product="what", order="when")
+    assert log.people.to_pylist() == ["007"] and log.clock and len(log.codes) == 2
+    pq.write_table(pa.table({"what": ["x", "y", "z"], "kinds": [[1, 2], [1, 2], [3]]}), tmp_path / "items.parquet")
+    described = describe(read_file(tmp_path / "items.parquet", ["what", "kinds"]), product="what", columns=["kinds"], products=pa.array(["x", "y", "z"]))
+    assert (described @ described.T).toarray().round(3).tolist() == [[1, 1, 0], [1, 1, 0], [0, 0, 1]]

@@ -23,7 +23,7 @@ def read_file(path: Path, columns: Sequence[str], *, order: str | None = None) -
     Raises:
         DataError: not readable, a column is absent, `order` holds something that is neither a number nor a time.
     """
-    wanted = list(dict.fromkeys([*columns, *([order] if order else [])]))
+    wanted = [*(name for name in dict.fromkeys(columns) if name != order), *([order] if order else [])]
     with duckdb.connect() as connection, tempfile.TemporaryDirectory() as scratch:
         source = open_source(connection, path, Path(scratch))
         absent = next((name for name in wanted if name not in source.columns), None)
@@ -32,22 +32,20 @@ def read_file(path: Path, columns: Sequence[str], *, order: str | None = None) -
                             columns=", ".join(source.columns))
         if path.suffix.lower() == ".parquet":
             return pq.read_table(path, columns=wanted)
-        at = {name: f"c{source.columns.index(name)}" for name in wanted}
-        kinds = dict.fromkeys(wanted, "VARCHAR")
-        if order is not None:
-            kinds[order] = _kind_of(connection, source.relation, at[order], source.name, order)
-        cells = ", ".join(f"TRY_CAST({at[name]} AS {kinds[name]}) AS c{number}" for number, name in enumerate(wanted))
-        try:
-            table = connection.sql(f"SELECT {cells} FROM {source.relation} WHERE NOT ({source.malformed})").to_arrow_table()
+        cells = ", ".join(f"CAST(c{source.columns.index(name)} AS VARCHAR) AS c{number}" for number, name in enumerate(wanted))
+        try:  # a copy first: types asked of a CSV file would be read by its reader, which leaves out what it cannot read
+            connection.execute(f"CREATE TEMP TABLE copied AS SELECT {cells} FROM {source.relation} WHERE NOT ({source.malformed})")
         except duckdb.Error as error:
             raise DataError(_("{file} cannot be read as a table: {reason}"), file=source.name, reason=str(error).splitlines()[0]) from error
-        return table.rename_columns(wanted)
+        last = len(wanted) - 1
+        kind = "VARCHAR" if order is None else _kind_of(connection, f"c{last}", source.name, order)
+        chosen = ", ".join(f"TRY_CAST(c{number} AS {kind if number == last else 'VARCHAR'}) AS c{number}" for number in range(len(wanted)))
+        return connection.sql(f"SELECT {chosen} FROM copied").to_arrow_table().rename_columns(wanted)
 
 
-def _kind_of(connection: duckdb.DuckDBPyConnection, relation: str, column: str, file: str, name: str) -> str:
+def _kind_of(connection: duckdb.DuckDBPyConnection, column: str, file: str, name: str) -> str:
     for kind in _MOMENTS:
-        found = connection.execute(f"SELECT {column} FROM {relation} WHERE {column} IS NOT NULL AND TRIM(CAST({column} AS VARCHAR)) <> ''"
-                                   f" AND TRY_CAST({column} AS {kind}) IS NULL LIMIT 1").fetchone()
+        found = connection.execute(f"SELECT {column} FROM copied WHERE TRIM({column}) <> '' AND TRY_CAST({column} AS {kind}) IS NULL LIMIT 1").fetchone()
         if found is None:
             return kind
         wrong = found[0]
