@@ -44,12 +44,12 @@ favourite_hours AS (
     JOIN (SELECT customer, max(n) AS n FROM hours GROUP BY customer) most ON most.customer = b.customer AND most.n = b.n
     GROUP BY b.customer
 )
-SELECT f.*, c.country AS country, c.language AS language, favourite_categories.category AS favourite_category,
-       favourite_products.product AS favourite_product, CAST(favourite_weekdays.weekday AS INTEGER) AS favourite_weekday,
-       CAST(favourite_hours.hour_of_day AS INTEGER) AS favourite_hour
-FROM features f
-LEFT JOIN customers c ON c.customer = f.customer
-LEFT JOIN favourite_categories ON favourite_categories.customer = f.customer
-LEFT JOIN favourite_products ON favourite_products.customer = f.customer
-LEFT JOIN favourite_weekdays ON favourite_weekdays.customer = f.customer
-LEFT JOIN favourite_hours ON favourite_hours.customer = f.customer
+SELECT s.*, c.customer IS NOT NULL AS listed, c.first_seen AS first_seen, c.country AS country, c.language AS language,
+       favourite_categories.category AS favourite_category, favourite_products.product AS favourite_product,
+       CAST(favourite_weekdays.weekday AS INTEGER) AS favourite_weekday, CAST(favourite_hours.hour_of_day AS INTEGER) AS favourite_hour
+FROM states s
+LEFT JOIN customers c ON c.customer = s.customer
+LEFT JOIN favourite_categories ON favourite_categories.customer = s.customer
+LEFT JOIN favourite_products ON favourite_products.customer = s.customer
+LEFT JOIN favourite_weekdays ON favourite_weekdays.customer = s.customer
+LEFT JOIN favourite_hours ON favourite_hours.customer = s.customer

@@ -1,11 +1,12 @@
-"""Table `profiles`, built from all events or brought up to date from the last run.
+"""Profiles, built from all events or brought up to date from the last run.
 
-Days pass for everybody alike: for most customers a day later only what counts days has moved on. `update_profiles` finds the others,
-computes them with the SELECT of the full build over their events alone, and moves the rest on. What the last run was made of is
-kept beside the table; where that is no longer what lies before us, everything is built again.
+Days pass for everybody alike, so what grows older is not stored: `profile_rows` keeps dates, sums and counts, and `profiles` is a view
+that reads ages off them as of the last run. `update_profiles` computes the rows of customers who bought or changed, with the
+SELECT of the full build over their events alone, moves the counted windows and the last visit of others, and leaves all other rows as
+they lie. Where the last run's events are no longer what lies before us, everything is built again.
 
+    profile_rows      what the profiles are made of, one row per customer
     profile_runs      the last run: its moment, the highest number of an event, what all events add up to, a digest of the rest
-    profile_people    customer, first_seen, as they were then
 """
 
 from __future__ import annotations
@@ -18,20 +19,15 @@ from decimal import Decimal
 
 import pyarrow as pa
 
-from brandloom.customers.profiles import profile_query
+from brandloom.customers.profiles import rows_query, seen_from
 from brandloom.engine import Engine, Value, read_sql, scalar, tables
 
 WINDOWS = {"kind = 'purchase'": (14, 30, 60, 90, 180, 335, 365), "kind = 'return'": (90,),
            "kind NOT IN ('purchase', 'return', 'adjustment')": (7, 30)}
 """Days after which an event of a kind leaves (or enters) what profile_features.sql counts."""
-MOVED = {
-    "as_of": "$as_of",
-    **{name: f"p.{name} + $days" for name in ("known_days", "days_since_last", "T_days", "days_since_third_last", "days_since_visit")},
-    "overdue_ratio": "CASE WHEN p.recency_days > 0 THEN (p.days_since_last + $days) * p.frequency / p.recency_days END",
-    "purchase_days_per_month": "p.purchase_days * 30 / (coalesce(p.T_days + $days, 0) + 30)",
-    "country": "c.country", "language": "c.language",
-}
-"""Columns of a profile that change while nothing happens, from the row `p` as it was, its customer `c` and the `$days` passed."""
+COUNTED = ("days_14d", "days_60d", "days_year_ago", "orders_30d", "orders_90d", "orders_180d", "orders_365d", "spend_30d", "spend_90d",
+           "spend_180d", "spend_365d", "returns_90d", "visits_7d", "visits_30d", "carts_30d")
+"""The columns of `profile_rows` that count windows; profile_moved.sql says by how much each shrinks."""
 _RUNS = pa.schema([("as_of", tables.TIME), ("seen", pa.int64()), ("sums", pa.string()), ("rest", pa.string())])
 _EVENT = "customer, kind, product, occurred_at, quantity, amount, order_id"
 
@@ -43,7 +39,9 @@ class ProfilesUpdated:
     as_of: datetime
     customers: int
     computed: int
-    """Customers whose events were read."""
+    """Customers all of whose events were read."""
+    moved: int
+    """Customers of whom only windows or the last visit moved."""
     full: bool
 
 
@@ -72,7 +70,7 @@ class _Run:
 
 
 def build_profiles(engine: Engine, as_of: datetime) -> int:
-    """Write table `profiles`, one row per customer known before `as_of`, and return the number of rows.
+    """Make `profiles`, one row per customer known before `as_of`, and return the number of rows.
 
     Args:
         as_of: naive UTC; nothing that happened at or after it is looked at.
@@ -82,7 +80,7 @@ def build_profiles(engine: Engine, as_of: datetime) -> int:
 
 
 def update_profiles(engine: Engine, as_of: datetime, *, anew: bool = False) -> ProfilesUpdated:
-    """Bring table `profiles` up to `as_of`: the rows are those that `build_profiles` would write.
+    """Bring `profiles` up to `as_of`: the rows are those that `build_profiles` would write.
 
     Builds everything the first time, for a moment before the last one, and where more has changed than that events were added and
     customers came, left or changed: where the events of then no longer add up to what they did (lines taken away, moneys or dates
@@ -96,33 +94,35 @@ def update_profiles(engine: Engine, as_of: datetime, *, anew: bool = False) -> P
     before, run = _look(engine, as_of, last.seen if last else -1)
     if last is None or as_of < last.as_of or before.text() != last.sums or run.rest != last.rest:
         people = _build(engine, run)
-        return ProfilesUpdated(as_of, people, people, full=True)
+        return ProfilesUpdated(as_of, people, people, 0, full=True)
     with engine.transaction():
-        touched = _find_touched(engine, last, as_of)
-        people = _move(engine, last, as_of)
+        computed, moved = _find(engine, last, as_of)
+        people = _renew(engine, as_of)
         _keep(engine, run)
-        for table in ("_profile_touched", "_profile_events", "_profile_customers"):
-            engine.drop(table)
-    return ProfilesUpdated(as_of, people, touched, full=False)
+        for table in ("passing", "touched", "moved", "events", "customers", "new"):
+            engine.drop(f"_profile_{table}")
+    return ProfilesUpdated(as_of, people, computed, moved, full=False)
 
 
 def _build(engine: Engine, run: _Run) -> int:
-    select, values = profile_query(run.as_of)
+    select, values = rows_query(run.as_of)
     with engine.transaction():
-        people = engine.replace("profiles", select, **values)
+        people = engine.replace("profile_rows", select, **values)
         _keep(engine, run)
     return people
 
 
-def _find_touched(engine: Engine, last: _Run, as_of: datetime) -> int:
-    """Put the customers to compute into `_profile_touched`; returns how many."""
+def _find(engine: Engine, last: _Run, as_of: datetime) -> tuple[int, int]:
+    """Put the customers to compute into `_profile_touched`, and by how much others move into `_profile_moved`; how many of each."""
     crossing, bounds = _crossing(last.as_of, as_of)
-    return engine.replace("_profile_touched", read_sql("customers", "profile_touched").format(crossing=crossing),
-                          as_of=as_of, last=last.as_of, seen=last.seen, **bounds)
+    engine.replace("_profile_passing", read_sql("customers", "profile_passing").format(crossing=crossing),
+                   as_of=as_of, last=last.as_of, seen=last.seen, **bounds)
+    return (engine.replace("_profile_touched", read_sql("customers", "profile_touched"), as_of=as_of, last=last.as_of),
+            engine.replace("_profile_moved", read_sql("customers", "profile_moved")))
 
 
 def _crossing(last: datetime, as_of: datetime) -> tuple[str, dict[str, Value]]:
-    """SQL over `events` for those that were inside a window as of the one day and are outside as of the other."""
+    """SQL over `events` for those that were inside a window as of the one day and are outside as of the other, and its values."""
     if last.date() == as_of.date():
         return "FALSE", {}
     then, today = (datetime(one.year, one.month, one.day) for one in (last, as_of))
@@ -134,18 +134,23 @@ def _crossing(last: datetime, as_of: datetime) -> tuple[str, dict[str, Value]]:
     return f"({' OR '.join(either)})", bounds
 
 
-def _move(engine: Engine, last: _Run, as_of: datetime) -> int:
-    """Write `profiles` anew: the rows of `_profile_touched` computed, all others moved on by the days passed."""
+def _renew(engine: Engine, as_of: datetime) -> int:
+    """Write the rows of `_profile_touched` and `_profile_moved` in place of those that are there; returns the rows of all."""
     touched = "customer IN (SELECT customer FROM _profile_touched)"
     engine.replace("_profile_events", f"SELECT {_EVENT} FROM events WHERE occurred_at < $as_of AND {touched}", as_of=as_of)
     engine.replace("_profile_customers", f"SELECT customer, first_seen FROM customers WHERE {touched}")
-    select, values = profile_query(as_of, events="_profile_events", customers="_profile_customers")
-    names = engine.query("SELECT * FROM profiles WHERE 1 = 0").column_names
-    moved = ", ".join(f"{MOVED.get(name, f'p.{name}')} AS {name}" for name in names)
-    return engine.replace("profiles", f"SELECT {moved} FROM profiles p LEFT JOIN customers c ON c.customer = p.customer "
-                          f"LEFT JOIN _profile_touched t ON t.customer = p.customer WHERE t.customer IS NULL "
-                          f"UNION ALL SELECT {', '.join(names)} FROM ({select}) computed",
-                          days=float((as_of.date() - last.as_of.date()).days), **values)
+    select, values = rows_query(as_of, events="_profile_events", customers="_profile_customers")
+    names = engine.query("SELECT * FROM profile_rows WHERE 1 = 0").column_names
+    moved = ", ".join(f"r.{name} - coalesce(m.{name}, 0) AS {name}" if name in COUNTED else "coalesce(m.visit_day, r.visit_day) AS visit_day"
+                      if name == "visit_day" else f"r.{name}" for name in names)
+    engine.replace("_profile_new", f"SELECT {', '.join(names)} FROM ({select}) computed "
+                   f"UNION ALL SELECT {moved} FROM _profile_moved m JOIN profile_rows r ON r.customer = m.customer", **values)
+    for table in ("_profile_touched", "_profile_moved"):
+        engine.remove("profile_rows", "customer", table)
+    engine.append("profile_rows", "SELECT * FROM _profile_new")
+    people = scalar(engine, "SELECT count(*) AS n FROM profile_rows")
+    assert isinstance(people, int)
+    return people
 
 
 def _look(engine: Engine, as_of: datetime, seen: int) -> tuple[_Sums, _Run]:
@@ -155,12 +160,12 @@ def _look(engine: Engine, as_of: datetime, seen: int) -> tuple[_Sums, _Run]:
     parts = {int(row["fresh"]): _Sums(int(row["lines"]), int(row["named"]), int(row["days"]), Decimal(row["amount"])) for row in rows}
     before, fresh = (parts.get(part, none) for part in (0, 1))
     return before, _Run(as_of, max([0, *(int(row["seen"]) for row in rows)]), (before + fresh).text(),
-                        _rest(engine, profile_query(as_of)[0]))
+                        _rest(engine, rows_query(as_of)[0]))
 
 
 def _rest(engine: Engine, select: str) -> str:
-    """Digest of what else profiles are made of: their SELECT, how rows are moved on, the products' categories, who is one person."""
-    digest = hashlib.sha256(json.dumps([select, MOVED, WINDOWS]).encode())
+    """Digest of what else profiles are made of: their SELECT, the windows, the products' categories, who is one person."""
+    digest = hashlib.sha256(json.dumps([select, read_sql("customers", "profile_moved"), WINDOWS]).encode())
     others = ["SELECT product, category FROM products WHERE category IS NOT NULL ORDER BY product, category"]
     if engine.exists("same_person"):
         others.append("SELECT customer, person FROM same_person ORDER BY customer")
@@ -170,13 +175,12 @@ def _rest(engine: Engine, select: str) -> str:
 
 
 def _keep(engine: Engine, run: _Run) -> None:
-    engine.replace("profile_people", "SELECT customer, first_seen FROM customers")
     engine.put("profile_runs", pa.Table.from_pylist([asdict(run)], schema=_RUNS))
+    engine.view("profiles", seen_from("SELECT as_of FROM profile_runs", "profile_rows"))
 
 
 def _last(engine: Engine) -> _Run | None:
-    """The run that `profiles` is of; None where there is none, or another hand has written the table since."""
-    if not (engine.exists("profiles") and engine.exists("profile_runs")):
+    """The run that `profile_rows` is of; None where there is none."""
+    if not (engine.exists("profile_rows") and engine.exists("profile_runs")):
         return None
-    run = _Run(**engine.query("SELECT * FROM profile_runs").to_pylist()[0])
-    return run if scalar(engine, "SELECT max(as_of) AS as_of FROM profiles") == run.as_of else None
+    return _Run(**engine.query("SELECT * FROM profile_runs").to_pylist()[0])

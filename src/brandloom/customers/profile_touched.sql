@@ -1,15 +1,14 @@
--- Customers whose profile as of $as_of differs from the one as of $last by more than the days that have passed: those of events
--- that were not there (numbered above $seen) or lay ahead, those of events that have left a window (profile_table.py says where the
--- windows ended then and now), and those who are known since, since another day, or no longer.
-SELECT DISTINCT customer
-FROM (
-    SELECT customer
-    FROM events
-    WHERE customer IS NOT NULL AND occurred_at < $as_of AND (event > $seen OR occurred_at >= $last OR {crossing})
-    UNION ALL
-    SELECT coalesce(c.customer, b.customer) AS customer
-    FROM customers c
-    FULL JOIN profile_people b ON b.customer = c.customer
-    WHERE c.customer IS NULL OR b.customer IS NULL OR c.first_seen IS DISTINCT FROM b.first_seen
-          OR (c.first_seen >= $last AND c.first_seen < $as_of)
-) found
+-- Customers whose profile has to be computed: those of events in `_profile_passing` that move more than a window, and those of whom table
+-- `customers` says something else than their row of `profile_rows`, or whose day to be known has come.
+SELECT p.customer AS customer
+FROM _profile_passing p
+LEFT JOIN profile_rows r ON r.customer = p.customer
+WHERE (p.ago IS NULL AND (p.kind IN ('purchase', 'return', 'adjustment') OR p.occurred_at < $last OR r.known_day IS NULL)) OR r.scattered
+UNION
+SELECT coalesce(c.customer, r.customer) AS customer
+FROM customers c
+FULL JOIN profile_rows r ON r.customer = c.customer
+WHERE (c.customer IS NULL AND r.listed) OR (r.customer IS NULL AND (c.first_seen IS NULL OR c.first_seen < $as_of))
+      OR (c.customer IS NOT NULL AND r.customer IS NOT NULL
+          AND (NOT r.listed OR c.first_seen IS DISTINCT FROM r.first_seen OR c.country IS DISTINCT FROM r.country
+               OR c.language IS DISTINCT FROM r.language OR (c.first_seen >= $last AND c.first_seen < $as_of)))

@@ -14,20 +14,36 @@ from datetime import datetime
 from brandloom.engine import Engine, Value, read_sql
 
 EVERYBODY = "g"  # above every hexadecimal digit
+_HABITS = ", ".join(f"r.{name} AS {name}" for name in ("country", "language", "favourite_category", "favourite_product", "favourite_weekday",
+                                                        "favourite_hour"))
 
 
 def profile_query(as_of: datetime, *, events: str = "events", customers: str = "customers") -> tuple[str, dict[str, Value]]:
-    """The SELECT of whole profiles and its values: features and habits share one pass over the order lines.
+    """The SELECT of whole profiles and its values.
 
     Args:
         as_of: naive UTC; nothing that happened at or after it is looked at.
         events: the table to read, where a caller has put aside the events of the customers it needs.
         customers: the table that says who is known, and since when, besides the events; put aside likewise.
     """
-    features = read_sql("customers", "profile_features").replace("FROM events\n", f"FROM {events}\n").rstrip()
-    features = features.replace("FROM customers\n", f"FROM {customers}\n")
-    select = f"WITH {features},\n{read_sql('customers', 'profile_habits')}"
-    return select, {"as_of": as_of, "whole": True, **sample_values(1.0, 0)}
+    select, values = rows_query(as_of, events=events, customers=customers)
+    return seen_from("SELECT $as_of AS as_of", f"({select})"), values
+
+
+def rows_query(as_of: datetime, *, events: str = "events", customers: str = "customers") -> tuple[str, dict[str, Value]]:
+    """The SELECT behind profiles that does not age: states and habits, which share one pass over the order lines, and its values."""
+    states = _states(events).replace("FROM customers\n", f"FROM {customers}\n").rstrip()
+    return f"WITH {states},\n{read_sql('customers', 'profile_habits')}", {"as_of": as_of, "whole": True, **sample_values(1.0, 0)}
+
+
+def seen_from(moment: str, rows: str) -> str:
+    """The SELECT of the profiles that these rows are at a moment.
+
+    Args:
+        moment: a SELECT of one row with `as_of`.
+        rows: the rows of `rows_query` as of that moment, or as of an earlier one if nothing has happened to them since.
+    """
+    return f"SELECT {read_sql('customers', 'profile_numbers').rstrip()},\n{_HABITS} FROM {rows} r CROSS JOIN ({moment}) moment"
 
 
 def profile_features(engine: Engine, as_of: datetime, table: str, *, share: float = 1.0, seed: int = 0) -> int:
@@ -46,8 +62,13 @@ def feature_query(as_of: datetime, *, share: float = 1.0, seed: int = 0, events:
     Args:
         events: the table to read, where a caller has put aside the events of the customers it needs.
     """
-    parts = read_sql("customers", "profile_features").replace("FROM events\n", f"FROM {events}\n")
-    return f"WITH {parts}SELECT * FROM features", {"as_of": as_of, "whole": share >= 1 or events != "events", **sample_values(share, seed)}
+    numbers = read_sql("customers", "profile_numbers").rstrip()
+    select = f"WITH {_states(events)}SELECT {numbers}\nFROM states r CROSS JOIN (SELECT $as_of AS as_of) moment"
+    return select, {"as_of": as_of, "whole": share >= 1 or events != "events", **sample_values(share, seed)}
+
+
+def _states(events: str) -> str:
+    return read_sql("customers", "profile_features").replace("FROM events\n", f"FROM {events}\n")
 
 
 def sample_values(share: float, seed: int) -> dict[str, Value]:

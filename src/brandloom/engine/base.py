@@ -18,6 +18,7 @@ Batches = Callable[[pa.Table], pa.Table]
 class Engine(Protocol):
     """Tables live here and queries run here. SQL is DuckDB's dialect; values come in as `$name`, never as text.
 
+    A table whose name begins with an underscore is scratch: `close` may take it away.
     A room uses nothing else, so what it does runs unchanged on every engine; `tests/test_conformance.py` compares them.
     """
 
@@ -38,6 +39,15 @@ class Engine(Protocol):
     def add(self, table: str, rows: pa.Table, /) -> int:
         """Add these rows to an existing table, matching columns by name."""
 
+    def remove(self, table: str, key: str, among: str, /) -> None:
+        """Take out the rows of `table` whose column `key` holds a value of that column of table `among`."""
+
+    def view(self, name: str, select: str, /) -> None:
+        """Make `name`, whatever it was, a stored SELECT without values: queries read it like a table, from what its tables hold then.
+
+        Nothing is written to it; to make it a table again, `drop` it first.
+        """
+
     def map_batches(self, table: str, select: str, function: Batches, schema: pa.Schema, /, **values: Value) -> int:
         """Make `table` the result of a row-wise Python `function` (a model's batch score) over the rows of `select`.
 
@@ -48,7 +58,7 @@ class Engine(Protocol):
         """Whether the table is there."""
 
     def drop(self, table: str, /) -> None:
-        """Remove a table if it is there."""
+        """Remove a table or view if it is there."""
 
     def overlay(self, views: Mapping[str, str], /) -> None:
         """From now until `close`, queries that name one of these tables read its SELECT in its place; none lifts all.

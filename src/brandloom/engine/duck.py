@@ -35,7 +35,8 @@ class DuckEngine:
         self.connection.execute("SET TimeZone = 'UTC'")
         self._in_transaction = False
         self._overlay: dict[str, str] = {}
-        database = str(self.connection.execute("SELECT current_database()").fetchall()[0][0]).replace('"', '""')
+        self._catalog = str(self.connection.execute("SELECT current_database()").fetchall()[0][0])
+        database = self._catalog.replace('"', '""')
         self._home = f'"{database}".main'
 
     def query(self, sql: str, /, **values: Value) -> pa.Table:
@@ -50,22 +51,29 @@ class DuckEngine:
         return int(rows[0][0]) if rows and isinstance(rows[0][0], int) else 0
 
     def replace(self, table: str, select: str, /, **values: Value) -> int:
-        return self.execute(f"CREATE OR REPLACE TABLE {table} AS {select}", **values)
+        return self.execute(f"CREATE OR REPLACE {_kept(table)} {table} AS {select}", **values)
 
     def append(self, table: str, select: str, /, **values: Value) -> int:
         self._store(table, self.connection.sql(select, params=values or None).columns)
-        return self.execute(f"INSERT INTO {self._home}.{table} BY NAME {select}", **values)
+        return self.execute(f"INSERT INTO {self._at(table)} BY NAME {select}", **values)
 
     def put(self, table: str, rows: pa.Table, /) -> int:
         with self._registered(rows) as name:
             if rows.num_rows == 0 and _rare_columns(rows.schema):
                 return self._create(table, name, _rare_columns(rows.schema))
-            return self.execute(f"CREATE OR REPLACE TABLE {table} AS SELECT * FROM {name}")
+            return self.execute(f"CREATE OR REPLACE {_kept(table)} {table} AS SELECT * FROM {name}")
 
     def add(self, table: str, rows: pa.Table, /) -> int:
         self._store(table, rows.column_names)
         with self._registered(rows) as name:
-            return self.execute(f"INSERT INTO {self._home}.{table} BY NAME SELECT * FROM {name}")
+            return self.execute(f"INSERT INTO {self._at(table)} BY NAME SELECT * FROM {name}")
+
+    def remove(self, table: str, key: str, among: str, /) -> None:
+        self.execute(f"DELETE FROM {self._at(table)} WHERE {key} IN (SELECT {key} FROM {among})")
+
+    def view(self, name: str, select: str, /) -> None:
+        self.drop(name)
+        self.execute(f"CREATE VIEW {self._at(name)} AS {select}")
 
     def map_batches(self, table: str, select: str, function: Batches, schema: pa.Schema, /, **values: Value) -> int:
         rows = function(self.query(select, **values)).cast(schema)
@@ -76,7 +84,10 @@ class DuckEngine:
         return bool(found.fetchall())
 
     def drop(self, table: str, /) -> None:
-        self.connection.execute(f"DROP TABLE IF EXISTS {self._home}.{table}")
+        there = "SELECT table_type FROM information_schema.tables WHERE table_name = $name AND table_catalog = $catalog"
+        found = self.connection.execute(there, {"name": table, "catalog": "temp" if _scratch(table) else self._catalog}).fetchall()
+        if found:
+            self.connection.execute(f"DROP {'VIEW' if found[0][0] == 'VIEW' else 'TABLE'} {self._at(table)}")
 
     def overlay(self, views: Mapping[str, str], /) -> None:
         self._lift()
@@ -113,6 +124,9 @@ class DuckEngine:
     def close(self) -> None:
         self.connection.close()
 
+    def _at(self, table: str) -> str:
+        return f"temp.main.{table}" if _scratch(table) else f"{self._home}.{table}"
+
     def _lift(self) -> None:
         for table in self._overlay:
             self.connection.execute(f"DROP VIEW temp.main.{table}")
@@ -123,7 +137,7 @@ class DuckEngine:
         """Make an empty table whose rare columns are computed as NULL: every stored column costs a load about a twentieth."""
         columns = ", ".join(f"{name} {kind} GENERATED ALWAYS AS (CAST(NULL AS {kind})) VIRTUAL" if name in rare else f"{name} {kind}"
                             for name, kind, *_rest in self.connection.execute(f"DESCRIBE SELECT * FROM {like}").fetchall())
-        return self.execute(f"CREATE OR REPLACE TABLE {table} ({columns})")
+        return self.execute(f"CREATE OR REPLACE {_kept(table)} {table} ({columns})")
 
     def _store(self, table: str, arriving: list[str]) -> None:
         """Turn computed columns for which values arrive into stored ones."""
@@ -143,6 +157,15 @@ class DuckEngine:
             raise DataError(_("Rows do not fit the table: {reason}."), reason=str(error).splitlines()[0]) from error
         finally:
             self.connection.unregister("_incoming")
+
+
+def _scratch(table: str) -> bool:
+    return table.startswith("_")
+
+
+def _kept(table: str) -> str:
+    """Scratch stays out of the file: writing it there costs more than making it."""
+    return "TEMP TABLE" if _scratch(table) else "TABLE"
 
 
 def _rare_columns(schema: pa.Schema) -> set[str]:

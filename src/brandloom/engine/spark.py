@@ -35,6 +35,8 @@ _SESSION = {"spark.sql.session.timeZone": "UTC", "spark.sql.timestampType": "TIM
             "spark.sql.execution.arrow.pyspark.enabled": "true"}
 _SAVED, _DONE, _FRESH = "_saved_", "_done_", "_fresh_"
 """Folders beside the tables: as they were before a transaction; the same after it; written, not yet a table."""
+_VIEW = "view.sql"
+"""All that the folder of a view holds."""
 
 
 class SparkEngine:
@@ -63,8 +65,7 @@ class SparkEngine:
         for name, value in _SESSION.items():
             self.session.conf.set(name, value)
         self._recover()
-        for folder in self._tables():
-            self._show(folder.name)
+        self._show_all()
 
     def query(self, sql: str, /, **values: Value) -> pa.Table:
         return self._run(sql, values).toArrow()
@@ -82,6 +83,17 @@ class SparkEngine:
 
     def add(self, table: str, rows: pa.Table, /) -> int:
         return self._add_files(table, self._written_here(_fitted_here(rows, self._schema(table))))
+
+    def remove(self, table: str, key: str, among: str, /) -> None:
+        self.replace(table, f"SELECT t.* FROM {table} t WHERE t.{key} IS NULL OR t.{key} NOT IN (SELECT {key} FROM {among} WHERE {key} IS NOT NULL)")
+
+    def view(self, name: str, select: str, /) -> None:
+        fresh = self.path / f"{_FRESH}{uuid4().hex}"
+        fresh.mkdir()
+        (fresh / _VIEW).write_text(select, encoding="utf-8")
+        self.drop(name)
+        fresh.rename(self.path / name)
+        self._lay()
 
     def map_batches(self, table: str, select: str, function: Batches, schema: pa.Schema, /, **values: Value) -> int:
         from pyspark.sql.pandas.types import from_arrow_schema
@@ -149,6 +161,12 @@ class SparkEngine:
     def _tables(self) -> list[Path]:
         return [folder for folder in sorted(self.path.iterdir()) if folder.is_dir() and not folder.name.startswith("_")]
 
+    def _show_all(self) -> None:
+        for folder in self._tables():
+            if not (folder / _VIEW).exists():
+                self._show(folder.name)
+        self._lay()
+
     def _show(self, table: str) -> None:
         """Make the folder's present files what queries see under this name."""
         from pyspark.sql.pandas.types import from_arrow_schema
@@ -157,10 +175,12 @@ class SparkEngine:
         rows.createOrReplaceTempView(f"{table}_loaded" if table in self._overlay else table)
 
     def _lay(self) -> None:
-        """Show the SELECTs of the overlay; a view of Spark keeps the files it was made from, so again whenever a table has changed."""
+        """Show the SELECTs of overlay and views; a view of Spark keeps the files it was made from, so again whenever a table has changed."""
         for table, select in self._overlay.items():
             self._show(table)
             self._run(select, {}).createOrReplaceTempView(table)
+        for stored in sorted(self.path.glob(f"[!_]*/{_VIEW}")):
+            self._run(stored.read_text(encoding="utf-8"), {}).createOrReplaceTempView(stored.parent.name)
 
     def _schema(self, table: str) -> pa.Schema:
         """Columns by a file's footer, which spares a Spark job; Spark marks constants as never null, a table's columns may be."""
@@ -211,8 +231,7 @@ class SparkEngine:
             self.drop(table.name)
         for table in saved.iterdir():
             _link_files(table, self.path / table.name)
-            self._show(table.name)
-        self._lay()
+        self._show_all()
         _discard(saved)
 
     def _recover(self) -> None:
