@@ -1,6 +1,6 @@
--- By how much the counted windows of customers shrink between two runs, from `_profile_passing`: events that leave a window, and visits
--- that are new. `ago` counts days back from the day of the last run, null for what was not there; `later` from the day of this run.
--- Names are those of profile_features.sql. Customers of `_profile_touched` are left out: they are computed.
+-- The counted windows and the last visit of customers of `profile_rows` whose events in `_profile_passing` leave a window or are new
+-- visits: what is stored, less what was counted of these events, and more what is counted now. Names are those of profile_features.sql.
+-- Customers of `_profile_touched` are left out: they are computed.
 WITH passing AS (
     SELECT p.customer AS customer, p.kind AS kind, p.order_key AS order_key, p.amount AS amount, p.occurred_at AS occurred_at, p.ago AS ago, p.later AS later
     FROM _profile_passing p
@@ -43,10 +43,22 @@ others AS (
     FROM (SELECT customer, kind, kind NOT IN ('purchase', 'return', 'adjustment') AS visit, occurred_at, ago, later FROM passing) told
     GROUP BY customer
 )
-SELECT others.customer AS customer, others.visit_day AS visit_day, bought.days_14d AS days_14d, bought.days_60d AS days_60d,
-       bought.days_year_ago AS days_year_ago, bought.orders_30d AS orders_30d, bought.orders_90d AS orders_90d, bought.orders_180d AS orders_180d,
-       bought.orders_365d AS orders_365d, bought.spend_30d AS spend_30d, bought.spend_90d AS spend_90d, bought.spend_180d AS spend_180d,
-       bought.spend_365d AS spend_365d, others.returns_90d AS returns_90d, others.visits_7d AS visits_7d, others.visits_30d AS visits_30d,
-       others.carts_30d AS carts_30d
-FROM others
-LEFT JOIN bought ON bought.customer = others.customer
+SELECT r.customer AS customer, coalesce(others.visit_day, r.visit_day) AS visit_day,
+       r.days_14d - coalesce(bought.days_14d, 0) AS days_14d,
+       r.days_60d - coalesce(bought.days_60d, 0) AS days_60d,
+       r.days_year_ago - coalesce(bought.days_year_ago, 0) AS days_year_ago,
+       r.orders_30d - coalesce(bought.orders_30d, 0) AS orders_30d,
+       r.orders_90d - coalesce(bought.orders_90d, 0) AS orders_90d,
+       r.orders_180d - coalesce(bought.orders_180d, 0) AS orders_180d,
+       r.orders_365d - coalesce(bought.orders_365d, 0) AS orders_365d,
+       r.spend_30d - coalesce(bought.spend_30d, 0) AS spend_30d,
+       r.spend_90d - coalesce(bought.spend_90d, 0) AS spend_90d,
+       r.spend_180d - coalesce(bought.spend_180d, 0) AS spend_180d,
+       r.spend_365d - coalesce(bought.spend_365d, 0) AS spend_365d,
+       r.returns_90d - others.returns_90d AS returns_90d,
+       r.visits_7d - others.visits_7d AS visits_7d,
+       r.visits_30d - others.visits_30d AS visits_30d,
+       r.carts_30d - others.carts_30d AS carts_30d
+FROM profile_rows r
+JOIN others ON others.customer = r.customer
+LEFT JOIN bought ON bought.customer = r.customer

@@ -25,9 +25,6 @@ from brandloom.engine import Engine, Value, read_sql, scalar, tables
 WINDOWS = {"kind = 'purchase'": (14, 30, 60, 90, 180, 335, 365), "kind = 'return'": (90,),
            "kind NOT IN ('purchase', 'return', 'adjustment')": (7, 30)}
 """Days after which an event of a kind leaves (or enters) what profile_features.sql counts."""
-COUNTED = ("days_14d", "days_60d", "days_year_ago", "orders_30d", "orders_90d", "orders_180d", "orders_365d", "spend_30d", "spend_90d",
-           "spend_180d", "spend_365d", "returns_90d", "visits_7d", "visits_30d", "carts_30d")
-"""The columns of `profile_rows` that count windows; profile_moved.sql says by how much each shrinks."""
 _RUNS = pa.schema([("as_of", tables.TIME), ("seen", pa.int64()), ("sums", pa.string()), ("rest", pa.string())])
 _EVENT = "customer, kind, product, occurred_at, quantity, amount, order_id"
 
@@ -99,7 +96,7 @@ def update_profiles(engine: Engine, as_of: datetime, *, anew: bool = False) -> P
         computed, moved = _find(engine, last, as_of)
         people = _renew(engine, as_of)
         _keep(engine, run)
-        for table in ("passing", "touched", "moved", "events", "customers", "new"):
+        for table in ("passing", "touched", "moved", "events", "customers"):
             engine.drop(f"_profile_{table}")
     return ProfilesUpdated(as_of, people, computed, moved, full=False)
 
@@ -131,23 +128,19 @@ def _crossing(last: datetime, as_of: datetime) -> tuple[str, dict[str, Value]]:
         bounds |= {f"from_{days}": then - timedelta(days=days), f"to_{days}": today - timedelta(days=days)}
     either = (f"({kind} AND ({' OR '.join(f'(occurred_at >= $from_{days} AND occurred_at < $to_{days})' for days in windows)}))"
               for kind, windows in WINDOWS.items())
-    return f"({' OR '.join(either)})", bounds
+    any_day = " OR ".join(f"(occurred_at >= $from_{name[5:]} AND occurred_at < $to_{name[5:]})" for name in bounds if name.startswith("from_"))
+    return f"(({any_day}) AND ({' OR '.join(either)}))", bounds  # days alone first: times compare faster than kinds
 
 
 def _renew(engine: Engine, as_of: datetime) -> int:
-    """Write the rows of `_profile_touched` and `_profile_moved` in place of those that are there; returns the rows of all."""
+    """Move the rows of `_profile_moved`, and compute those of `_profile_touched`; returns how many rows there are."""
+    engine.change("profile_rows", "customer", "SELECT * FROM _profile_moved")
     touched = "customer IN (SELECT customer FROM _profile_touched)"
     engine.replace("_profile_events", f"SELECT {_EVENT} FROM events WHERE occurred_at < $as_of AND {touched}", as_of=as_of)
     engine.replace("_profile_customers", f"SELECT customer, first_seen FROM customers WHERE {touched}")
     select, values = rows_query(as_of, events="_profile_events", customers="_profile_customers")
-    names = engine.query("SELECT * FROM profile_rows WHERE 1 = 0").column_names
-    moved = ", ".join(f"r.{name} - coalesce(m.{name}, 0) AS {name}" if name in COUNTED else "coalesce(m.visit_day, r.visit_day) AS visit_day"
-                      if name == "visit_day" else f"r.{name}" for name in names)
-    engine.replace("_profile_new", f"SELECT {', '.join(names)} FROM ({select}) computed "
-                   f"UNION ALL SELECT {moved} FROM _profile_moved m JOIN profile_rows r ON r.customer = m.customer", **values)
-    for table in ("_profile_touched", "_profile_moved"):
-        engine.remove("profile_rows", "customer", table)
-    engine.append("profile_rows", "SELECT * FROM _profile_new")
+    engine.remove("profile_rows", "customer", "_profile_touched")
+    engine.append("profile_rows", select, **values)
     people = scalar(engine, "SELECT count(*) AS n FROM profile_rows")
     assert isinstance(people, int)
     return people

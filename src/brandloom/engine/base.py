@@ -42,6 +42,12 @@ class Engine(Protocol):
     def remove(self, table: str, key: str, among: str, /) -> None:
         """Take out the rows of `table` whose column `key` holds a value of that column of table `among`."""
 
+    def change(self, table: str, key: str, select: str, /) -> None:
+        """Give each row of `table` the values of the row of `select` (which may read the table) with the same `key`, in the columns it has.
+
+        Keys of `select` are unique. Cheaper than `remove` and `append` where a few columns of many rows change.
+        """
+
     def view(self, name: str, select: str, /) -> None:
         """Make `name`, whatever it was, a stored SELECT without values: queries read it like a table, from what its tables hold then.
 

@@ -71,6 +71,10 @@ class DuckEngine:
     def remove(self, table: str, key: str, among: str, /) -> None:
         self.execute(f"DELETE FROM {self._at(table)} WHERE {key} IN (SELECT {key} FROM {among})")
 
+    def change(self, table: str, key: str, select: str, /) -> None:
+        columns = ", ".join(f"{name} = new.{name}" for name in self.connection.sql(select).columns if name != key)
+        self.execute(f"UPDATE {self._at(table)} AS old SET {columns} FROM ({select}) new WHERE new.{key} = old.{key}")
+
     def view(self, name: str, select: str, /) -> None:
         self.drop(name)
         self.execute(f"CREATE VIEW {self._at(name)} AS {select}")

@@ -87,6 +87,14 @@ class SparkEngine:
     def remove(self, table: str, key: str, among: str, /) -> None:
         self.replace(table, f"SELECT t.* FROM {table} t WHERE t.{key} IS NULL OR t.{key} NOT IN (SELECT {key} FROM {among} WHERE {key} IS NOT NULL)")
 
+    def change(self, table: str, key: str, select: str, /) -> None:
+        known = self._schema(table)
+        new = set(self._run(select, {}).columns) - {key}
+        columns = ", ".join(f"CASE WHEN new.{key} IS NULL THEN old.{name} ELSE new.{name} END AS {name}" if name in new else f"old.{name} AS {name}"
+                            for name in known.names)
+        frame = self._run(f"SELECT {columns} FROM {table} old LEFT JOIN ({select}) new ON new.{key} = old.{key}", {})
+        self._put_files(table, self._written(_fitted(frame, self.session.table(table).schema)))
+
     def view(self, name: str, select: str, /) -> None:
         fresh = self.path / f"{_FRESH}{uuid4().hex}"
         fresh.mkdir()
