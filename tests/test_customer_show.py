@@ -111,6 +111,36 @@ def test_interests_channels_and_segments_by_rule(shop: Shop) -> None:
     assert {"view", "cart", "purchase"} <= {one.value for one in shown.portrait.events}
 
 
+def test_what_was_searched_for_and_which_categories_it_names(shop: Shop) -> None:
+    customer = somebody(shop)
+    shop.engine.replace("products", "SELECT product, name, CASE WHEN product = (SELECT min(product) FROM products) THEN 'Lanterns' ELSE 'Candles' END AS category, "
+                        "price, description, stock, image, attributes, origin FROM products")
+    said = ['{"Search term": "Red  LANTERNS"}', '{"query": "red lanterns"}', '{"关键词": "蜡烛"}', '{"page": 2}', None, '{"query": "too late"}']
+    moments = [AS_OF - timedelta(days=day) for day in (9, 8, 7, 6, 5, 0)]
+    shop.engine.add("events", pa.table({"event": [10**15 + n for n in range(6)], "customer": [customer] * 6, "kind": ["search"] * 6,
+                                        "occurred_at": pa.array(moments, pa.timestamp("us")), "properties": said}))
+    portrait = portray(shop.engine, customer, AS_OF)
+    assert [(one.value, one.times) for one in portrait.searches] == [("red lanterns", 2), ("蜡烛", 1)]
+    bought = {one.value for one in portrait.categories}
+    assert [(one.value, one.times, one.last_at) for one in portrait.interests] == [("Lanterns", 2, moments[1])] * ("Lanterns" not in bought)
+    assert sum(one.share for one in portrait.categories) == pytest.approx(1)
+    early = portray(shop.engine, customer, moments[1])
+    assert [(one.value, one.times) for one in early.searches] == [("red lanterns", 1)]
+
+
+def test_the_profile_tells_cheap_from_dear_by_what_was_sold_before(shop: Shop) -> None:
+    """A portrait reads prices of the categories concerned only, and comes to what the build of everybody does."""
+    shop.engine.replace("products", "SELECT product, name, 'Candles' AS category, price, description, stock, image, attributes, origin FROM products")
+    build_profiles(shop.engine, AS_OF)
+    rows = shop.engine.query("SELECT * FROM profiles WHERE price_level IS NOT NULL AND discount_share IS NOT NULL ORDER BY customer LIMIT 5").to_pylist()
+    assert rows and all(0 <= row["price_level"] <= 1 and 0 <= row["discount_share"] <= 1 and row["favourite_category_share"] == 1 for row in rows)
+    for row in rows:
+        assert dict(portray(shop.engine, row["customer"], AS_OF).profile) == row
+    said = {name: value for _title, lines in lines_of(show_customer(shop, rows[0]["customer"]), "EUR", "en") for name, value in lines}
+    assert said["Bought below the usual price"].endswith("of order lines") and "cheapest" in said["Place in the price range of the category"]
+    assert said["Categories bought"].endswith("100%)") and said["Searched for"] == "not known"
+
+
 def test_ids_of_one_person_are_shown_as_one(shop: Shop) -> None:
     one, other = shop.engine.query("SELECT customer FROM profiles WHERE orders >= 1 ORDER BY customer LIMIT 2")["customer"].to_pylist()
     alone = show_customer(shop, one).portrait.profile["orders"] + show_customer(shop, other).portrait.profile["orders"]

@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 
 from brandloom.customers import build_profiles, update_profiles
 from brandloom.customers.profile_table import WINDOWS, _crossing
-from brandloom.customers.profiles import profile_query
+from brandloom.customers.profiles import prices_query, profile_query
 from brandloom.engine import DuckEngine, Engine, ensure_tables, read_sql, tables
 from brandloom.engine.spark import translate
 from conftest import require
@@ -231,6 +231,27 @@ def test_histories_are_read_only_of_those_who_bought() -> None:
         assert one.engine.query("SELECT * FROM profiles ORDER BY customer").to_pylist() == built(one.engine, one.now).to_pylist()
 
 
+def test_prices_of_earlier_months_alone_say_what_is_cheap() -> None:
+    """July is measured by June; what is sold later, or in July, changes nothing; a late sale of June does, for who bought in July."""
+    with shop() as one:  # as of July 1
+        one.category("tea", "drinks")
+        one.category("cup", "drinks")
+        one.events(("a", 20, 9, "purchase", "tea", "a1", 1500), ("a", 20, 9, "purchase", "cup", "a1", 3000), (None, 19, 9, "purchase", "tea", "a2", 1500))
+        build_profiles(one.engine, one.now)
+        one.wait(9, 0)
+        one.events(("b", 1, 9, "purchase", "tea", "b1", 1200), ("b", 1, 9, "purchase", "cup", "b1", 2900), ("c", 1, 9, "purchase", "tea", "c1", 1500))
+        assert assert_as_built(one, full=False) == 2
+        assert taste(one) == {"a": (None, None), "b": (0.5, 0.5), "c": (0.0, 0.0)}  # b: the tea a fifth cheaper, the cup by a thirtieth
+        one.events((None, 20, 9, "purchase", "tea", "n1", 900), (None, 20, 9, "purchase", "tea", "n2", 900), (None, 20, 9, "purchase", "tea", "n3", 900))
+        assert assert_as_built(one, full=False) == 2
+        assert taste(one) == {"a": (None, None), "b": (0.0, 0.5), "c": (0.0, 0.0)}
+
+
+def taste(one: Shop) -> dict[str, tuple[float | None, float | None]]:
+    rows = one.engine.query("SELECT customer, discount_share, price_level FROM profiles").to_pylist()
+    return {row["customer"]: (row["discount_share"], row["price_level"]) for row in rows}
+
+
 def test_everything_is_built_when_asked_and_a_table_in_the_place_of_the_view_gives_way() -> None:
     with shop() as one:
         everyone_bought(one, 10)
@@ -277,6 +298,7 @@ def test_an_update_on_spark_writes_what_a_full_build_on_either_engine_would(tmp_
 def test_every_statement_of_an_update_translates_to_spark() -> None:
     crossing, bounds = _crossing(START, START + timedelta(days=2))
     translate(read_sql("customers", "profile_passing").format(crossing=crossing), {"as_of": START, "last": START, "seen": 1, **bounds})
-    translate(read_sql("customers", "profile_touched"), {"as_of": START, "last": START})
+    translate(read_sql("customers", "profile_touched"), {"as_of": START, "last": START, "repriced": START})
     translate(read_sql("customers", "profile_moved"), {})
+    translate(*prices_query(START))
     translate(read_sql("customers", "profile_sums"), {"seen": 1})

@@ -155,11 +155,14 @@ def lines_of(shown: Shown, currency: str, language: str) -> list[tuple[str, list
             (say(_("Products per order")), number("products_per_order", ".1f")), (say(_("Net revenue")), money(of.get("net_revenue"))),
             (say(_("Spent in 90 days")), money(of.get("spend_90d"))), (say(_("Share of the amount returned")), number("returns_share", ".1%")),
             (say(_("Prices paid for one piece")), say(UNKNOWN) if shown.portrait.prices is None else
-             f"{shown.portrait.prices[0]:,.2f} – {shown.portrait.prices[1]:,.2f} {currency}")]),
+             f"{shown.portrait.prices[0]:,.2f} – {shown.portrait.prices[1]:,.2f} {currency}"),
+            (say(_("Bought below the usual price")), number("discount_share", ".0%", say(_(" of order lines")))),
+            (say(_("Place in the price range of the category")), number("price_level", ".0%", say(_(" (0% cheapest, 100% dearest)"))))]),
         (say(_("Habits (UTC)")), [
             (say(_("Day of the week")), _named(of.get("favourite_weekday"), lambda day: say(WEEKDAYS[int(day)]))),
             (say(_("Hour of the day")), _named(of.get("favourite_hour"), lambda hour: f"{int(hour):02d}:00")),
             (say(_("Categories bought")), _list(shown.portrait.categories)), (say(_("Interested in, not bought")), _list(shown.portrait.interests)),
+            (say(_("Searched for")), _list(shown.portrait.searches)),
             (say(_("Products bought most")), _list(shown.portrait.products, lambda product: shown.names.get(product, product))),
             (say(_("Channels")), _list(shown.portrait.channels)),
             (say(_("From looking to buying")), _list(shown.portrait.events, lambda kind: say(KINDS[kind]) if kind in KINDS else kind))]),
@@ -198,7 +201,7 @@ def _event(row: Mapping[str, Any], names: Mapping[str, str], currency: str) -> s
 
 
 def _list(facts: Sequence[Fact], name: Callable[[str], str] = str) -> str:
-    return ", ".join(f"{name(one.value)} ({one.times})" for one in facts) or say(UNKNOWN)
+    return ", ".join(f"{name(one.value)} ({one.times}{'' if one.share is None else f', {one.share:.0%}'})" for one in facts) or say(UNKNOWN)
 
 
 def _named(value: Any, name: Callable[[Any], str]) -> str:

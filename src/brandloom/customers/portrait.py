@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import json
+import unicodedata
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -14,6 +16,11 @@ MOST = 5
 """Values shown of each fact."""
 LATEST = 10
 """Events shown."""
+_SEARCHED = ("searchterm", "searchterms", "searchquery", "searchstring", "query", "keyword", "keywords", "search", "term", "q",
+             "搜索词", "搜索关键词", "搜索内容", "关键词", "检索词")
+"""Headings, spelt as by `_plain`, of the column that says what was searched for."""
+_ALIKE = ("product IN (SELECT product FROM portrait_events WHERE product IS NOT NULL UNION SELECT b.product FROM products b JOIN products a "
+          "ON a.category = b.category JOIN portrait_events e ON e.product = a.product)")
 
 
 @dataclass(frozen=True)
@@ -23,6 +30,8 @@ class Fact:
     value: str
     times: int
     last_at: datetime
+    share: float | None = None
+    """Of the purchase lines of products with a category; told of bought categories only."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +47,9 @@ class Portrait:
     channels: tuple[Fact, ...]
     categories: tuple[Fact, ...]
     interests: tuple[Fact, ...]
-    """Categories looked at, put aside or searched in without buying."""
+    """Categories looked at, put aside or named in a search, without buying."""
+    searches: tuple[Fact, ...]
+    """What was searched for, in lower case."""
     products: tuple[Fact, ...]
     prices: tuple[float, float] | None
     """Lowest and highest price paid for one piece."""
@@ -54,9 +65,11 @@ def portray(engine: Engine, customer: str, as_of: datetime) -> Portrait:
     """
     engine.replace("portrait_events", "SELECT * FROM events WHERE customer = $customer AND occurred_at < $as_of", customer=customer, as_of=as_of)
     try:
-        select, values = profile_query(as_of, events="portrait_events")
+        select, values = profile_query(as_of, events="portrait_events", among=_ALIKE)
         rows = engine.query(f"SELECT * FROM ({select}) profiles WHERE customer = $customer", **values, customer=customer).to_pylist()
         facts = engine.query(f"SELECT * FROM ({read_sql('customers', 'portrait')}) facts ORDER BY fact, n DESC, last_at DESC, value").to_pylist()
+        asked = engine.query("SELECT properties, occurred_at FROM portrait_events WHERE kind = 'search' AND properties IS NOT NULL").to_pylist()
+        known = engine.query("SELECT DISTINCT category FROM products WHERE category IS NOT NULL ORDER BY category")["category"].to_pylist()
         latest = engine.query("SELECT occurred_at, kind, product, quantity, CAST(amount AS DOUBLE) AS amount, order_id, channel FROM portrait_events "
                               f"ORDER BY occurred_at DESC, event DESC LIMIT {LATEST}").to_pylist()
     finally:
@@ -65,7 +78,38 @@ def portray(engine: Engine, customer: str, as_of: datetime) -> Portrait:
     def of(kind: str, most: int = MOST) -> tuple[Fact, ...]:
         return tuple(Fact(row["value"], int(row["n"]), row["last_at"]) for row in facts if row["fact"] == kind)[:most]
     paid = next((row for row in facts if row["fact"] == "price" and row["n"]), None)
-    bought = {one.value for one in of("bought category", len(facts))}
-    return Portrait(customer, as_of, rows[0] if rows else {}, of("event", len(facts)), of("channel"), of("bought category"),
-                    tuple(one for one in of("looked at category", len(facts)) if one.value not in bought)[:MOST], of("bought product"),
-                    None if paid is None else (float(paid["low"]), float(paid["high"])), tuple(latest))
+    bought, searches = of("bought category", len(facts)), _searches(asked)
+    lines = sum(one.times for one in bought)
+    had = {one.value for one in bought}
+    interests = [one for one in _together([*of("looked at category", len(facts)), *_named(searches, known)]) if one.value not in had]
+    return Portrait(customer, as_of, rows[0] if rows else {}, of("event", len(facts)), of("channel"),
+                    tuple(replace(one, share=one.times / lines) for one in bought[:MOST]), tuple(interests[:MOST]), tuple(searches[:MOST]),
+                    of("bought product"), None if paid is None else (float(paid["low"]), float(paid["high"])), tuple(latest))
+
+
+def _searches(asked: Sequence[Mapping[str, Any]]) -> list[Fact]:
+    """What search events say was searched for, by the columns that a shop's file may have for it."""
+    found = []
+    for row in asked:
+        said = {_plain(name): value for name, value in json.loads(row["properties"]).items()}
+        words = next((" ".join(str(said[name]).casefold().split()) for name in _SEARCHED if said.get(name)), "")
+        found += [Fact(words, 1, row["occurred_at"])] if words else []
+    return _together(found)
+
+
+def _named(searches: Sequence[Fact], categories: Sequence[str]) -> list[Fact]:
+    """Categories whose name is in what was searched for."""
+    return [replace(one, value=category) for one in searches for category in categories if " ".join(category.casefold().split()) in one.value]
+
+
+def _together(facts: Sequence[Fact]) -> list[Fact]:
+    """One fact per value, most often first, then the latest."""
+    found: dict[str, Fact] = {}
+    for one in facts:
+        so_far = found.get(one.value, replace(one, times=0))
+        found[one.value] = replace(one, times=so_far.times + one.times, last_at=max(so_far.last_at, one.last_at))
+    return sorted(sorted(found.values(), key=lambda one: one.value), key=lambda one: (one.times, one.last_at), reverse=True)
+
+
+def _plain(heading: str) -> str:
+    return "".join(c for c in unicodedata.normalize("NFKC", heading).casefold() if c.isalnum())

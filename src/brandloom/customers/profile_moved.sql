@@ -5,7 +5,7 @@ WITH passing AS (
     SELECT p.customer AS customer, p.kind AS kind, p.order_key AS order_key, p.amount AS amount, p.occurred_at AS occurred_at, p.ago AS ago, p.later AS later
     FROM _profile_passing p
     LEFT JOIN _profile_touched t ON t.customer = p.customer
-    WHERE t.customer IS NULL
+    WHERE p.customer IS NOT NULL AND t.customer IS NULL
 ),
 orders AS (
     SELECT customer, order_key, ago, later, sum(amount) AS amount

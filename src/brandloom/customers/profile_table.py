@@ -6,6 +6,7 @@ SELECT of the full build over their events alone, moves the counted windows and 
 they lie. Where the last run's events are no longer what lies before us, everything is built again.
 
     profile_rows      what the profiles are made of, one row per customer
+    profile_prices    what each product was sold for in each month
     profile_runs      the last run: its moment, the highest number of an event, what all events add up to, a digest of the rest
 """
 
@@ -19,7 +20,7 @@ from decimal import Decimal
 
 import pyarrow as pa
 
-from brandloom.customers.profiles import rows_query, seen_from
+from brandloom.customers.profiles import prices_query, references, rows_query, seen_from
 from brandloom.engine import Engine, Value, read_sql, scalar, tables
 
 WINDOWS = {"kind = 'purchase'": (14, 30, 60, 90, 180, 335, 365), "kind = 'return'": (90,),
@@ -96,14 +97,16 @@ def update_profiles(engine: Engine, as_of: datetime, *, anew: bool = False) -> P
         computed, moved = _find(engine, last, as_of)
         people = _renew(engine, as_of)
         _keep(engine, run)
-        for table in ("passing", "touched", "moved", "events", "customers"):
+        for table in ("passing", "touched", "moved", "events", "customers", "prices", "references", "repriced"):
             engine.drop(f"_profile_{table}")
     return ProfilesUpdated(as_of, people, computed, moved, full=False)
 
 
 def _build(engine: Engine, run: _Run) -> int:
     select, values = rows_query(run.as_of)
+    prices, since = prices_query(run.as_of)
     with engine.transaction():
+        engine.replace("profile_prices", prices, **since)
         people = engine.replace("profile_rows", select, **values)
         _keep(engine, run)
     return people
@@ -114,8 +117,26 @@ def _find(engine: Engine, last: _Run, as_of: datetime) -> tuple[int, int]:
     crossing, bounds = _crossing(last.as_of, as_of)
     engine.replace("_profile_passing", read_sql("customers", "profile_passing").format(crossing=crossing),
                    as_of=as_of, last=last.as_of, seen=last.seen, **bounds)
-    return (engine.replace("_profile_touched", read_sql("customers", "profile_touched"), as_of=as_of, last=last.as_of),
+    repriced = _reprice(engine, as_of)
+    return (engine.replace("_profile_touched", read_sql("customers", "profile_touched"), as_of=as_of, last=last.as_of, repriced=repriced),
             engine.replace("_profile_moved", read_sql("customers", "profile_moved")))
+
+
+def _reprice(engine: Engine, as_of: datetime) -> datetime:
+    """Bring `profile_prices` up to date from the first month with a new sale, which is returned; put into `_profile_repriced` the months of
+    products whose sales were measured by something else before."""
+    first = scalar(engine, "SELECT min(occurred_at) AS first_at FROM _profile_passing WHERE ago IS NULL AND kind = 'purchase'")
+    since = datetime(first.year, first.month, 1) if isinstance(first, datetime) else as_of
+    engine.replace("_profile_references", references("profile_prices"))
+    if since < as_of:
+        select, values = prices_query(as_of, since)
+        engine.replace("_profile_prices", f"SELECT product, month, median, place FROM profile_prices WHERE month < $month UNION ALL "
+                       f"SELECT product, month, median, place FROM ({select}) fresh", month=since.year * 12 + since.month, **values)
+        engine.replace("profile_prices", "SELECT * FROM _profile_prices")
+    engine.replace("_profile_repriced", f"SELECT old.product AS product, old.month AS month FROM _profile_references old JOIN "
+                   f"({references('profile_prices')}) new ON new.product = old.product AND new.month = old.month "
+                   "WHERE new.usual IS DISTINCT FROM old.usual OR new.place IS DISTINCT FROM old.place")
+    return since
 
 
 def _crossing(last: datetime, as_of: datetime) -> tuple[str, dict[str, Value]]:
@@ -158,7 +179,7 @@ def _look(engine: Engine, as_of: datetime, seen: int) -> tuple[_Sums, _Run]:
 
 def _rest(engine: Engine, select: str) -> str:
     """Digest of what else profiles are made of: their SELECT, the windows, the products' categories, who is one person."""
-    digest = hashlib.sha256(json.dumps([select, read_sql("customers", "profile_moved"), WINDOWS]).encode())
+    digest = hashlib.sha256(json.dumps([select, read_sql("customers", "profile_prices"), read_sql("customers", "profile_moved"), WINDOWS]).encode())
     others = ["SELECT product, category FROM products WHERE category IS NOT NULL ORDER BY product, category"]
     if engine.exists("same_person"):
         others.append("SELECT customer, person FROM same_person ORDER BY customer")

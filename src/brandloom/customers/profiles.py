@@ -15,25 +15,44 @@ from brandloom.engine import Engine, Value, read_sql
 
 EVERYBODY = "g"  # above every hexadecimal digit
 _HABITS = ", ".join(f"r.{name} AS {name}" for name in ("country", "language", "favourite_category", "favourite_product", "favourite_weekday",
-                                                        "favourite_hour"))
+                                                        "favourite_hour", "favourite_category_share", "discount_share", "price_level"))
 
 
-def profile_query(as_of: datetime, *, events: str = "events", customers: str = "customers") -> tuple[str, dict[str, Value]]:
+def profile_query(as_of: datetime, *, events: str = "events", customers: str = "customers", among: str = "TRUE") -> tuple[str, dict[str, Value]]:
     """The SELECT of whole profiles and its values.
 
     Args:
         as_of: naive UTC; nothing that happened at or after it is looked at.
         events: the table to read, where a caller has put aside the events of the customers it needs.
         customers: the table that says who is known, and since when, besides the events; put aside likewise.
+        among: SQL over `events` that holds for sales of all products of the categories that those customers bought of, to read no more of them.
     """
-    select, values = rows_query(as_of, events=events, customers=customers)
-    return seen_from("SELECT $as_of AS as_of", f"({select})"), values
+    prices, since = prices_query(as_of)
+    prices = prices.replace("WHERE kind", f"WHERE {among} AND kind")
+    select, values = rows_query(as_of, events=events, customers=customers, prices=f"({prices}) profile_prices")
+    return seen_from("SELECT $as_of AS as_of", f"({select})"), values | since
 
 
-def rows_query(as_of: datetime, *, events: str = "events", customers: str = "customers") -> tuple[str, dict[str, Value]]:
-    """The SELECT behind profiles that does not age: states and habits, which share one pass over the order lines, and its values."""
+def rows_query(as_of: datetime, *, events: str = "events", customers: str = "customers",
+               prices: str = "profile_prices") -> tuple[str, dict[str, Value]]:
+    """The SELECT behind profiles that does not age: states and habits, which share one pass over the order lines, and its values.
+
+    Args:
+        prices: a table as `prices_query` makes it, as of the same moment.
+    """
     states = _states(events).replace("FROM customers\n", f"FROM {customers}\n").rstrip()
-    return f"WITH {states},\n{read_sql('customers', 'profile_habits')}", {"as_of": as_of, "whole": True, **sample_values(1.0, 0)}
+    habits = read_sql("customers", "profile_habits").format(references=references(prices))
+    return f"WITH {states},\n{habits}", {"as_of": as_of, "whole": True, **sample_values(1.0, 0)}
+
+
+def prices_query(as_of: datetime, since: datetime = datetime(1, 1, 1)) -> tuple[str, dict[str, Value]]:
+    """The SELECT of what each product was sold for in each month, and its values; `since` is the beginning of a month."""
+    return read_sql("customers", "profile_prices"), {"as_of": as_of, "since": since}
+
+
+def references(prices: str) -> str:
+    """The SELECT of what each month's purchase lines of a product are measured by."""
+    return read_sql("customers", "profile_references").replace("FROM profile_prices", f"FROM {prices}").rstrip()
 
 
 def seen_from(moment: str, rows: str) -> str:
