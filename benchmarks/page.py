@@ -736,12 +736,14 @@ def profile_updates(parts: list[dict[str, Any]]) -> list[str]:
     found = [(one, one["update"]) for one in parts if "update" in one]
     if not found:
         return []
-    rows = [(number(one["customers"]), number(day["events_of_a_day"]), number(day["computed"]), number(day["update_wall_s"], 1),
-             number(day["update_cpu_s"], 1), number(day["build_cpu_s"], 1), number(day["build_cpu_s"] / day["update_cpu_s"], 1))
-            for one, day in found]
-    return ["The last days, each brought in by an update (best of them) and built whole; all rows are equal. Computed are customers of whom "
-            "something happened or left a window; the rest only grew older, which writes every row.",
-            table(["customers", "events of the day", "customers computed", "update, wall s", "update, CPU s", "build, CPU s", "times"], rows)]
+    rows = [(number(one["customers"]), number(day["events_of_a_day"]), number(day["computed"]), number(day["moved"]), number(day["update_wall_s"], 1),
+             number(day["update_cpu_s"], 1), number(day["build_cpu_s"], 1), number(day["build_cpu_s"] / day["update_cpu_s"], 1),
+             number(day["alone"]["wall_s"], 1), number(day["alone"]["peak_mb"]), number(day["read_cpu_s"], 2)) for one, day in found]
+    return ["The last days, each brought in by an update (best of them) and built whole; all rows are equal. Computed are customers who bought or "
+            "changed, moved those who only visited or of whom something left a window; nobody else's row is written, ages are read off dates. One "
+            "update alone in a process of its own tells its memory. Events lie in the order of their times. Reading: three columns of everybody.",
+            table(["customers", "events of the day", "computed", "moved", "update, wall s", "update, CPU s", "build, CPU s", "times",
+                   "alone, wall s", "alone, peak MB", "reading, CPU s"], rows)]
 
 
 def predict_speed(result: dict[str, Any]) -> list[str]:

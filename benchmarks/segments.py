@@ -39,8 +39,12 @@ PEER_RULES = 3
 ONE_BY_ONE = 15
 
 
-def make_shop(engine: Any, customers: int, each: int, data: Path | None) -> None:
-    """Half of the events in the hands of a seventh of the customers, over two years; ids as long as real pseudonyms."""
+def make_shop(engine: Any, customers: int, each: int, data: Path | None, *, in_order: bool = False) -> None:
+    """Half of the events in the hands of a seventh of the customers, over two years; ids as long as real pseudonyms.
+
+    Args:
+        in_order: events lie in the order of their times, as the loads of a shop bring them; else at random, which is the worst case to look up a day.
+    """
     from brandloom.engine import ensure_tables
     ensure_tables(engine)
     if data is not None:
@@ -49,12 +53,13 @@ def make_shop(engine: Any, customers: int, each: int, data: Path | None) -> None
                        "WHERE customer IS NOT NULL GROUP BY customer")
         return
     pick = lambda salt, most: f"CAST(hash(i * 31 + {salt}) % {most} AS BIGINT)"  # noqa: E731
+    second = f"i * 63_100_000 // {customers * each}" if in_order else pick(4, 63_100_000)
     engine.execute(f"""INSERT INTO customers BY NAME SELECT 'c' || md5(CAST(i AS VARCHAR)) AS customer,
         TIMESTAMP '2022-07-01' + INTERVAL 1 MINUTE * {pick(1, 1_000_000)} AS first_seen,
         CASE {pick(2, 5)} WHEN 0 THEN 'FR' WHEN 1 THEN 'DE' WHEN 2 THEN 'CN' WHEN 3 THEN 'GB' END AS country FROM range({customers}) t(i)""")
     engine.execute("INSERT INTO products BY NAME SELECT 'p' || i AS product, 'c' || (i % 40) AS category FROM range(2000) t(i)")
     engine.execute(f"""INSERT INTO events BY NAME SELECT i + 1 AS event, 'c' || md5(CAST(CAST(floor({customers} * pow({pick(3, 10**6)} / 1e6, 2.8))
-            AS BIGINT) AS VARCHAR)) AS customer, TIMESTAMP '2022-07-01' + INTERVAL 1 SECOND * {pick(4, 63_100_000)} AS occurred_at,
+            AS BIGINT) AS VARCHAR)) AS customer, TIMESTAMP '2022-07-01' + INTERVAL 1 SECOND * ({second}) AS occurred_at,
         CASE WHEN {pick(5, 100)} < 40 THEN 'purchase' WHEN {pick(5, 100)} < 45 THEN 'return'
             WHEN {pick(5, 100)} < 60 THEN 'cart' ELSE 'view' END AS kind,
         'p' || {pick(6, 2000)} AS product, 1.0 AS quantity,
