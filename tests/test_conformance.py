@@ -231,6 +231,52 @@ def test_append_and_add_match_columns_by_name(either: Engine) -> None:
     assert scalar(either, "SELECT COUNT(*) AS n FROM t") == 4
 
 
+def test_rows_are_removed_and_changed_by_their_key(either: Engine) -> None:
+    either.put("t", pa.table({"who": ["a", "b", "c", None], "n": [1, 2, 3, 4], "kept": ["x", "y", "z", "w"]}))
+    either.put("gone", pa.table({"who": ["b", None, "q"]}))
+    either.remove("t", "who", "gone")
+    either.change("t", "who", "SELECT who, n + 10 AS n FROM t WHERE who = 'c'")
+    assert _rows(either, "t") == [{"who": None, "n": 4, "kept": "w"}, {"who": "a", "n": 1, "kept": "x"}, {"who": "c", "n": 13, "kept": "z"}]
+    assert either.query("SELECT * FROM t").schema.field("n").type == pa.int64()
+
+
+def test_a_view_reads_what_its_tables_hold(either: Engine, tmp_path: Path) -> None:
+    either.put("t", pa.table({"i": [1, 2]}))
+    either.put("twice", pa.table({"i": [9]}))  # a table gives way
+    either.view("twice", "SELECT 2 * i AS i FROM t")
+    assert either.exists("twice") and _rows(either, "twice") == [{"i": 2}, {"i": 4}]
+    either.add("t", pa.table({"i": [3]}))
+    with pytest.raises(KeyError):
+        _view_and_fail(either)
+    assert _rows(either, "twice") == [{"i": 2}, {"i": 4}, {"i": 6}]
+    either.close()
+    again = DuckEngine(tmp_path / "w.duckdb") if either.name == "duckdb" else _spark_engine(tmp_path / "w")
+    assert _rows(again, "twice") == [{"i": 2}, {"i": 4}, {"i": 6}]
+    again.drop("twice")
+    assert not again.exists("twice") and again.replace("twice", "SELECT i FROM t") == 3
+    again.close()
+
+
+def _view_and_fail(engine: Engine) -> None:
+    with engine.transaction():
+        engine.view("twice", "SELECT 3 * i AS i FROM t")
+        engine.replace("t", "SELECT i FROM t WHERE i = 1")
+        assert _rows(engine, "twice") == [{"i": 3}]
+        raise KeyError
+
+
+def test_scratch_is_a_table_like_any_other_until_the_end(either: Engine) -> None:
+    with either.transaction():
+        assert either.replace("_s", "SELECT 1 AS i") == 1
+        assert either.append("_s", "SELECT 2 AS i") == 1
+        either.add("_s", pa.table({"i": pa.array([3], pa.int32())}))
+        either.put("kept", either.query("SELECT sum(i) AS total FROM _s"))
+        assert either.exists("_s")
+        either.drop("_s")
+        assert not either.exists("_s")
+    assert int(str(scalar(either, "SELECT total FROM kept"))) == 6
+
+
 def test_values_come_through_as_values(either: Engine) -> None:
     either.put("events", pa.table({"i": [1]}))
     words = ["x'; DROP TABLE events; --", "O''Hara's \\ \\' \"mug\"", "$other @x ? {y} %s", "杯\n\t🙂", ""]
