@@ -97,7 +97,7 @@ def update_profiles(engine: Engine, as_of: datetime, *, anew: bool = False) -> P
         computed, moved = _find(engine, last, as_of)
         people = _renew(engine, as_of)
         _keep(engine, run)
-        for table in ("passing", "touched", "moved", "events", "customers", "prices", "references", "repriced"):
+        for table in ("passing", "touched", "moved", "events", "customers", "references", "repriced"):
             engine.drop(f"_profile_{table}")
     return ProfilesUpdated(as_of, people, computed, moved, full=False)
 
@@ -113,7 +113,7 @@ def _build(engine: Engine, run: _Run) -> int:
 
 
 def _find(engine: Engine, last: _Run, as_of: datetime) -> tuple[int, int]:
-    """Put the customers to compute into `_profile_touched`, and by how much others move into `_profile_moved`; how many of each."""
+    """Put the customers to compute into `_profile_touched`, and what moves in the rows of others into `_profile_moved`; how many of each."""
     crossing, bounds = _crossing(last.as_of, as_of)
     engine.replace("_profile_passing", read_sql("customers", "profile_passing").format(crossing=crossing),
                    as_of=as_of, last=last.as_of, seen=last.seen, **bounds)
@@ -123,16 +123,17 @@ def _find(engine: Engine, last: _Run, as_of: datetime) -> tuple[int, int]:
 
 
 def _reprice(engine: Engine, as_of: datetime) -> datetime:
-    """Bring `profile_prices` up to date from the first month with a new sale, which is returned; put into `_profile_repriced` the months of
-    products whose sales were measured by something else before."""
+    """Bring `profile_prices` up to date from the first month with a new sale, which is returned.
+
+    Table `_profile_repriced` gets the months of products whose sales are measured by something else than before.
+    """
     first = scalar(engine, "SELECT min(occurred_at) AS first_at FROM _profile_passing WHERE ago IS NULL AND kind = 'purchase'")
     since = datetime(first.year, first.month, 1) if isinstance(first, datetime) else as_of
     engine.replace("_profile_references", references("profile_prices"))
     if since < as_of:
         select, values = prices_query(as_of, since)
-        engine.replace("_profile_prices", f"SELECT product, month, median, place FROM profile_prices WHERE month < $month UNION ALL "
+        engine.replace("profile_prices", f"SELECT product, month, median, place FROM profile_prices WHERE month < $month UNION ALL "
                        f"SELECT product, month, median, place FROM ({select}) fresh", month=since.year * 12 + since.month, **values)
-        engine.replace("profile_prices", "SELECT * FROM _profile_prices")
     engine.replace("_profile_repriced", f"SELECT old.product AS product, old.month AS month FROM _profile_references old JOIN "
                    f"({references('profile_prices')}) new ON new.product = old.product AND new.month = old.month "
                    "WHERE new.usual IS DISTINCT FROM old.usual OR new.place IS DISTINCT FROM old.place")
