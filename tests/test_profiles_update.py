@@ -238,10 +238,12 @@ def test_prices_of_earlier_months_alone_say_what_is_cheap() -> None:
         one.category("cup", "drinks")
         one.events(("a", 20, 9, "purchase", "tea", "a1", 1500), ("a", 20, 9, "purchase", "cup", "a1", 3000), (None, 19, 9, "purchase", "tea", "a2", 1500))
         build_profiles(one.engine, one.now)
+        then = built(one.engine, START).to_pylist()
         one.wait(9, 0)
         one.events(("b", 1, 9, "purchase", "tea", "b1", 1200), ("b", 1, 9, "purchase", "cup", "b1", 2900), ("c", 1, 9, "purchase", "tea", "c1", 1500))
         assert assert_as_built(one, full=False) == 2
         assert taste(one) == {"a": (None, None), "b": (0.5, 0.5), "c": (0.0, 0.0)}  # b: the tea a fifth cheaper, the cup by a thirtieth
+        assert built(one.engine, START).to_pylist() == then
         one.events((None, 20, 9, "purchase", "tea", "n1", 900), (None, 20, 9, "purchase", "tea", "n2", 900), (None, 20, 9, "purchase", "tea", "n3", 900))
         assert assert_as_built(one, full=False) == 2
         assert taste(one) == {"a": (None, None), "b": (0.0, 0.5), "c": (0.0, 0.0)}

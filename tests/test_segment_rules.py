@@ -166,6 +166,9 @@ def test_learned_fields_are_read_and_never_from_later(engine: Engine) -> None:
     build_profiles(engine, AS_OF)
     expected = engine.query("SELECT customer FROM profiles WHERE orders >= 2 AND favourite_product = 'tea' ORDER BY customer")
     assert list(evaluate(engine, parse('orders >= 2 and favourite_product is "tea"'), AS_OF).customers) == expected["customer"].to_pylist()
+    cheap = engine.query("SELECT customer FROM profiles WHERE discount_share > 0 AND favourite_category_share < 1 ORDER BY customer")["customer"].to_pylist()
+    for text in ("discount_share > 0 and favourite_category_share < 1", "低价购买占比 > 0 且 偏好品类占比 < 1"):
+        assert cheap and list(evaluate(engine, parse(text), AS_OF).customers) == cheap
     with pytest.raises(DataError, match="was learned as of 2024-07-01 10:30:00, later than"):
         evaluate(engine, parse("orders >= 2"), AS_OF - timedelta(days=1))
 
