@@ -372,9 +372,8 @@ def cuts(train: Log, after: Log, wanted: Wanted) -> dict[str, np.ndarray]:
     last = some.codes[some.starts[1:] - 1]
     target = wanted.keys[np.searchsorted(wanted.keys // wanted.products, np.arange(len(wanted.people)))] % wanted.products
     n = len(train.products)
-    pairs = [np.unique(train.codes[:-gap][same] * n + train.codes[gap:][same])
-             for gap in range(1, 61) if (same := train.person[gap:] == train.person[:-gap]).any()]
-    known = np.unique(np.concatenate(pairs))
+    same = train.person[1:] == train.person[:-1]
+    known = np.unique(train.codes[:-1][same] * n + train.codes[1:][same])
     counts = np.bincount(train.codes, minlength=n)
     return {"everybody": np.ones(len(target), dtype=bool), "no near twin": twin[wanted.people] < 0.6,
             "last pair of nobody else": ~np.isin(last * n + target, known), "product taken 4 times or less": counts[target] <= 4}

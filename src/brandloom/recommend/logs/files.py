@@ -45,7 +45,8 @@ def read_file(path: Path, columns: Sequence[str], *, order: str | None = None) -
 
 def _kind_of(connection: duckdb.DuckDBPyConnection, column: str, file: str, name: str) -> str:
     for kind in _MOMENTS:
-        found = connection.execute(f"SELECT {column} FROM copied WHERE TRIM({column}) <> '' AND TRY_CAST({column} AS {kind}) IS NULL LIMIT 1").fetchone()
+        found = connection.execute(
+            f"SELECT {column} FROM copied WHERE TRIM({column}) <> '' AND TRY_CAST({column} AS {kind}) IS NULL LIMIT 1").fetchone()
         if found is None:
             return kind
         wrong = found[0]
