@@ -74,7 +74,8 @@ def write(file: Annotated[Path, typer.Argument(metavar="BRIEF", allow_dash=True,
     from brandloom.workspace import open_workspace
     settings, shop = read_settings(), None if workspace is None else open_workspace(workspace)
     with opened(file) as lines:
-        asked = studio.read_asked(lines.read(), source=say(_("standard input")) if str(file) == "-" else file.name, brands=_brands(shop))
+        asked = studio.read_asked(lines.read(), source=say(_("standard input")) if str(file) == "-" else file.name, brands=_brands(shop),
+                                   today=datetime.now(UTC).date())
     if shop is not None:
         asked = _taught(shop, settings, asked)
     job = _Job(copy_kind(kind, target), target, shop, by or user())

@@ -9,14 +9,13 @@ Who sends it stands first and how to refuse last, as the law of China, the US an
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from brandloom.content.brief import Brief
 from brandloom.content.checks.finding import Finding, finding
 from brandloom.content.facts import plain_text
-from brandloom.content.studio.formats import is_gsm, segments
+from brandloom.content.studio.formats import segments, to_gsm
 from brandloom.content.templates import filled, slot_values
 from brandloom.govern import visible_label
 from brandloom.i18n import _, translate
@@ -26,7 +25,6 @@ OPT_OUT = _("Reply STOP to opt out")
 NAME_ROOM = {"en": 24, "zh": 10}
 """Characters that every text leaves for the product's name; a longer name is shortened where the message would get too long."""
 _PAGE, _TOKEN = len("/?product=") + 12, len("?s=") + 22  # of a product's page, and of `deliver.ShortLinks`
-_PLAIN = str.maketrans({"‘": "'", "’": "'", "“": '"', "”": '"', "–": "-", "—": "-", "…": "...", "\u00a0": " ", "\u202f": " ", "•": "-", "×": "x"})
 
 
 @dataclass(frozen=True)
@@ -62,12 +60,6 @@ def text_message(text: str, language: str, wording: Wording, *, url: str, labell
     return made if language == "zh" else to_gsm(made)
 
 
-def to_gsm(text: str) -> str:
-    """The text in the letters of GSM-7 where that changes signs and accents only, else as it is: other letters cost twice the segments."""
-    plain = "".join(_letter(letter) for letter in text.translate(_PLAIN))
-    return plain if is_gsm(plain) else text
-
-
 def check_segments(slots: Mapping[str, str], brief: Brief, shop: ShopConfig, language: str, *, labelled: bool) -> list[Finding]:
     """Whether a text fits its segments with the longest fillings; nothing where it does."""
     wording = Wording.of(shop, sender=brief.sender.name or "")
@@ -82,9 +74,3 @@ def too_long(text: str, wording: Wording) -> list[Finding]:
         return []
     return [finding("length", "ban", "text", text, _("The message can take {segments} segments; {most} are allowed (sms.most_segments)."),
                     segments=counted, most=wording.most_segments)]
-
-
-def _letter(letter: str) -> str:
-    if is_gsm(letter):
-        return letter
-    return "".join(part for part in unicodedata.normalize("NFKD", letter) if not unicodedata.combining(part)) or letter

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Collection, Mapping
+from datetime import date
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, field_validator
 
 from brandloom.content.brand import BrandKit, VoiceKit, tone_of, voice_cautions
 from brandloom.content.checks import Finding
+from brandloom.content.checks.packs import open_pack, sector_of
 from brandloom.content.checks.records import check_against
 from brandloom.content.facts import plain_text
 from brandloom.content.strict import read_object
+from brandloom.content.studio.contradictions import contradictions
 from brandloom.content.studio.formats import Form, form, limited
 from brandloom.errors import ConfigError, DataError
 from brandloom.i18n import LANGUAGES, _, say
@@ -58,6 +61,8 @@ class Asked(BaseModel):
     """Records as the catalogue has them, whatever their fields."""
     facts: tuple[str, ...] = Field(default=(), max_length=100)
     """What else is true and may be said: the offer, its dates, the shop."""
+    replying_to: str = Field(default="", max_length=4000)
+    """What a customer wrote, in a reply to it: the model reads it, and nothing in it counts as true."""
     persona: str = Field(default="", max_length=300)
     brand: str = Field(default="", max_length=40)
     """Brand of the workspace whose kit says what `voice` leaves open; the default one where it is empty."""
@@ -131,13 +136,14 @@ class Asked(BaseModel):
         return [*(_product_line(product, self.lang) for product in self.products[:5]), *(plain_text(fact) for fact in self.facts)]
 
 
-def read_asked(text: str, *, source: str, brands: Brands | None = None) -> Asked:
+def read_asked(text: str, *, source: str, brands: Brands | None = None, today: date | None = None) -> Asked:
     """Read a brief for the studio.
 
     Args:
         text: one JSON object.
         source: its name for messages.
         brands: the workspace's brand kits.
+        today: the day on which it is written; an offer that ended before it is refused.
     Raises:
         DataError: no JSON object, an unknown key, a wrong value.
         ConfigError: it contradicts itself or the catalogue.
@@ -147,8 +153,14 @@ def read_asked(text: str, *, source: str, brands: Brands | None = None) -> Asked
         asked = Asked.model_validate(found)
     except ValidationError as error:
         raise DataError(_("{file}: {what}"), file=source, what=_first_fault(error)) from error
+    try:
+        sector_of(asked.sector)
+        if asked.jurisdiction:
+            open_pack(asked.jurisdiction)
+    except DataError as error:
+        raise DataError(_("{file}: {what}"), file=source, what=error.text()) from error
     asked = _branded(asked, source, brands)
-    _refuse_contradictions(asked, source)
+    _refuse_contradictions(asked, source, today)
     return asked
 
 
@@ -160,10 +172,16 @@ def _branded(asked: Asked, source: str, brands: Brands | None) -> Asked:
     return asked if kit is None else asked.with_kit(kit)
 
 
-def _refuse_contradictions(asked: Asked, source: str) -> None:
+def _refuse_contradictions(asked: Asked, source: str, today: date | None) -> None:
     """A brief that cannot be met is refused with the two places that are at odds."""
     parts = asked.form.parts
-    if not asked.products and not asked.facts:
+    if asked.replying_to and asked.form.family != "reply":
+        raise ConfigError(_("{file}: replying_to belongs to a reply, and the format is {form}. Ask for review_reply or comment_reply."), file=source,
+                          form=asked.format)
+    wrong = next(contradictions(asked.facts, asked.products, today), None)
+    if wrong is not None:
+        raise ConfigError(_("{file}: {what}"), file=source, what=wrong)
+    if not asked.products and not asked.facts and not asked.replying_to:
         raise ConfigError(_("{file}: nothing to write about. Give products, facts or both."), file=source)
     room = sum(part.high * part.most for part in parts if part.unit != "sms") or 300
     if sum(len(said) for said in asked.must_say) > room:

@@ -23,6 +23,7 @@ GSM_7 = frozenset("@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !
 """Characters of the basic set of GSM 03.38; one septet each."""
 GSM_7_TWO = frozenset("^{}\\[~]|€\f")
 """Characters of its extension table; two septets each."""
+_PLAIN = str.maketrans({"‘": "'", "’": "'", "“": '"', "”": '"', "–": "-", "—": "-", "…": "...", "\u00a0": " ", "\u202f": " ", "•": "-", "×": "x"})
 
 
 @dataclass(frozen=True)
@@ -131,6 +132,18 @@ def segments(text: str) -> int:
 def is_gsm(text: str) -> bool:
     """Whether a text message can be sent in the short alphabet (GSM-7); one other character makes all of it UCS-2."""
     return all(character in GSM_7 or character in GSM_7_TWO for character in text)
+
+
+def to_gsm(text: str) -> str:
+    """The text in the letters of GSM-7 where that changes signs and accents only, else as it is: other letters cost twice the segments."""
+    plain = "".join(_letter(letter) for letter in text.translate(_PLAIN))
+    return plain if is_gsm(plain) else text
+
+
+def _letter(letter: str) -> str:
+    if is_gsm(letter):
+        return letter
+    return "".join(part for part in unicodedata.normalize("NFKD", letter) if not unicodedata.combining(part)) or letter
 
 
 def _is_wide(character: str) -> bool:

@@ -19,7 +19,7 @@ from brandloom.content.checks.records import check_against
 from brandloom.content.checks.review import check_law
 from brandloom.content.checks.words import check_words
 from brandloom.content.studio.asked import Asked
-from brandloom.content.studio.formats import Form, Part, length
+from brandloom.content.studio.formats import Form, Part, is_gsm, length, segments, to_gsm
 from brandloom.content.studio.prompts import example_marks
 from brandloom.content.studio.variety import similarity
 from brandloom.govern import visible_label
@@ -146,14 +146,26 @@ class Gate:
     def _length(self, part: Part, text: str) -> list[Finding]:
         size, high = length(text, part.unit), part.high
         if part.unit == "sms":
-            size, high = len(text), self.room(part)
-        elif part.hard or part.name in _LABELLED:
+            return self._segments(part, text)
+        if part.hard or part.name in _LABELLED:
             high = self.room(part)
-        low = 1 if part.unit == "sms" else part.low
-        if low <= size <= high:
+        if part.low <= size <= high:
             return []
         return [finding("length", "ban", part.name, text, _("The {place} has {length} characters; {low} to {high} fit."),
-                        length=size, low=low, high=high)]
+                        length=size, low=part.low, high=high)]
+
+    def _segments(self, part: Part, text: str) -> list[Finding]:
+        """Whether a text message and its AI mark fit their segments, which one letter outside GSM-7 makes less than half as long."""
+        mark = visible_label(self.asked.lang, producer="", jurisdictions=self.jurisdictions).mark if self.form.label == "mark" else ""
+        taken = segments(f"{text} {mark}" if mark else text)
+        if text.strip() and taken <= part.high:
+            return []
+        costly = [] if self.asked.lang == "zh" else list(dict.fromkeys(letter for letter in text if not is_gsm(letter)))
+        found = finding("length", "ban", part.name, text, _("The {place} takes {count} segments of a text message with its mark; {high} fit."),
+                        count=taken, high=part.high, letters=" ".join(costly[:5]))
+        if costly and segments(f"{to_gsm(text)} {mark}") <= part.high:
+            found = replace(found, suggestion=_("Write it with plain letters: {letters} make every segment less than half as long."))
+        return [found]
 
     def _together(self, texts: Sequence[tuple[str, str]]) -> list[Finding]:
         """What the text as a whole lacks or says twice."""

@@ -74,7 +74,8 @@ def _extras(asked: Asked, forbidden: Sequence[str]) -> str:
     comma = "、" if asked.lang == "zh" else ", "
     values = {"persona": asked.persona, "tone": asked.voice.tone, "use": comma.join(asked.voice.use[:8]),
               "must_say": comma.join(asked.must_say), "avoid": comma.join([*forbidden[-8:], *asked.must_not_say, *asked.voice.avoid][:16]),
-              "example": asked.voice.examples[0][:200] if asked.voice.examples else ""}
+              "example": asked.voice.examples[0][:200] if asked.voice.examples else "",
+              "replying_to": asked.replying_to[:1500].replace("<<<", "").replace(">>>", "")}
     lines = [_content()[asked.lang]["extras"][name].replace("{value}", " ".join(value.split())) for name, value in values.items() if value]
     return "".join(line + "\n" for line in lines)
 
