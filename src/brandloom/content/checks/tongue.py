@@ -20,6 +20,7 @@ _OTHER_SCRIPT = re.compile("[\u0370-\u058f\u0590-\u07ff\u0900-\u109f\u10a0-\u11f
 """Greek, Cyrillic, Armenian, Hebrew, Arabic, the scripts of India and its neighbours, Thai, Georgian, kana but の, Hangul."""
 _HAN = re.compile("[\u3400-\u9fff]")
 _LATIN = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)?")
+_NO_HAN = re.compile(r"[^\W\d_\u3400-\u9fff]+")
 _ELIDED = re.compile(r"^(?:[cdjlmnst]|qu|un|dell|all|nell|sull)['’]", re.IGNORECASE)
 _FEWEST_LETTERS, _LEAST_SHARE = 6, 0.3
 _FEWEST_WORDS, _FEWEST_KNOWN = 4, 2
@@ -27,7 +28,10 @@ _FEWEST_WORDS, _FEWEST_KNOWN = 4, 2
 
 def check_tongue(text: str, *, own: str = "", place: str = "text") -> list[Finding]:
     """Sentences in neither Chinese nor English, each with its place; those that the records themselves hold (`own`, lower case) are names."""
-    found = []
+    found: list[Finding] = []
+    # Most texts in Chinese hold nothing that could be a sentence in another language.
+    if len(_OTHER_SCRIPT.findall(text)) < _FEWEST_LETTERS and len(_NO_HAN.findall(text)) < _FEWEST_WORDS:
+        return found
     for start, end in sentences(text):
         said = text[start:end].strip()
         if _is_foreign(said) and said.lower().rstrip(".!?") not in own:
@@ -36,9 +40,8 @@ def check_tongue(text: str, *, own: str = "", place: str = "text") -> list[Findi
 
 
 def _is_foreign(sentence: str) -> bool:
-    letters = len(_HAN.findall(sentence)) + sum(map(len, _LATIN.findall(_HAN.sub(" ", sentence))))
     other = len(_OTHER_SCRIPT.findall(sentence))
-    if other >= _FEWEST_LETTERS and other >= _LEAST_SHARE * letters:
+    if other >= _FEWEST_LETTERS and other >= _LEAST_SHARE * _letters(sentence):
         return True
     if _HAN.search(sentence):
         return False  # Latin words in a Chinese sentence are names; what the rules know of English they look for there too
@@ -47,6 +50,11 @@ def _is_foreign(sentence: str) -> bool:
         return False
     english, *others = _small_words()
     return any(_speaks(words, small, english) for small in others)
+
+
+def _letters(sentence: str) -> int:
+    """Chinese characters and Latin letters."""
+    return len(_HAN.findall(sentence)) + sum(map(len, _LATIN.findall(_HAN.sub(" ", sentence))))
 
 
 def _speaks(words: set[str], small: frozenset[str], english: frozenset[str]) -> bool:
