@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
@@ -12,10 +13,12 @@ from itertools import chain, islice
 from typing import Any
 
 from brandloom.content.checks import JURISDICTIONS, Finding, check_against, review, sectors, verdict_of
+from brandloom.content.checks.batch import Batch, batches
 from brandloom.content.checks.conduct import Conduct, check_conduct
 from brandloom.content.checks.ground import Ground, ground
 from brandloom.content.checks.links import stated_links
 from brandloom.content.checks.packs import sector_of
+from brandloom.content.checks.review import language_of
 from brandloom.errors import DataError
 from brandloom.i18n import _, translate
 
@@ -57,9 +60,9 @@ def check_copy(lines: Iterable[str], *, language: str | None = None, sector: str
     numbered, reader = iter(enumerate(lines, 1)), _Reader(defaults, reasons_in, today)
     first = list(islice(numbered, 2 * BATCH))
     if len(first) < 2 * BATCH or workers == 1:
-        for number, line in chain(first, numbered):
-            if line.strip():
-                yield _check(reader.parse(number, line))
+        more = chain(first, numbered)
+        while batch := list(islice(more, BATCH)):
+            yield from _results(_check_all(reader, batch), reader)
     else:
         yield from _spread(first, numbered, reader, workers or os.cpu_count() or 1)
 
@@ -75,34 +78,47 @@ def _spread(first: _Lines, more: Iterator[tuple[int, str]], reader: _Reader, wor
         while running:
             while len(running) < 2 * workers and (batch := list(islice(more, BATCH))):
                 running.append(pool.submit(_check_all, reader, batch))
-            done, rest = running.pop(0).result()
-            yield from done
-            for number, line in rest[:1]:
-                # Read again here, for its error.
-                reader.parse(number, line)
+            yield from _results(running.pop(0).result(), reader)
+
+
+def _results(checked: tuple[list[dict[str, Any]], _Lines], reader: _Reader) -> Iterator[dict[str, Any]]:
+    done, rest = checked
+    yield from done
+    for number, line in rest[:1]:
+        # Read again here, for its error.
+        reader.parse(number, line)
 
 
 def _check_all(reader: _Reader, batch: _Lines) -> tuple[list[dict[str, Any]], _Lines]:
     """What was found in each line, and the lines from the first bad one on."""
-    done: list[dict[str, Any]] = []
+    rest: _Lines = []
+    lines: list[CopyLine] = []
     for place, (number, line) in enumerate(batch):
         if line.strip():
             try:
-                copy = reader.parse(number, line)
+                lines.append(reader.parse(number, line))
             except DataError:
-                return done, batch[place:]
-            done.append(_check(copy))
-    return done, []
+                rest = batch[place:]
+                break
+    alike: dict[tuple[str | None, ...], list[int]] = defaultdict(list)
+    for place, one in enumerate(lines):
+        alike[language_of(one.text, one.language), one.sector, one.jurisdiction].append(place)
+    done: dict[int, dict[str, Any]] = {}
+    for places in alike.values():
+        for among, texts in batches([lines[place].text for place in places]):
+            done |= {place: _check(lines[place], among) for place in places[texts]}
+    return [done[place] for place in range(len(lines))], rest
 
 
-def _check(line: CopyLine) -> dict[str, Any]:
+def _check(line: CopyLine, among: Batch) -> dict[str, Any]:
     known = None if line.facts is None else ground(line.facts)
-    found = review(line.text, language=line.language, sector=line.sector, jurisdiction=line.jurisdiction, facts=known, reasons_in=line.reasons_in)
+    found = review(line.text, language=line.language, sector=line.sector, jurisdiction=line.jurisdiction, facts=known, reasons_in=line.reasons_in,
+                   among=among)
     findings, levels = [item.to_dict() for item in found.findings], [item.severity for item in found.findings]
     claims = check_against(line.text, known, language=found.language, today=line.today, opinion=True) if known else []
     more = [(f"facts.{item.rule}", item) for item in claims]
     conduct = line.conduct if known is None else _with_stated(line.conduct, known)
-    more += [(f"conduct.{item.rule}", item) for item in check_conduct(line.text, found.language, conduct)]
+    more += [(f"conduct.{item.rule}", item) for item in check_conduct(line.text, found.language, conduct, among=among)]
     for rule, item in more:
         levels.append(item.severity)
         findings.append(_row(rule, item, line.text, line.reasons_in or found.language))

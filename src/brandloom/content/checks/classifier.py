@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import as_file, files
+from itertools import accumulate
 from operator import itemgetter
 from typing import NamedTuple
 
@@ -31,6 +32,10 @@ _ENDS = re.compile(r"[。！？!?\n]+|\.(?=\s|$)")
 _FIGURES = re.compile(r"\d")
 _MIX, _STEP = np.uint64(0x9E3779B97F4A7C15), np.uint64(1_000_003)
 _SHOWN = 3
+
+
+Weighed = tuple[int, int, float]
+"""Start and end of a stretch, and its evidence."""
 
 
 class Suspect(NamedTuple):
@@ -61,21 +66,27 @@ class Classifier:
     intercept: float
     least: float
 
-    def suspects(self, text: str, sector: str, jurisdiction: str) -> Iterator[Suspect]:
-        """Stretches of a folded text, as `read` gives it, that read like a breach in advertising of that sector there."""
-        spans = list(stretches(text, self.language))
-        offset, bar = self._offset(sector, jurisdiction), math.log(self.least / (1 - self.least))
-        for (start, end), found in zip(spans, evidence(self.weights, text, self.language, spans).tolist(), strict=True):
-            odds = offset + self.slope * found
+    def suspects(self, text: str, weighed: Sequence[Weighed], sector: str, jurisdiction: str) -> Iterator[Suspect]:
+        """Stretches of a folded text, weighed, that read like a breach in advertising of that sector there."""
+        bar = math.log(self.least / (1 - self.least))
+        for start, end, found in weighed:
+            odds = self.odds(found, sector, jurisdiction)
             if odds >= bar:
                 yield Suspect(start, end, 1 / (1 + math.exp(-odds)), self._weighing(text[start:end]))
 
+    def odds(self, found: float, sector: str, jurisdiction: str) -> float:
+        """Log-odds of a breach for the evidence of a stretch."""
+        return self.intercept + self.lean.get(sector, 0.0) + self.lean.get(jurisdiction, 0.0) + self.slope * found
+
+    def weigh(self, texts: Sequence[str]) -> list[list[Weighed]]:
+        """The evidence of every stretch of folded texts, as `read` gives them."""
+        spans = [list(stretches(text, self.language)) for text in texts]
+        found = iter(_evidence(self.weights, texts, self.language, spans).tolist())
+        return [[(start, end, next(found)) for start, end in own] for own in spans]
+
     def log_odds(self, text: str, sector: str, jurisdiction: str) -> float:
         """Of a breach, for a folded text read as one."""
-        return self._offset(sector, jurisdiction) + self.slope * float(evidence(self.weights, text, self.language, [(0, len(text))])[0])
-
-    def _offset(self, sector: str, jurisdiction: str) -> float:
-        return self.intercept + self.lean.get(sector, 0.0) + self.lean.get(jurisdiction, 0.0)
+        return self.odds(float(evidence(self.weights, text, self.language, [(0, len(text))])[0]), sector, jurisdiction)
 
     def _weighing(self, text: str) -> tuple[str, ...]:
         """The runs that add most, none inside another."""
@@ -91,17 +102,28 @@ class Classifier:
 
 def evidence(weights: npt.NDArray[np.float32], text: str, language: str, spans: Sequence[tuple[int, int]]) -> npt.NDArray[np.float64]:
     """(spans,) sum of the weights of the runs in each stretch of a folded text, over the square root of how many of them are known."""
-    starts, ends = np.array([start for start, _end in spans], dtype=np.intp), np.array([end for _start, end in spans], dtype=np.intp)
+    return _evidence(weights, [text], language, [spans])
+
+
+def _evidence(weights: npt.NDArray[np.float32], texts: Sequence[str], language: str,
+              spans: Sequence[Sequence[tuple[int, int]]]) -> npt.NDArray[np.float64]:
+    """The same for the stretches of several texts, one after the other. The weights are short binary fractions, so sums of them are exact."""
+    flat = [_padded(text, language) for text in texts]
+    begins = [0, *accumulate(map(len, flat))]
+    starts = np.array([begin + start for begin, own in zip(begins, spans, strict=False) for start, _end in own], dtype=np.intp)
+    ends = np.array([begin + end for begin, own in zip(begins, spans, strict=False) for _start, end in own], dtype=np.intp)
     if language == "en":
         # Places are those of the padded text: a stretch begins with the space before its first word and ends with what follows it.
-        starts, ends = starts + np.array([start > 0 and text[start] == " " for start in starts], dtype=np.intp), ends + 2
-    total, known = np.zeros(len(spans)), np.zeros(len(spans))
-    for size, slots in runs(text, language):
+        after = [start > 0 and text[start] == " " for text, own in zip(texts, spans, strict=True) for start, _end in own]
+        starts, ends = starts + np.array(after, dtype=np.intp), ends + 2
+    total, known = np.zeros(len(starts)), np.zeros(len(starts))
+    for size, slots in _runs("".join(flat), language):
         found = weights.take(slots)
-        last = np.maximum(ends - size + 1, starts)
-        for kept, summed in ((total, np.cumsum(found, dtype=np.float64)), (known, np.cumsum(found != 0))):
+        last = np.minimum(np.maximum(ends - size + 1, starts), len(slots))
+        first = np.minimum(starts, len(slots))
+        for kept, summed in ((total, found.cumsum(dtype=np.float64)), (known, (found != 0).cumsum())):
             reached = np.concatenate(([0], summed))
-            kept += reached[np.minimum(last, len(slots))] - reached[np.minimum(starts, len(slots))]
+            kept += reached[last] - reached[first]
     return total / np.sqrt(np.maximum(known, 1))
 
 
@@ -110,7 +132,11 @@ def runs(text: str, language: str) -> Iterator[tuple[int, npt.NDArray[np.intp]]]
 
     English has a space before and behind, so that words know where they begin and end: places are those of that padded text.
     """
-    codes = points(_FIGURES.sub("0", _padded(text, language))).astype(np.uint64) + np.uint64(1)
+    return _runs(_padded(text, language), language)
+
+
+def _runs(flat: str, language: str) -> Iterator[tuple[int, npt.NDArray[np.intp]]]:
+    codes = points(_FIGURES.sub("0", flat)).astype(np.uint64) + np.uint64(1)
     low, high = RUNS[language]
     rolling = codes
     for size in range(1, min(high, len(codes)) + 1):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from brandloom.content.checks.batch import Batch
 from brandloom.content.checks.finding import Finding
 from brandloom.content.checks.likeness import check_alike
 from brandloom.content.checks.links import check_links
@@ -28,10 +29,14 @@ class Conduct:
     """Every value of the records in lower case: the shop's own contact and names."""
 
 
-def check_conduct(text: str, language: str, conduct: Conduct, *, place: str = "text") -> list[Finding]:
+def check_conduct(text: str, language: str, conduct: Conduct, *, place: str = "text", among: Batch | None = None) -> list[Finding]:
     """Insults and stereotypes, personal data, foreign links, likeness to a competitor, readability, sentences in a language that no rule
-    reads; in this order, with their places."""
-    found = check_law(text, place, jurisdiction=RESPECT, rule="respect")
+    reads; in this order, with their places.
+
+    Args:
+        among: texts read side by side, this one among them.
+    """
+    found = check_law(text, place, jurisdiction=RESPECT, rule="respect", among=among)
     found += check_personal(text, own=conduct.known, place=place)
     found += [] if conduct.links is None else check_links(text, conduct.links, place=place)
     found += check_alike(text, conduct.competitors, language, known=conduct.known, place=place)

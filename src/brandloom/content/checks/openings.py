@@ -27,14 +27,9 @@ def shortened(text: str) -> str:
     return _RUN.sub(_FIGURE, text)
 
 
-def beginning(text: str) -> str:
-    """The first character of a text and the next two, shortened."""
-    return text[:1] + shortened(text)[1:3]
-
-
 @cache
 def openings(body: str) -> Mapping[str, bool]:
-    """The first three characters of every match as `beginning` tells them: fewer where any may follow, none where anything may begin.
+    """The first character of every match and the next two, shortened: fewer where any may follow, none where anything may begin.
 
     Args:
         body: regular expression for folded text, which is in lower case and half width.

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from brandloom import i18n
-from brandloom.content.checks.classifier import open_classifier, stretches
+from brandloom.content.checks.classifier import Weighed, open_classifier
 from brandloom.content.checks.rules import Rule
 from brandloom.i18n import _
 
@@ -25,17 +25,17 @@ _ADVICE = _("Let a person who knows the law decide; keep a cleared sentence with
 _SOURCE = _("likeness to labelled sentences, no article")
 
 
-def suspects(text: str, jurisdiction: str, sectors: Sequence[str], taken: Sequence[tuple[int, int]]) -> Iterator[tuple[int, int, Rule]]:
+def suspects(text: str, weighed: Sequence[Weighed], jurisdiction: str, sectors: Sequence[str],
+             taken: Sequence[tuple[int, int]]) -> Iterator[tuple[int, int, Rule]]:
     """Stretches of a folded text of which a rule has said nothing, each with a rule made for it.
 
     Args:
-        jurisdiction: one without labelled sentences gives nothing.
+        weighed: the evidence of its stretches.
+        jurisdiction: one with labelled sentences.
         taken: places that rules have found, lawful ones too: there the rules know more.
     """
-    language = LANGUAGE_OF.get(jurisdiction)
-    if language is None:
-        return
-    for start, end, probability, weighing in open_classifier(language).suspects(text, _sector(sectors), jurisdiction):
+    language = LANGUAGE_OF[jurisdiction]
+    for start, end, probability, weighing in open_classifier(language).suspects(text, weighed, _sector(sectors), jurisdiction):
         if len(_LETTERS[language].findall(text, start, end)) < _FEWEST[language] or any(low < end and start < high for low, high in taken):
             continue
         values = {"percent": f"{100 * probability:.0f}", "runs": " · ".join(weighing)}
@@ -44,17 +44,24 @@ def suspects(text: str, jurisdiction: str, sectors: Sequence[str], taken: Sequen
             f"{jurisdiction}.reads-unlawful", "evidence", "", _both(_SOURCE), reason, _both(_ADVICE), (), (), (), frozenset(), frozenset())
 
 
-def reads_lawful(text: str, place: int, jurisdiction: str, sectors: Sequence[str]) -> bool:
-    """Whether the sentence at a place of a folded text reads like lawful copy, whatever a rule found in it."""
+def reads_lawful(text: str, weighed: Sequence[Weighed], place: int, jurisdiction: str, sectors: Sequence[str]) -> bool:
+    """Whether the sentence at a place of a folded text reads like lawful copy, whatever a rule found in it.
+
+    Args:
+        weighed: the evidence of its stretches.
+    """
     language = LANGUAGE_OF.get(jurisdiction)
     if language is None:
         return False
     known = open_classifier(language)
-    start, end = next(((low, high) for low, high in stretches(text, language) if low <= place < high), (0, len(text)))
+    start, end, found = next((one for one in weighed if one[0] <= place < one[1]), (0, len(text), None))
     spelt_out = language == "zh" and _SPELT_OUT.search(text, start, end)
     if spelt_out or len(_LETTERS[language].findall(text, start, end)) < _FEWEST[language]:
         return False
-    return known.log_odds(text[start:end], _sector(sectors), jurisdiction) < _SURELY_LAWFUL
+    # In English a sentence weighs otherwise alone: a space stands before and behind it.
+    odds = (known.log_odds(text[start:end], _sector(sectors), jurisdiction) if found is None or language == "en"
+            else known.odds(found, _sector(sectors), jurisdiction))
+    return odds < _SURELY_LAWFUL
 
 
 def _sector(sectors: Sequence[str]) -> str:

@@ -15,7 +15,7 @@ import yaml
 
 from brandloom.content.checks.adlaw import listed_rules, listed_words
 from brandloom.content.checks.finding import Severity
-from brandloom.content.checks.rules import Group, Line, Rule, parse_condition, parse_match
+from brandloom.content.checks.rules import Group, Rule, Tried, parse_condition, parse_match
 from brandloom.content.checks.scan import Scanner
 from brandloom.errors import DataError
 from brandloom.i18n import _
@@ -24,9 +24,6 @@ _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 JURISDICTIONS = ("cn", "eu", "uk", "us")
 RESPECT = "respect"
 """The pack of insults, threats and stereotypes, which holds everywhere."""
-
-_Tried = tuple[int, frozenset[str], Rule, Line]
-"""A line of a rule with its concepts and its place in the order of trying."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +55,7 @@ class Pack:
         """What the rules for these sectors look for, and what else their conditions ask about once something is found."""
         return _lexicons(self, sectors)
 
-    def candidates(self, sectors: tuple[str, ...], concepts: Set[str]) -> list[_Tried]:
+    def candidates(self, sectors: tuple[str, ...], concepts: Set[str]) -> list[Tried]:
         """The lines that a text of these concepts may match, the gravest first."""
         by_rarest = _index(self, sectors)
         return sorted((item for name in concepts for item in by_rarest.get(name, ()) if item[1] <= concepts), key=itemgetter(0))
@@ -136,11 +133,11 @@ def _lexicon(pack: Pack, names: Set[str]) -> Scanner:
 
 
 @cache
-def _index(pack: Pack, sectors: tuple[str, ...]) -> dict[str, list[_Tried]]:
+def _index(pack: Pack, sectors: tuple[str, ...]) -> dict[str, list[Tried]]:
     """Lines of the rules that apply, by the rarest of their concepts."""
     rules = sorted((rule for rule in pack.rules if any(rule.applies_to(sector) for sector in sectors)),
                    key=lambda rule: ("ban", "evidence", "caution").index(rule.severity))
-    found: dict[str, list[_Tried]] = {}
+    found: dict[str, list[Tried]] = {}
     for place, (rule, line) in enumerate((one, line) for one in rules for line in one.match):
         found.setdefault(min(sorted(line.names), key=_lexicons(pack, sectors)[0].weight), []).append((place, line.names, rule, line))
     return found

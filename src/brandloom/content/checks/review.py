@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
 from brandloom import i18n
+from brandloom.content.checks.batch import Batch
 from brandloom.content.checks.bearing import bears
+from brandloom.content.checks.classifier import Weighed
 from brandloom.content.checks.figures import read_figures
 from brandloom.content.checks.finding import Finding, Severity
 from brandloom.content.checks.ground import Ground, ground
 from brandloom.content.checks.normalise import read
-from brandloom.content.checks.opinion import reads_lawful, suspects
+from brandloom.content.checks.opinion import LANGUAGE_OF, reads_lawful, suspects
 from brandloom.content.checks.packs import Pack, open_pack, sector_of
 from brandloom.content.checks.roles import role_at
 from brandloom.content.checks.rules import Rule, Scene
@@ -76,7 +78,7 @@ class _Found(NamedTuple):
 
 
 def review(text: str, *, language: str | None = None, sector: str | None = None, jurisdiction: str | None = None,
-           facts: object = None, reasons_in: str | None = None, opinion: bool = True) -> Review:
+           facts: object = None, reasons_in: str | None = None, opinion: bool = True, among: Batch | None = None) -> Review:
     """Review one text under the law of advertising.
 
     Args:
@@ -87,19 +89,20 @@ def review(text: str, *, language: str | None = None, sector: str | None = None,
             claim that a record states needs no other proof.
         reasons_in: language of the reasons; that of the text when absent.
         opinion: whether sentences that no rule speaks about are judged by their likeness to labelled ones, and rules may give way to it.
+        among: texts read side by side, this one among them.
     Returns:
         `block` when something is forbidden, `needs_proof` when something has to be proven, `pass` otherwise, cautions included.
     Raises:
         DataError: an unknown language, sector or jurisdiction.
     """
-    language, reasons_in = _language(text, language), reasons_in and _language(text, reasons_in)
+    language, reasons_in = language_of(text, language), reasons_in and language_of(text, reasons_in)
     where = (jurisdiction,) if jurisdiction else ("cn",) if language == "zh" else ("eu", "uk", "us")
     kind = sector_of(sector)
     known = None if facts is None else ground(facts)
     strings = known.fields if known is not None and known is facts else list(strings_of(facts))
-    found = []
+    found, among = [], among or Batch([text])
     for name in where:
-        hits = _hits(text, open_pack(name), (kind,), strings, known, opinion=opinion)
+        hits = _hits(text, among, open_pack(name), (kind,), strings, known, opinion=opinion)
         found += [_objection(text, item, reasons_in or language) for item in [*hits, *_missing(text, open_pack(name), kind, hits)]]
     chosen = _strongest(found) if len(where) > 1 else found
     return Review(verdict_of(item.severity for item in chosen), tuple(chosen), language, where, kind)
@@ -112,11 +115,15 @@ def verdict_of(severities: Iterable[Severity]) -> Verdict:
 
 
 def check_law(text: str, place: str, *, names: Sequence[str] = (), sectors: Sequence[str] = ("general",), jurisdiction: str = "cn",
-              rule: str = "ad-law") -> list[Finding]:
-    """Findings for one place of a draft; a term inside a product's own name is a caution."""
+              rule: str = "ad-law", among: Batch | None = None) -> list[Finding]:
+    """Findings for one place of a draft; a term inside a product's own name is a caution.
+
+    Args:
+        among: texts read side by side, this one among them.
+    """
     pack = open_pack(jurisdiction)
     made = []
-    for item in _hits(text, pack, tuple(sectors), [("name", name) for name in names if name]):
+    for item in _hits(text, among or Batch([text]), pack, tuple(sectors), [("name", name) for name in names if name]):
         spoken = {language: _objection(text, item, language) for language in LANGUAGES}
         one = spoken["zh"]
         made.append(Finding(rule, item.severity, place, one.excerpt[:80], one.reason, (), one.source, one.span, one.suggestion,
@@ -126,17 +133,18 @@ def check_law(text: str, place: str, *, names: Sequence[str] = (), sectors: Sequ
     return made
 
 
-def _hits(text: str, pack: Pack, sectors: tuple[str, ...], strings: Sequence[tuple[str, str]], known: Ground | None = None, *,
+def _hits(text: str, among: Batch, pack: Pack, sectors: tuple[str, ...], strings: Sequence[tuple[str, str]], known: Ground | None = None, *,
           opinion: bool = True) -> list[_Found]:
     """What a pack finds in a text after exemptions and records: places are those of the text, none overlap."""
-    reading = read(text)
-    scene = Scene(reading, *pack.lexicons(sectors))
+    scene = among.scene(text, pack, sectors)
     hits: dict[tuple[int, int, str], _Found] = {}
-    for _place, _names, rule, line in pack.candidates(sectors, scene.concepts):
+    for _place, _names, rule, line in scene.lines:
         for start, end in scene.spans(rule, line):
             hits.setdefault((start, end, rule.group), _Found(start, end, rule, rule.severity))
+    language = LANGUAGE_OF.get(pack.jurisdiction) if opinion else None
+    weighed = among.weighed(text, language) if language else []
     taken = [(start, end) for start, end, _group in hits]
-    for start, end, rule in suspects(scene.text, pack.jurisdiction, sectors, taken) if opinion else ():
+    for start, end, rule in suspects(scene.text, weighed, pack.jurisdiction, sectors, taken) if language else ():
         hits[start, end, rule.group] = _Found(start, end, rule, rule.severity)
     if not hits:
         return []
@@ -145,11 +153,11 @@ def _hits(text: str, pack: Pack, sectors: tuple[str, ...], strings: Sequence[tup
     proofs = [read(value).text for _key, value in strings]
     judged = [_judge(item, scene, pack, named, proofs) for item in hits.values()]
     # A disguise is no slip: rules that see through one do not give way.
-    yielding = opinion and not reading.changed
+    yielding = language is not None and not scene.reading.changed
     kept = _outer([item._replace(severity="caution", exemption="proven") if known and _bears_out(item, scene.text, known)
-                   else item._replace(severity="caution", exemption="lawful") if yielding and _reads_lawful(item, scene.text, pack, sectors) else item
+                   else item._replace(severity="caution", exemption="lawful") if yielding and _reads_lawful(item, scene.text, weighed, pack, sectors) else item
                    for item in judged])
-    return [_Found(*reading.source_span(item.start, item.end), item.rule, item.severity, item.exemption) for item in kept]
+    return [_Found(*scene.reading.source_span(item.start, item.end), item.rule, item.severity, item.exemption) for item in kept]
 
 
 def _missing(text: str, pack: Pack, sector: str, hits: Sequence[_Found]) -> list[_Found]:
@@ -190,10 +198,10 @@ def _bears_out(item: _Found, text: str, known: Ground) -> bool:
             and all(bears(figure, roles, sentence, known) for figure, roles in told))
 
 
-def _reads_lawful(item: _Found, text: str, pack: Pack, sectors: tuple[str, ...]) -> bool:
+def _reads_lawful(item: _Found, text: str, weighed: Sequence[Weighed], pack: Pack, sectors: tuple[str, ...]) -> bool:
     """Whether a rule on turns of phrase stands alone against what the sentence says as a whole; listed terms are never excused so."""
     return (item.severity == "ban" and item.rule.group != "rank" and _LISTED not in item.rule.id
-            and reads_lawful(text, item.start, pack.jurisdiction, sectors))
+            and reads_lawful(text, weighed, item.start, pack.jurisdiction, sectors))
 
 
 def _outer(found: Sequence[_Found]) -> list[_Found]:
@@ -230,7 +238,12 @@ def _strongest(found: Sequence[Objection]) -> list[Objection]:
     return sorted(kept, key=lambda one: one.span)
 
 
-def _language(text: str, given: str | None) -> str:
+def language_of(text: str, given: str | None) -> str:
+    """The language given, or that of the text: Chinese where it has a Chinese character.
+
+    Raises:
+        DataError: an unknown language.
+    """
     if given is not None:
         if given not in LANGUAGES:
             raise DataError(_("Unknown language '{name}'. Languages: zh, en."), name=given)

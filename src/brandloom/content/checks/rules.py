@@ -9,13 +9,13 @@ from __future__ import annotations
 import re
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from functools import cache, cached_property
 
 from brandloom.content.checks.finding import Severity
 from brandloom.content.checks.normalise import Reading
-from brandloom.content.checks.scan import Scanner
+from brandloom.content.checks.scan import Places
 
 _CONDITION = re.compile(r"(not )?(.+?)(<<|>>|<|>|~~|~|=|\*)(\d*)")
 _STOPS = re.compile(r"[。！？!?；;\n]|\.(?=\s|$)")
@@ -91,16 +91,23 @@ class Rule:
         return sector not in self.not_sectors and (not self.sectors or sector in self.sectors)
 
 
-class Scene:
-    """The concepts found in a text, and where its sentences and clauses end."""
+Tried = tuple[int, frozenset[str], Rule, Line]
+"""A line of a rule with its concepts and its place in the order of trying."""
 
-    def __init__(self, reading: Reading, sought: Scanner, asked: Scanner) -> None:
-        self.text = reading.text
-        self._reading, self._asked = reading, asked
-        self._places = sought.places(reading)
+
+class Scene:
+    """The concepts found in a text, and where its sentences and clauses end.
+
+    Args:
+        places: those that rules look for.
+        lines: what the text may match, the gravest first: place in that order, concepts, rule and line of it.
+        asked: gives those that only conditions ask about.
+    """
+
+    def __init__(self, reading: Reading, places: Places, lines: Sequence[Tried], asked: Callable[[], Places]) -> None:
+        self.reading, self.text, self.lines = reading, reading.text, lines
+        self._places, self._asked = places, asked
         self._sorted: dict[str, list[tuple[int, int]]] = {}
-        self.concepts = frozenset(self._places)
-        """The concepts that rules look for and that stand in the text."""
         self._live: dict[int, list[Group]] = {}
         self._names: dict[tuple[int, int], set[str]] = {}
         self._segments: dict[tuple[int, int, bool], tuple[int, int]] = {}
@@ -108,7 +115,7 @@ class Scene:
     @cached_property
     def _present(self) -> Set[str]:
         """Concepts that stand in the text, those that only conditions ask about too; what they are is looked for once something is found."""
-        self._places.update(self._asked.plain_places(self._reading))
+        self._places.update(self._asked())
         return self._places.keys()
 
     def _of(self, name: str) -> list[tuple[int, int]]:

@@ -1,35 +1,42 @@
-"""Where the words and patterns of a vocabulary stand in a text, found in a few sweeps however large the vocabulary is.
+"""Where the words and patterns of a vocabulary stand in texts, found in a few sweeps however large the vocabulary is.
 
-Each run of two or three characters of a text is a number, a table says which numbers begin a word or a pattern, and only there is anything
-tried. The numbers of a text serve every vocabulary that is looked for. Tests compare what is found with a plain search.
+Each run of up to eight characters is a number, a table says which numbers are a word or begin a pattern, and only there is anything tried.
+Texts are swept side by side, and their numbers serve every vocabulary that is looked for. Tests compare what is found with a plain search.
 """
 
 from __future__ import annotations
 
 import re
-from bisect import bisect_left
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from functools import cache, lru_cache
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from functools import cache, cached_property
+from itertools import accumulate
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from brandloom.content.checks.homophones import hear, sound
-from brandloom.content.checks.normalise import Folded, Reading, points
-from brandloom.content.checks.openings import FIGURES, beginning, needles, openings, shortened
+from brandloom.content.checks.homophones import Heard, hear, sound
+from brandloom.content.checks.normalise import Reading, points
+from brandloom.content.checks.openings import FIGURES, needles, openings, shortened
 
 Places = dict[str, list[tuple[int, int]]]
 """Concept -> the stretches of `reading.text` at which it stands, in no order."""
 REACH = 400
 """Characters that a pattern may span: without an end, each of its starts would read all the rest of a text."""
-_SLOTS, _SHIFT = 1 << 18, np.uint32(14)
-"""Slots of a table: with some thousand beginnings about one run in thirty is looked at in vain."""
-_FIRST, _SECOND, _THIRD = np.uint32(0x9E3779B1), np.uint32(0x85EBCA6B), np.uint32(0xC2B2AE35)
+_SLOTS, _SHIFT = 1 << 17, np.uint32(15)
+"""Slots of a table: with a thousand words of one length about one run in a hundred is looked at in vain."""
+_LONGEST = 8
+"""Characters by which a longer word is looked for."""
+_MIX = np.uint32(0x9E3779B1)
 _ANYWHERE, _AT_EDGE, _ZERO = 2, 1, np.uint32(ord("0"))
 """What a slot is taken by: something that may begin inside a Latin word, something that may not."""
+_BETWEEN = "\uffff"
+"""Stands behind each of the texts that are swept side by side."""
 _SPACED = (("\n", " "), ("\t", " "), ("\u2019", "'"), ("\u2010", " "), ("\u2011", " "))
+
+_Numbers = list[npt.NDArray[np.uint32]]
+_Taken = npt.NDArray[np.uint8]
 
 
 class _Entry(NamedTuple):
@@ -51,10 +58,78 @@ class _Entry(NamedTuple):
         return not _latin(text[end]) and not text.startswith("'t", end)
 
 
-_Begun = tuple[Sequence[int], Mapping[str, _Entry], Sequence[int]]
-"""What begins with a run of one to three characters: words of some lengths, and patterns by number."""
 _Hit = tuple[int, int, Sequence[str], str]
 """Start and end of a word or a pattern in a text, its concepts, and itself."""
+
+
+class Sweep:
+    """Texts side by side as numbers, and behind them the stretches in which a disguise was taken off.
+
+    Args:
+        readings: the texts; together they take about 50 bytes for each of their characters.
+    """
+
+    def __init__(self, readings: Sequence[Reading]) -> None:
+        self.readings = readings
+        self.stretches = [(number, low, reading.bare.text[low:high]) for number, reading in enumerate(readings) for low, high in reading.changed]
+        """Number of the text, place in its bare text, and the stretch of that."""
+        self.texts = [*(reading.text for reading in readings), *(stretch for _number, _low, stretch in self.stretches)]
+        self.flat = spaced("".join(text + _BETWEEN for text in self.texts))
+        self.ends = np.array([*accumulate(len(text) + 1 for text in self.texts)], dtype=np.intp)
+        """Where each text ends, what stands behind it counted in."""
+
+    def stop(self, *, plain: bool) -> int:
+        """Where the texts end, or the stretches too."""
+        last = len(self.readings) if plain else len(self.texts)
+        return int(self.ends[last - 1]) if last else 0
+
+    @cached_property
+    def _codes(self) -> npt.NDArray[np.uint32]:
+        return np.frombuffer(self.flat.encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
+
+    @cached_property
+    def _is_figure(self) -> npt.NDArray[np.bool_]:
+        return _kinds()[1].take(self._codes)
+
+    @cached_property
+    def begins(self) -> _Taken:
+        """What may begin at each place."""
+        begins = np.full(len(self._codes), _ANYWHERE | _AT_EDGE, dtype=np.uint8)
+        begins[1:][_kinds()[0].take(self._codes[:-1])] = _ANYWHERE
+        return begins
+
+    @cached_property
+    def numbers(self) -> _Numbers:
+        """The slot of the run of one to so many characters at each place."""
+        return _slots(self._codes, _LONGEST)
+
+    @cached_property
+    def short(self) -> tuple[str, list[int], _Numbers, _Taken]:
+        """The texts with every run of figures as one, where each character stood and at the end where all ended, slots, what may begin."""
+        is_figure = self._is_figure
+        if not is_figure.any():
+            return self.flat, list(range(len(self.flat) + 1)), self.numbers[:3], self.begins
+        kept = ~is_figure
+        kept[:1] = True
+        kept[1:] |= ~is_figure[:-1]
+        codes, begins = np.where(is_figure, _ZERO, self._codes)[kept], self.begins.copy()
+        begins[is_figure] = _ANYWHERE | _AT_EDGE
+        return (codes.tobytes().decode("utf-32-le", "surrogatepass"), [*kept.nonzero()[0].tolist(), len(kept)], _slots(codes, 3), begins[kept])
+
+    @cached_property
+    def heard(self) -> tuple[list[tuple[int, Heard]], npt.NDArray[np.intp], _Numbers]:
+        """Texts that are not in Latin letters alone by ear, with their numbers; where each ends among all of them; slots."""
+        heard = [(number, hear(reading.bare.text)) for number, reading in enumerate(self.readings) if not reading.text.isascii()]
+        ends = np.array([*accumulate(len(one.sounds) + 1 for _number, one in heard)], dtype=np.intp)
+        return heard, ends, _slots(points("".join(one.sounds + _BETWEEN for _number, one in heard)), 3)
+
+
+class _Words(NamedTuple):
+    """Words of one length, or the longest ones by how they begin."""
+
+    size: int
+    entries: dict[str, list[_Entry]]
+    taken: _Taken
 
 
 class Scanner:
@@ -67,27 +142,27 @@ class Scanner:
 
     def __init__(self, words: Mapping[str, Iterable[str]], patterns: Mapping[str, Iterable[str]]) -> None:
         self._patterns = [((name,), re.compile(body, re.IGNORECASE), needles(body)) for name, bodies in patterns.items() for body in bodies]
-        entries, began, taken = _entries(words), defaultdict[str, list[int]](list), defaultdict[str, int](int)
+        entries, taken = _entries(words), defaultdict[str, int](int)
+        self._begun, self._heard = defaultdict[str, list[int]](list), defaultdict[str, list[tuple[str, _Entry]]](list)
         self._weights = Counter(name for entry in entries.values() for name in entry.names)
         for number, (names, pattern, _needles) in enumerate(self._patterns):
             found = openings(pattern.pattern)
             self._weights.update(names * len(found))
             for opening, at_edge in found.items():
-                began[spaced(opening)].append(number)
+                self._begun[spaced(opening)].append(number)
                 taken[spaced(opening)] |= _AT_EDGE if at_edge else _ANYWHERE
-        heads: dict[str, dict[str, _Entry]] = defaultdict(dict)
-        self._heard: dict[str, list[tuple[str, _Entry]]] = defaultdict(list)
+        self._anywhere = self._begun.pop("", [])
+        taken.pop("", None)
+        self._openings = [_table(size, [(shortened(run), kind) for run, kind in taken.items()]) for size in (1, 2, 3)]
+        sizes: dict[int, dict[str, list[_Entry]]] = defaultdict(lambda: defaultdict(list))
         for word, entry in entries.items():
-            heads[beginning(word)][word] = entry
-            taken[beginning(word)] |= _AT_EDGE if _latin(word[0]) else _ANYWHERE
+            sizes[min(len(word), _LONGEST)][word[:_LONGEST]].append(entry)
             if len(word) > 1 and not word.isascii():
                 # Swapped characters count in words of three and more, pinyin in words of two as well.
                 self._heard[sound(word)[:3]].append((sound(word), entry))
-        self._anywhere = began.pop("", [])
-        taken.pop("", None)
-        self._begun: dict[str, _Begun] = {run: (sorted({len(word) for word in heads[run]}), heads[run], began[run]) for run in taken}
-        self._table = _table(taken)
-        self._heard_table = _table(dict.fromkeys(self._heard, _ANYWHERE))
+        self._words = [_Words(size, dict(group), _table(size, [(word, _AT_EDGE if _latin(word[0]) else _ANYWHERE) for word in group]))
+                       for size, group in sorted(sizes.items())]
+        self._heard_table = _table(3, [(sounds, _ANYWHERE) for sounds in self._heard])
 
     def weight(self, name: str) -> int:
         """How many ways there are to begin a concept: the fewer, the rarer it is in a text."""
@@ -95,30 +170,61 @@ class Scanner:
 
     def places(self, reading: Reading) -> Places:
         """Every word and every pattern in every spelling, shorter words inside longer ones too."""
-        found = self.plain_places(reading)
-        if reading.changed:
-            self._add_disguised(reading, found)
-        if not reading.text.isascii():
-            self._add_heard(reading.bare, found)
-        return found
+        return self.all_places(Sweep([reading]))[0]
 
     def plain_places(self, reading: Reading) -> Places:
         """Every word and every pattern as it is written."""
-        found: Places = defaultdict(list)
-        for start, end, names, _said in self._hits(reading.text, spaced(reading.text)):
-            for name in names:
-                found[name].append((start, end))
+        return self.all_plain_places(Sweep([reading]))[0]
+
+    def all_places(self, sweep: Sweep) -> list[Places]:
+        """The same as `places` for each of the texts."""
+        hits = self._hits(sweep, sweep.stop(plain=False), None)
+        found = [_by_concept(hits.get(number, ())) for number in range(len(sweep.readings))]
+        for place, (number, low, _stretch) in enumerate(sweep.stretches, len(sweep.readings)):
+            if place in hits:
+                _add_disguised(sweep.readings[number], low, hits[place], found[number])
+        self._add_heard(sweep, found)
         return found
 
-    def _hits(self, text: str, flat: str) -> list[_Hit]:
-        """What stands in a text, of which `flat` is the spaced form."""
-        begun, hits = self._begun, list[_Hit]()
-        tried: dict[int, list[int]] = {number: list(range(len(text))) for number in self._anywhere}
-        sweep = _sweep(flat)
-        short, origin = sweep.text, sweep.origin
-        spots: list[tuple[int, _Begun]] = []
-        for size, places in enumerate(sweep.taken(self._table), 1):
-            for place in places:
+    def all_plain_places(self, sweep: Sweep, wanted: Set[int] | None = None) -> list[Places]:
+        """The same as `plain_places` for each of the texts; none for those whose numbers are not wanted."""
+        hits = self._hits(sweep, sweep.stop(plain=True), wanted)
+        return [_by_concept(hits.get(number, ())) for number in range(len(sweep.readings))]
+
+    def _hits(self, sweep: Sweep, stop: int, wanted: Set[int] | None) -> dict[int, list[_Hit]]:
+        """Number of a text or stretch -> what stands in it."""
+        found: dict[int, list[_Hit]] = defaultdict(list)
+        for number, start, entry in self._said(sweep, stop):
+            if wanted is None or number in wanted:
+                found[number].append((start, start + len(entry.word), entry.names, entry.word))
+        for (number, pattern), places in self._begins(sweep, stop).items():
+            if wanted is None or number in wanted:
+                self._try(pattern, sweep.texts[number], places, found[number])
+        return found
+
+    def _said(self, sweep: Sweep, stop: int) -> Iterator[tuple[int, int, _Entry]]:
+        """Number of a text, place in it, and the word that stands there."""
+        flat, ends, begins = sweep.flat, sweep.ends, sweep.begins
+        for size, entries, taken in self._words:
+            slots = sweep.numbers[size - 1][:stop]
+            places = (taken.take(slots) & begins[:len(slots)]).nonzero()[0]
+            numbers = ends.searchsorted(places, "right")
+            starts = places - np.where(numbers, ends[numbers - 1], 0)
+            for place, number, start in zip(places.tolist(), numbers.tolist(), starts.tolist(), strict=True):
+                for entry in entries.get(flat[place:place + size], ()):
+                    if (len(entry.word) <= size or flat.startswith(entry.word, place)) and (not entry.is_latin or entry.stands(flat, place)):
+                        yield number, start, entry
+
+    def _begins(self, sweep: Sweep, stop: int) -> dict[tuple[int, int], list[int]]:
+        """Number of a text and of a pattern -> places in the text at which the pattern may begin."""
+        tried: dict[tuple[int, int], list[int]] = {(number, pattern): list(range(len(text))) for pattern in self._anywhere
+                                                   for number, text in enumerate(sweep.texts)}
+        if not self._begun:
+            return tried
+        short, origin, slots, begins = sweep.short
+        flat, begun, spots = sweep.flat, self._begun, list[tuple[int, list[int]]]()
+        for size, (numbers, taken) in enumerate(zip(slots, self._openings, strict=True), 1):
+            for place in (taken.take(numbers) & begins[:len(numbers)]).nonzero()[0].tolist():
                 key = short[place:place + size]
                 if key[0] == "0":
                     # A number may begin at each of its figures.
@@ -126,19 +232,18 @@ class Scanner:
                               if (known := begun.get(flat[start] + key[1:])) is not None]
                 elif (known := begun.get(key)) is not None:
                     spots.append((origin[place], known))
-        for start, (lengths, words, numbers) in spots:
-            for length in lengths:
-                entry = words.get(flat[start:start + length])
-                if entry is not None and (not entry.is_latin or entry.stands(flat, start)):
-                    hits.append((start, start + len(entry.word), entry.names, entry.word))
-            for number in numbers:
-                if number in tried:
-                    tried[number].append(start)
+        spots = [spot for spot in spots if spot[0] < stop]
+        places = np.array([place for place, _patterns in spots], dtype=np.intp)
+        numbers_ = sweep.ends.searchsorted(places, "right")
+        starts = places - np.where(numbers_, sweep.ends[numbers_ - 1], 0)
+        for (_place, patterns), number, start in zip(spots, numbers_.tolist(), starts.tolist(), strict=True):
+            for pattern in patterns:
+                key_ = number, pattern
+                if key_ in tried:
+                    tried[key_].append(start)
                 else:
-                    tried[number] = [start]
-        for number, places in tried.items():
-            self._try(number, text, places, hits)
-        return hits
+                    tried[key_] = [start]
+        return tried
 
     def _try(self, number: int, text: str, places: list[int], hits: list[_Hit]) -> None:
         """Add what a pattern matches at some places."""
@@ -153,28 +258,41 @@ class Scanner:
                 hits.append((start, end, names, text[start:end]))
                 last = end
 
-    def _add_disguised(self, reading: Reading, found: Places) -> None:
-        """What stands in the bare text, around what was changed in it, and not in the text itself."""
-        text, bare = reading.text, reading.bare
-        for low, high in reading.changed:
-            stretch = bare.text[low:high]
-            for start, end, names, said in self._hits(stretch, spaced(stretch)):
-                place = bare.source_span(low + start, low + end)
-                if text[place[0]:place[1]] != said:
-                    for name in names:
-                        found[name].append(place)
-
-    def _add_heard(self, bare: Folded, found: Places) -> None:
+    def _add_heard(self, sweep: Sweep, found: list[Places]) -> None:
         """Words of which some characters were swapped for others, or for pinyin, of the same sound."""
-        heard = hear(bare.text)
-        looks = [(start, heard.sounds[start:start + 3]) for start in self._heard_table.take(_triples(heard.sounds)).nonzero()[0].tolist()]
-        looks += [(start, heard.sounds[start:start + 2]) for place in heard.pinyin() for start in (place - 1, place) if start >= 0]
-        for start, key in looks:
-            for sounds, entry in self._heard.get(key, ()):
-                if heard.sounds.startswith(sounds, start) and heard.means(entry.word, start):
-                    place = bare.source_span(*heard.source_span(start, start + len(sounds)))
+        if not self._heard:
+            return
+        heard, ends, slots = sweep.heard
+        places = self._heard_table.take(slots[2]).nonzero()[0] if len(slots) > 2 else np.empty(0, dtype=np.intp)
+        rows = ends.searchsorted(places, "right")
+        starts = places - np.where(rows, ends[rows - 1], 0)
+        looks = [(row, start, 3) for row, start in zip(rows.tolist(), starts.tolist(), strict=True)]
+        looks += [(row, start, 2) for row, (_number, one) in enumerate(heard) for place in one.pinyin() for start in (place - 1, place) if start >= 0]
+        for row, start, size in looks:
+            number, one = heard[row]
+            for sounds, entry in self._heard.get(one.sounds[start:start + size], ()):
+                if one.sounds.startswith(sounds, start) and one.means(entry.word, start):
+                    place = sweep.readings[number].bare.source_span(*one.source_span(start, start + len(sounds)))
                     for name in entry.names:
-                        found[name].append(place)
+                        found[number][name].append(place)
+
+
+def _by_concept(hits: Iterable[_Hit]) -> Places:
+    found: Places = defaultdict(list)
+    for start, end, names, _said in hits:
+        for name in names:
+            found[name].append((start, end))
+    return found
+
+
+def _add_disguised(reading: Reading, low: int, hits: Iterable[_Hit], found: Places) -> None:
+    """Add what stands in a stretch of the bare text and not in the text itself."""
+    text, bare = reading.text, reading.bare
+    for start, end, names, said in hits:
+        place = bare.source_span(low + start, low + end)
+        if text[place[0]:place[1]] != said:
+            for name in names:
+                found[name].append(place)
 
 
 def spaced(text: str) -> str:
@@ -204,54 +322,14 @@ def _latin(character: str) -> bool:
     return character.isascii() and character.isalnum()
 
 
-class _Sweep(NamedTuple):
-    """A text with every run of figures as one; `origin` tells where each of its characters stood, and at the end where the text ended."""
-
-    text: str
-    origin: Sequence[int]
-    slots: npt.NDArray[np.intp]
-    begins: npt.NDArray[np.uint8] | None
-    """What may begin at each slot; None for a text in Chinese, in which there is little that may not."""
-
-    def taken(self, table: npt.NDArray[np.uint8]) -> tuple[list[int], list[int], list[int]]:
-        """Where a character, a run of two and one of three may be one that takes a slot."""
-        taken = table.take(self.slots)
-        found: list[int] = (taken if self.begins is None else taken & self.begins).nonzero()[0].tolist()
-        pairs = len(self.text)
-        triples = pairs + max(pairs - 1, 0)
-        second = bisect_left(found, pairs)
-        third = bisect_left(found, triples, second)
-        return found[:second], [place - pairs for place in found[second:third]], [place - triples for place in found[third:]]
-
-
-@lru_cache(maxsize=16)
-def _sweep(text: str) -> _Sweep:
-    codes, (letters, figures) = points(text), _kinds()
-    is_figure = figures.take(codes)
-    begins: npt.NDArray[np.uint8] | None = None
-    if text.isascii():
-        begins = np.full(len(codes), _ANYWHERE | _AT_EDGE, dtype=np.uint8)
-        begins[1:][letters.take(codes[:-1])] = _ANYWHERE
-        begins[is_figure] = _ANYWHERE | _AT_EDGE
-    origin: Sequence[int] = range(len(codes) + 1)
-    if is_figure.any():
-        kept = ~is_figure
-        kept[:1] = True
-        kept[1:] |= ~is_figure[:-1]
-        origin = [*kept.nonzero()[0].tolist(), len(kept)]
-        codes = np.where(is_figure, _ZERO, codes)[kept]
-        text, begins = codes.tobytes().decode("utf-32-le", "surrogatepass"), None if begins is None else begins[kept]
-    return _Sweep(text, origin, _slots(codes), None if begins is None else np.concatenate((begins, begins[:-1], begins[:-2])))
-
-
-def _slots(codes: npt.NDArray[np.uint32]) -> npt.NDArray[np.intp]:
-    """The slot of every character, and behind them those of every run of two and of three."""
-    ones = codes * _FIRST
-    pairs = ones[:-1] ^ codes[1:] * _SECOND
-    slots = np.concatenate((ones, pairs, pairs[:-1] ^ codes[2:] * _THIRD)) >> _SHIFT
-    slots[len(codes):] += np.uint32(_SLOTS)
-    slots[len(codes) + len(pairs):] += np.uint32(_SLOTS)
-    return slots.astype(np.intp)
+def _slots(codes: npt.NDArray[np.uint32], longest: int) -> _Numbers:
+    """For each length up to the longest the slot of every run of so many characters."""
+    rolling = codes * _MIX
+    found = [rolling >> _SHIFT]
+    for size in range(2, min(longest, len(codes)) + 1):
+        rolling = (rolling[:-1] ^ codes[size - 1:]) * _MIX
+        found.append(rolling >> _SHIFT)
+    return found + [np.empty(0, dtype=np.uint32)] * (longest - len(found))
 
 
 @cache
@@ -263,23 +341,10 @@ def _kinds() -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
     return letters, figures
 
 
-def _table(runs: Mapping[str, int]) -> npt.NDArray[np.uint8]:
-    """What each slot is taken by, for runs of one to three characters."""
-    table = np.zeros(3 * _SLOTS, dtype=np.uint8)
-    for size in (1, 2, 3):
-        chosen = [run for run in runs if len(run) == size]
-        if chosen:
-            # Runs side by side as one text: of every so many places, the one at which a run begins.
-            slots = _slots(points("".join(map(shortened, chosen))))
-            first = sum(len(chosen) * size - shorter for shorter in range(size - 1))
-            np.bitwise_or.at(table, slots[first::size][:len(chosen)], [runs[run] for run in chosen])
+def _table(size: int, runs: Iterable[tuple[str, int]]) -> _Taken:
+    """What each slot is taken by, for those of some runs that have so many characters."""
+    table, chosen = np.zeros(_SLOTS, dtype=np.uint8), [(run, kind) for run, kind in runs if len(run) == size]
+    if chosen:
+        # Runs side by side as one text: of every so many places, the one at which a run begins.
+        np.bitwise_or.at(table, _slots(points("".join(run for run, _kind in chosen)), size)[-1][::size], [kind for _run, kind in chosen])
     return table
-
-
-@lru_cache(maxsize=4)
-def _triples(text: str) -> npt.NDArray[np.intp]:
-    """The slot of every run of three."""
-    codes = points(text)
-    slots: npt.NDArray[np.uint32] = (codes[:-2] * _FIRST ^ codes[1:-1] * _SECOND ^ codes[2:] * _THIRD) >> _SHIFT
-    slots += np.uint32(2 * _SLOTS)
-    return slots.astype(np.intp)
