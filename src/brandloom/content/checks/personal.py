@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
+from collections.abc import Iterator
 from dataclasses import replace
 
 from brandloom.content.checks.finding import Finding, finding
@@ -53,11 +55,14 @@ def check_personal(text: str, *, own: str = "", place: str = "text") -> list[Fin
         own: every value of the records in lower case.
     """
     reading = read(text)
-    if not _may_hold(reading.text):
+    spots = sorted(_spots(reading.text))
+    if not spots or not _may_hold(reading.text):
         return []
     folded, found = fold_places(text), list[Finding]()
     is_level = reading.is_level and isinstance(folded.origin, range)
     for piece in _PIECES.finditer(folded.text):
+        if is_level and bisect_left(spots, piece.start()) == bisect_left(spots, piece.end()):
+            continue
         words = piece.group()
         may_hold = _LETTER.search(words) and _may_hold(reading.text[piece.start():piece.end()] if is_level else read(words).text)
         for item in find_personal(words) if may_hold else ():
@@ -106,6 +111,18 @@ def _may_hold(folded: str) -> bool:
     return (any(word in folded for word in _WORDS) or any(shape.search(folded) for shape in _SHAPES)
             or (_HOUSE.search(folded) is not None
                 and (not _STREETS.isdisjoint(_LATIN.findall(folded)) or _NUMBERED.search(folded) is not None)))
+
+
+def _spots(folded: str) -> Iterator[int]:
+    """Where the words and shapes stand; none reaches beyond a piece."""
+    for word in _WORDS:
+        place = folded.find(word)
+        while place >= 0:
+            yield place
+            place = folded.find(word, place + 1)
+    for shape in (*_SHAPES, _HOUSE):
+        for match in shape.finditer(folded):
+            yield match.start()
 
 
 def _plain(text: str) -> str:

@@ -155,8 +155,8 @@ def _hits(text: str, among: Batch, pack: Pack, sectors: tuple[str, ...], strings
     # A disguise is no slip: rules that see through one do not give way.
     yielding = language is not None and not scene.reading.changed
     kept = _outer([item._replace(severity="caution", exemption="proven") if known and _bears_out(item, scene.text, known)
-                   else item._replace(severity="caution", exemption="lawful") if yielding and _reads_lawful(item, scene.text, weighed, pack, sectors) else item
-                   for item in judged])
+                   else item._replace(severity="caution", exemption="lawful")
+                   if yielding and _reads_lawful(item, scene.text, weighed, pack, sectors) else item for item in judged])
     return [_Found(*scene.reading.source_span(item.start, item.end), item.rule, item.severity, item.exemption) for item in kept]
 
 

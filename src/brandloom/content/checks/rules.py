@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left, bisect_right
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from functools import cache, cached_property
+from operator import itemgetter
 
 from brandloom.content.checks.finding import Severity
 from brandloom.content.checks.normalise import Reading
@@ -24,7 +25,7 @@ _CLOSE, _FILLED = 6, 8
 """Up to this many characters two concepts stand in one clause; so many fillers may stand between them besides."""
 _LONGEST = 24
 """No word or pattern is longer."""
-_BLOCK, _NO_END = 16, 1 << 30
+_NO_END = 1 << 30
 _COMMAS = re.compile(r"[。！？!?；;\n，,、：:]|\.(?=\s|$)")
 
 
@@ -108,7 +109,6 @@ class Scene:
         self.reading, self.text, self.lines = reading, reading.text, lines
         self._places, self._asked = places, asked
         self._sorted: dict[str, list[tuple[int, int]]] = {}
-        self._live: dict[int, list[Group]] = {}
         self._names: dict[tuple[int, int], set[str]] = {}
         self._segments: dict[tuple[int, int, bool], tuple[int, int]] = {}
 
@@ -135,8 +135,9 @@ class Scene:
 
     def spans(self, rule: Rule, line: Line) -> Iterator[tuple[int, int]]:
         """Places where a line of a rule matches and nothing excuses it; every concept of the line must stand in the text."""
-        for start, first in self._of(line.steps[0].name):
-            for end in self._ends(first, line.steps[1:]):
+        first, *more = line.steps
+        for start, last in self._of(first.name):
+            for end in self._ends(last, more) if more else (last,):
                 if self._stands(start, end, rule):
                     yield start, end
 
@@ -158,16 +159,14 @@ class Scene:
 
     def first_of(self, alternatives: Collection[Group], start: int, end: int) -> Group | None:
         """The first of the alternatives that holds for a stretch of the text."""
-        # Packs are kept, so a collection of alternatives is known by where it lies.
-        live = self._live.get(id(alternatives))
-        if live is None:
-            present = self._present
-            live = self._live[id(alternatives)] = [group for group in alternatives if group.present <= present]
-        if not live:
-            return None
         near = self._near(start, end)
-        for group in live:
-            if group.near <= near and self._all_hold(group, start, end):
+        by_name = _by_name(alternatives)
+        live = [item for name in near if name in by_name for item in by_name[name] if item[1].near <= near]
+        live += by_name.get("", ())
+        if len(live) > 1:
+            live.sort(key=itemgetter(0))
+        for _place, group in live:
+            if self._all_hold(group, start, end):
                 return group
         return None
 
@@ -183,20 +182,15 @@ class Scene:
         segment = self._segment(start, end, whole=True)
         known = self._names.get(segment)
         if known is None:
-            low, high = segment
-            blocks = self._blocks
-            known = self._names[segment] = set().union(*(
-                blocks[place] for place in range(max(0, low - _LONGEST) // _BLOCK, min(high, len(self.text)) // _BLOCK + 1) if place in blocks))
+            begun, (low, high) = self._begun, segment
+            stretch = begun[bisect_left(begun, (low - _LONGEST, "")):bisect_left(begun, (high + 1, ""))]
+            known = self._names[segment] = {name for _start, name in stretch}
         return known
 
     @cached_property
-    def _blocks(self) -> dict[int, set[str]]:
-        """The concepts that begin in each block of characters."""
-        found: dict[int, set[str]] = defaultdict(set)
-        for name in self._present:
-            for start, _end in self._places[name]:
-                found[start // _BLOCK].add(name)
-        return found
+    def _begun(self) -> list[tuple[int, str]]:
+        """Where concepts begin, from left to right."""
+        return sorted([(start, name) for name in self._present for start, _end in self._places[name]])
 
     def _look(self, condition: Condition, start: int, end: int) -> bool:
         """Whether a concept that is present stands where a condition asks for it."""
@@ -223,6 +217,22 @@ class Scene:
     @staticmethod
     def _apart(marks: list[int], low: int, high: int) -> bool:
         return low < high and bisect_left(marks, low) != bisect_right(marks, high - 1)
+
+
+_INDEXED: dict[int, tuple[Collection[Group], dict[str, list[tuple[int, Group]]]]] = {}
+
+
+def _by_name(alternatives: Collection[Group]) -> Mapping[str, Sequence[tuple[int, Group]]]:
+    """Groups with their places among the alternatives, by one of the concepts that must stand near; by none where none must."""
+    # Packs are kept, so a collection of alternatives is known by where it lies.
+    known = _INDEXED.get(id(alternatives))
+    if known is None:
+        shared = Counter(name for group in alternatives for name in group.near)
+        found: dict[str, list[tuple[int, Group]]] = defaultdict(list)
+        for item in enumerate(alternatives):
+            found[min(sorted(item[1].near), key=shared.__getitem__, default="")].append(item)
+        known = _INDEXED[id(alternatives)] = alternatives, dict(found)
+    return known[1]
 
 
 def parse_match(line: str) -> Line:

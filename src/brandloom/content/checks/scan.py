@@ -10,7 +10,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from functools import cache, cached_property
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from brandloom.content.checks.homophones import Heard, hear, sound
 from brandloom.content.checks.normalise import Reading, points
-from brandloom.content.checks.openings import FIGURES, needles, openings, shortened
+from brandloom.content.checks.openings import FIGURES, needles, openings
 
 Places = dict[str, list[tuple[int, int]]]
 """Concept -> the stretches of `reading.text` at which it stands, in no order."""
@@ -58,8 +58,10 @@ class _Entry(NamedTuple):
         return not _latin(text[end]) and not text.startswith("'t", end)
 
 
+_Match = tuple[int, int, int, Sequence[str]]
+"""Number of a text, start and end of a word or a pattern in it, and its concepts."""
 _Hit = tuple[int, int, Sequence[str], str]
-"""Start and end of a word or a pattern in a text, its concepts, and itself."""
+"""Start, end and concepts, and the words themselves."""
 
 
 class Sweep:
@@ -88,10 +90,6 @@ class Sweep:
         return np.frombuffer(self.flat.encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
 
     @cached_property
-    def _is_figure(self) -> npt.NDArray[np.bool_]:
-        return _kinds()[1].take(self._codes)
-
-    @cached_property
     def begins(self) -> _Taken:
         """What may begin at each place."""
         begins = np.full(len(self._codes), _ANYWHERE | _AT_EDGE, dtype=np.uint8)
@@ -104,17 +102,26 @@ class Sweep:
         return _slots(self._codes, _LONGEST)
 
     @cached_property
-    def short(self) -> tuple[str, list[int], _Numbers, _Taken]:
-        """The texts with every run of figures as one, where each character stood and at the end where all ended, slots, what may begin."""
-        is_figure = self._is_figure
-        if not is_figure.any():
-            return self.flat, list(range(len(self.flat) + 1)), self.numbers[:3], self.begins
-        kept = ~is_figure
-        kept[:1] = True
-        kept[1:] |= ~is_figure[:-1]
-        codes, begins = np.where(is_figure, _ZERO, self._codes)[kept], self.begins.copy()
-        begins[is_figure] = _ANYWHERE | _AT_EDGE
-        return (codes.tobytes().decode("utf-32-le", "surrogatepass"), [*kept.nonzero()[0].tolist(), len(kept)], _slots(codes, 3), begins[kept])
+    def beginnings(self) -> tuple[_Numbers, list[npt.NDArray[np.int64]], _Taken]:
+        """At each place the first one to three characters, with every run of figures behind the first as one: slots, themselves as
+        numbers, and what may begin with them."""
+        codes = self._codes
+        following, begins = [codes[1:], codes[2:]], self.begins
+        is_figure = _kinds()[1].take(codes)
+        if is_figure.any():
+            kept = ~is_figure
+            kept[:1] = True
+            kept[1:] |= ~is_figure[:-1]
+            short, place = np.where(is_figure, _ZERO, codes)[kept], kept.cumsum()
+            following = [short[place[place < len(short)]], short[place[place < len(short) - 1] + 1]]
+            begins = np.where(is_figure, np.uint8(_ANYWHERE | _AT_EDGE), begins)
+        slots, whole = codes * _MIX, codes.astype(np.int64)
+        numbers, exact = [slots >> _SHIFT], [whole]
+        for then in following:
+            slots, whole = (slots[:len(then)] ^ then) * _MIX, whole[:len(then)] << 21 | then
+            numbers.append(slots >> _SHIFT)
+            exact.append(whole)
+        return numbers, exact, begins
 
     @cached_property
     def heard(self) -> tuple[list[tuple[int, Heard]], npt.NDArray[np.intp], _Numbers]:
@@ -132,6 +139,33 @@ class _Words(NamedTuple):
     taken: _Taken
 
 
+class _Openings(NamedTuple):
+    """Openings of one length, as numbers in their order, and for each the patterns that begin so: those between two bounds of all."""
+
+    openings: npt.NDArray[np.int64]
+    bounds: npt.NDArray[np.intp]
+    patterns: npt.NDArray[np.intp]
+    taken: _Taken
+
+    @classmethod
+    def of(cls, size: int, begun: Mapping[str, list[int]], taken: Mapping[str, int]) -> _Openings:
+        runs = sorted(run for run in begun if len(run) == size)
+        numbers = [sum(ord(letter) << 21 * place for place, letter in enumerate(reversed(run))) for run in runs]
+        return cls(np.array(numbers, dtype=np.int64), np.array([0, *accumulate(len(begun[run]) for run in runs)], dtype=np.intp),
+                   np.array([pattern for run in runs for pattern in begun[run]], dtype=np.intp), _table(size, [(run, taken[run]) for run in runs]))
+
+    def begin(self, slots: npt.NDArray[np.uint32], exact: npt.NDArray[np.int64], begins: _Taken) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+        """Places at which patterns may begin, and the patterns."""
+        places = (self.taken.take(slots) & begins[:len(slots)]).nonzero()[0]
+        rows = self.openings.searchsorted(exact[places])
+        rows[rows == len(self.openings)] = 0
+        right = self.openings[rows] == exact[places]
+        places, rows = places[right], rows[right]
+        counts = self.bounds[rows + 1] - self.bounds[rows]
+        firsts = np.repeat(self.bounds[rows] - (counts.cumsum() - counts), counts)
+        return np.repeat(places, counts), self.patterns[firsts + np.arange(len(firsts))]
+
+
 class Scanner:
     """Concepts and the words and patterns that stand for them.
 
@@ -143,17 +177,17 @@ class Scanner:
     def __init__(self, words: Mapping[str, Iterable[str]], patterns: Mapping[str, Iterable[str]]) -> None:
         self._patterns = [((name,), re.compile(body, re.IGNORECASE), needles(body)) for name, bodies in patterns.items() for body in bodies]
         entries, taken = _entries(words), defaultdict[str, int](int)
-        self._begun, self._heard = defaultdict[str, list[int]](list), defaultdict[str, list[tuple[str, _Entry]]](list)
+        begun, self._heard = defaultdict[str, list[int]](list), defaultdict[str, list[tuple[str, _Entry]]](list)
         self._weights = Counter(name for entry in entries.values() for name in entry.names)
         for number, (names, pattern, _needles) in enumerate(self._patterns):
             found = openings(pattern.pattern)
             self._weights.update(names * len(found))
             for opening, at_edge in found.items():
-                self._begun[spaced(opening)].append(number)
+                begun[spaced(opening)].append(number)
                 taken[spaced(opening)] |= _AT_EDGE if at_edge else _ANYWHERE
-        self._anywhere = self._begun.pop("", [])
+        self._anywhere = begun.pop("", [])
         taken.pop("", None)
-        self._openings = [_table(size, [(shortened(run), kind) for run, kind in taken.items()]) for size in (1, 2, 3)]
+        self._openings = [_Openings.of(size, begun, taken) for size in (1, 2, 3)]
         sizes: dict[int, dict[str, list[_Entry]]] = defaultdict(lambda: defaultdict(list))
         for word, entry in entries.items():
             sizes[min(len(word), _LONGEST)][word[:_LONGEST]].append(entry)
@@ -178,32 +212,33 @@ class Scanner:
 
     def all_places(self, sweep: Sweep) -> list[Places]:
         """The same as `places` for each of the texts."""
-        hits = self._hits(sweep, sweep.stop(plain=False), None)
-        found = [_by_concept(hits.get(number, ())) for number in range(len(sweep.readings))]
-        for place, (number, low, _stretch) in enumerate(sweep.stretches, len(sweep.readings)):
-            if place in hits:
-                _add_disguised(sweep.readings[number], low, hits[place], found[number])
+        found, hits = self._scan(sweep, sweep.stop(plain=False), None)
+        for place, own in hits.items():
+            number, low, _stretch = sweep.stretches[place - len(sweep.readings)]
+            _add_disguised(sweep.readings[number], low, own, found[number])
         self._add_heard(sweep, found)
         return found
 
     def all_plain_places(self, sweep: Sweep, wanted: Set[int] | None = None) -> list[Places]:
         """The same as `plain_places` for each of the texts; none for those whose numbers are not wanted."""
-        hits = self._hits(sweep, sweep.stop(plain=True), wanted)
-        return [_by_concept(hits.get(number, ())) for number in range(len(sweep.readings))]
+        return self._scan(sweep, sweep.stop(plain=True), wanted)[0]
 
-    def _hits(self, sweep: Sweep, stop: int, wanted: Set[int] | None) -> dict[int, list[_Hit]]:
-        """Number of a text or stretch -> what stands in it."""
-        found: dict[int, list[_Hit]] = defaultdict(list)
-        for number, start, entry in self._said(sweep, stop):
-            if wanted is None or number in wanted:
-                found[number].append((start, start + len(entry.word), entry.names, entry.word))
-        for (number, pattern), places in self._begins(sweep, stop).items():
-            if wanted is None or number in wanted:
-                self._try(pattern, sweep.texts[number], places, found[number])
-        return found
+    def _scan(self, sweep: Sweep, stop: int, wanted: Set[int] | None) -> tuple[list[Places], dict[int, list[_Hit]]]:
+        """What stands in each text, and number of a stretch -> what stands in it."""
+        found: list[Places] = [defaultdict(list) for _reading in sweep.readings]
+        hits: dict[int, list[_Hit]] = defaultdict(list)
+        for texts, matches in ((None, self._said(sweep, stop, wanted)), (sweep.texts, self._matched(sweep, stop, wanted))):
+            for number, start, end, names in matches:
+                if number < len(found):
+                    places = found[number]
+                    for name in names:
+                        places[name].append((start, end))
+                else:
+                    hits[number].append((start, end, names, texts[number][start:end] if texts else spaced(sweep.texts[number])[start:end]))
+        return found, hits
 
-    def _said(self, sweep: Sweep, stop: int) -> Iterator[tuple[int, int, _Entry]]:
-        """Number of a text, place in it, and the word that stands there."""
+    def _said(self, sweep: Sweep, stop: int, wanted: Set[int] | None) -> Iterator[_Match]:
+        """The words that stand in the texts."""
         flat, ends, begins = sweep.flat, sweep.ends, sweep.begins
         for size, entries, taken in self._words:
             slots = sweep.numbers[size - 1][:stop]
@@ -211,51 +246,42 @@ class Scanner:
             numbers = ends.searchsorted(places, "right")
             starts = places - np.where(numbers, ends[numbers - 1], 0)
             for place, number, start in zip(places.tolist(), numbers.tolist(), starts.tolist(), strict=True):
+                if wanted is not None and number not in wanted:
+                    continue
                 for entry in entries.get(flat[place:place + size], ()):
-                    if (len(entry.word) <= size or flat.startswith(entry.word, place)) and (not entry.is_latin or entry.stands(flat, place)):
-                        yield number, start, entry
+                    length = len(entry.word)
+                    if (length <= size or flat.startswith(entry.word, place)) and (not entry.is_latin or entry.stands(flat, place)):
+                        yield number, start, start + length, entry.names
 
-    def _begins(self, sweep: Sweep, stop: int) -> dict[tuple[int, int], list[int]]:
-        """Number of a text and of a pattern -> places in the text at which the pattern may begin."""
-        tried: dict[tuple[int, int], list[int]] = {(number, pattern): list(range(len(text))) for pattern in self._anywhere
-                                                   for number, text in enumerate(sweep.texts)}
-        if not self._begun:
-            return tried
-        short, origin, slots, begins = sweep.short
-        flat, begun, spots = sweep.flat, self._begun, list[tuple[int, list[int]]]()
-        for size, (numbers, taken) in enumerate(zip(slots, self._openings, strict=True), 1):
-            for place in (taken.take(numbers) & begins[:len(numbers)]).nonzero()[0].tolist():
-                key = short[place:place + size]
-                if key[0] == "0":
-                    # A number may begin at each of its figures.
-                    spots += [(start, known) for start in range(origin[place], origin[place + 1])
-                              if (known := begun.get(flat[start] + key[1:])) is not None]
-                elif (known := begun.get(key)) is not None:
-                    spots.append((origin[place], known))
-        spots = [spot for spot in spots if spot[0] < stop]
-        places = np.array([place for place, _patterns in spots], dtype=np.intp)
-        numbers_ = sweep.ends.searchsorted(places, "right")
-        starts = places - np.where(numbers_, sweep.ends[numbers_ - 1], 0)
-        for (_place, patterns), number, start in zip(spots, numbers_.tolist(), starts.tolist(), strict=True):
-            for pattern in patterns:
-                key_ = number, pattern
-                if key_ in tried:
-                    tried[key_].append(start)
-                else:
-                    tried[key_] = [start]
-        return tried
+    def _matched(self, sweep: Sweep, stop: int, wanted: Set[int] | None) -> Iterator[_Match]:
+        """The patterns that match in the texts."""
+        if not self._patterns:
+            return
+        slots, exact, begins = sweep.beginnings
+        begun = [known.begin(*one, begins) for known, one in zip(self._openings, zip(slots, exact, strict=True), strict=True) if len(known.openings)]
+        begun += [(np.arange(stop), np.full(stop, pattern)) for pattern in self._anywhere]
+        places, patterns = np.concatenate([one for one, _patterns in begun]), np.concatenate([one for _places, one in begun])
+        numbers = sweep.ends.searchsorted(places, "right")
+        rows = numbers * len(self._patterns) + patterns
+        order = np.lexsort((places, rows))
+        order = order[:int(np.count_nonzero(places < stop))]
+        rows, starts = rows[order], (places - np.where(numbers, sweep.ends[numbers - 1], 0))[order].tolist()
+        bounds = [0, *(np.flatnonzero(rows[1:] != rows[:-1]) + 1).tolist(), len(starts)] if starts else []
+        for low, high in pairwise(bounds):
+            number, pattern = divmod(int(rows[low]), len(self._patterns))
+            if wanted is None or number in wanted:
+                yield from self._try(pattern, number, sweep.texts[number], starts[low:high])
 
-    def _try(self, number: int, text: str, places: list[int], hits: list[_Hit]) -> None:
-        """Add what a pattern matches at some places."""
-        names, pattern, needed = self._patterns[number]
+    def _try(self, pattern: int, number: int, text: str, places: list[int]) -> Iterator[_Match]:
+        """What a pattern matches at some places of a text."""
+        names, compiled, needed = self._patterns[pattern]
         # A few places cost less to try than to ask whether the text has what the pattern needs.
         if len(needed) < len(places) and needed and not any(needle in text for needle in needed):
             return
-        match_at, last = pattern.match, 0
-        places.sort()
+        match_at, last = compiled.match, 0
         for start in places:
             if start >= last and (found := match_at(text, start, start + REACH)) and (end := found.end()) > start:
-                hits.append((start, end, names, text[start:end]))
+                yield number, start, end, names
                 last = end
 
     def _add_heard(self, sweep: Sweep, found: list[Places]) -> None:
@@ -277,20 +303,12 @@ class Scanner:
                         found[number][name].append(place)
 
 
-def _by_concept(hits: Iterable[_Hit]) -> Places:
-    found: Places = defaultdict(list)
-    for start, end, names, _said in hits:
-        for name in names:
-            found[name].append((start, end))
-    return found
-
-
 def _add_disguised(reading: Reading, low: int, hits: Iterable[_Hit], found: Places) -> None:
     """Add what stands in a stretch of the bare text and not in the text itself."""
     text, bare = reading.text, reading.bare
     for start, end, names, said in hits:
         place = bare.source_span(low + start, low + end)
-        if text[place[0]:place[1]] != said:
+        if text[slice(*place)] != said:
             for name in names:
                 found[name].append(place)
 
