@@ -228,9 +228,11 @@ def _replace(letters: str, origin: Sequence[int], pattern: re.Pattern[str],
     places: list[int] = []
     last = 0
     for match in pattern.finditer(letters):
+        stay = kept(match)
+        if len(stay) == match.end() - match.start():
+            continue
         pieces.append(letters[last:match.start()])
         places += origin[last:match.start()]
-        stay = kept(match)
         pieces.append("".join(letters[place] for place in stay))
         places += [origin[place] for place in stay]
         last = match.end()

@@ -55,10 +55,9 @@ def check_personal(text: str, *, own: str = "", place: str = "text") -> list[Fin
         own: every value of the records in lower case.
     """
     reading = read(text)
-    spots = sorted(_spots(reading.text))
-    if not spots or not _may_hold(reading.text):
+    if not _may_hold(reading.text):
         return []
-    folded, found = fold_places(text), list[Finding]()
+    folded, found, spots = fold_places(text), list[Finding](), sorted(_spots(reading.text))
     is_level = reading.is_level and isinstance(folded.origin, range)
     for piece in _PIECES.finditer(folded.text):
         if is_level and bisect_left(spots, piece.start()) == bisect_left(spots, piece.end()):

@@ -38,6 +38,16 @@ class Condition:
     reach: int = 0
     negated: bool = False
 
+    @cached_property
+    def side(self) -> str:
+        """The sign alone, whether it asks about the clause or the sentence."""
+        return self.where[0]
+
+    @cached_property
+    def whole(self) -> bool:
+        """Whether it asks about the sentence."""
+        return len(self.where) == 2
+
 
 @dataclass(frozen=True, eq=False)
 class Group:
@@ -160,9 +170,9 @@ class Scene:
     def first_of(self, alternatives: Collection[Group], start: int, end: int) -> Group | None:
         """The first of the alternatives that holds for a stretch of the text."""
         near = self._near(start, end)
-        by_name = _by_name(alternatives)
-        live = [item for name in near if name in by_name for item in by_name[name] if item[1].near <= near]
-        live += by_name.get("", ())
+        names, by_name, always = _by_name(alternatives)
+        live = [item for name in names & near for item in by_name[name] if item[1].near <= near]
+        live += always
         if len(live) > 1:
             live.sort(key=itemgetter(0))
         for _place, group in live:
@@ -171,8 +181,9 @@ class Scene:
         return None
 
     def _all_hold(self, group: Group, start: int, end: int) -> bool:
+        present = self._present
         for condition in group.conditions:
-            holds = condition.name in self._present and (condition.where == "*" or self._look(condition, start, end))
+            holds = condition.name in present and (condition.where == "*" or self._look(condition, start, end))
             if holds == condition.negated:
                 return False
         return True
@@ -194,16 +205,35 @@ class Scene:
 
     def _look(self, condition: Condition, start: int, end: int) -> bool:
         """Whether a concept that is present stands where a condition asks for it."""
-        places, where, reach = self._of(condition.name), condition.where[0], condition.reach
+        places, where, reach = self._of(condition.name), condition.side, condition.reach
         if where == "=":
-            return any(high > start for _low, high in places[bisect_left(places, (start - _LONGEST,)):bisect_left(places, (end,))])
-        low, high = self._segment(start, end, whole=len(condition.where) == 2)
+            for place in range(bisect_left(places, (start - _LONGEST,)), len(places)):
+                low, high = places[place]
+                if low >= end:
+                    return False
+                if high > start:
+                    return True
+            return False
+        low, high = self._segment(start, end, whole=condition.whole)
         if where == "~":
-            return bisect_left(places, (low,)) < bisect_left(places, (high + 1,))
+            place = bisect_left(places, (low,))
+            return place < len(places) and places[place][0] <= high
         if where == "<":
-            near = places[bisect_left(places, (max(low, start - reach - _LONGEST),)):bisect_left(places, (start,))]
-            return any(start - last <= reach for _first, last in near)
-        return any(last > end for _first, last in places[bisect_left(places, (start,)):bisect_left(places, (min(high, end + reach) + 1,))])
+            for place in range(bisect_left(places, (start,)) - 1, -1, -1):
+                first, last = places[place]
+                if first < low or first < start - reach - _LONGEST:
+                    return False
+                if start - last <= reach:
+                    return True
+            return False
+        furthest = min(high, end + reach)
+        for place in range(bisect_left(places, (start,)), len(places)):
+            first, last = places[place]
+            if first > furthest:
+                return False
+            if last > end:
+                return True
+        return False
 
     def _segment(self, start: int, end: int, *, whole: bool) -> tuple[int, int]:
         """The sentence, if whole, or the clause around a stretch: its first and its last place."""
@@ -219,19 +249,22 @@ class Scene:
         return low < high and bisect_left(marks, low) != bisect_right(marks, high - 1)
 
 
-_INDEXED: dict[int, tuple[Collection[Group], dict[str, list[tuple[int, Group]]]]] = {}
+_Placed = list[tuple[int, Group]]
+"""Groups with their places among the alternatives."""
+_INDEXED: dict[int, tuple[Collection[Group], tuple[frozenset[str], dict[str, _Placed], _Placed]]] = {}
 
 
-def _by_name(alternatives: Collection[Group]) -> Mapping[str, Sequence[tuple[int, Group]]]:
-    """Groups with their places among the alternatives, by one of the concepts that must stand near; by none where none must."""
+def _by_name(alternatives: Collection[Group]) -> tuple[frozenset[str], dict[str, _Placed], _Placed]:
+    """Groups by one of the concepts that must stand near, those concepts, and the groups for which none must."""
     # Packs are kept, so a collection of alternatives is known by where it lies.
     known = _INDEXED.get(id(alternatives))
     if known is None:
         shared = Counter(name for group in alternatives for name in group.near)
-        found: dict[str, list[tuple[int, Group]]] = defaultdict(list)
+        found: dict[str, _Placed] = defaultdict(list)
         for item in enumerate(alternatives):
             found[min(sorted(item[1].near), key=shared.__getitem__, default="")].append(item)
-        known = _INDEXED[id(alternatives)] = alternatives, dict(found)
+        always = found.pop("", [])
+        known = _INDEXED[id(alternatives)] = alternatives, (frozenset(found), dict(found), always)
     return known[1]
 
 
