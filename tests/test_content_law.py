@@ -19,7 +19,7 @@ from brandloom.content.checks import JURISDICTIONS, sectors
 from brandloom.content.checks.ground import ground
 from brandloom.content.checks.normalise import read
 from brandloom.content.checks.packs import RESPECT, open_pack, sector_of
-from brandloom.content.checks.scan import Places, Scanner
+from brandloom.content.checks.scan import Places, Scanner, Sweep
 from brandloom.content.copycheck import BATCH
 from brandloom.errors import DataError
 from plain_search import find_everywhere, find_written
@@ -315,6 +315,23 @@ def test_a_long_file_is_shared_among_processes_with_the_same_result() -> None:
     texts = [row["text"] for row in rows("dev_cn")]
     lines = [json.dumps({"id": place, "text": texts[place % len(texts)]}) for place in range(620)]
     assert list(check_copy(lines, workers=2)) == list(check_copy(lines, workers=1))
+
+
+def test_lines_read_side_by_side_get_what_each_gets_alone() -> None:
+    lines = [json.dumps({"id": place, "text": row["text"] * (1 + place % 3), "sector": row["sector"] if place % 2 else None, "jurisdiction": row.get("jurisdiction"),
+                         "facts": [{"name": row["text"][:4], "price": "199元"}] if place % 5 == 0 else None})
+             for place, row in enumerate([*rows("dev_cn")[::4], *rows("dev_en")[::4], *rows("dev_cn")[:9], *rows("dev_disguised")[::4]])]
+    assert list(check_copy(lines, workers=1)) == [row for line in lines for row in check_copy([line])]
+
+
+@settings(max_examples=40, deadline=None)
+@given(texts=st.lists(st.text(alphabet="最好佳第一级治病，。 .·🔥\u200b①１ＮＯzuijia4é%…\n-\uffff3元", max_size=14), min_size=1, max_size=6))
+def test_a_scan_of_several_texts_finds_in_each_what_it_finds_alone(texts: list[str]) -> None:
+    readings = [read(text) for text in texts]
+    for scanner in open_pack("cn").lexicons(("general",)):
+        assert list(map(_found, scanner.all_places(Sweep(readings)))) == [_found(scanner.places(reading)) for reading in readings]
+        assert (list(map(_found, scanner.all_plain_places(Sweep(readings), {0})))
+                == [_found(scanner.plain_places(readings[0])), *[set() for _reading in readings[1:]]])
 
 
 def test_dates_told_from_today_count_from_the_day_of_the_line_or_of_the_command() -> None:

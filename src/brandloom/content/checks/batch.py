@@ -11,8 +11,8 @@ from brandloom.content.checks.packs import Pack
 from brandloom.content.checks.rules import Scene
 from brandloom.content.checks.scan import Places, Scanner, Sweep
 
-CHARACTERS = 16_384
-"""Characters of texts that are best read side by side: their numbers still lie close to the processor."""
+CHARACTERS = 65_536
+"""Characters of texts that are read side by side: with more nothing is won, and what is kept of them grows."""
 
 
 class Batch:
