@@ -97,9 +97,12 @@ class Sweep:
         return begins
 
     @cached_property
-    def numbers(self) -> _Numbers:
-        """The slot of the run of one to so many characters at each place."""
-        return _slots(self._codes, _LONGEST)
+    def runs(self) -> tuple[npt.NDArray[np.uint32], _Taken, npt.NDArray[np.intp]]:
+        """Slots of all runs of one character, behind them those of two, and so on; what may begin there; where those of each length begin."""
+        numbers = _slots(self._codes, _LONGEST)
+        bounds = np.array([0, *accumulate(map(len, numbers))], dtype=np.intp)
+        return (np.concatenate([one + np.uint32(size * _SLOTS) for size, one in enumerate(numbers)]),
+                np.concatenate([self.begins[:len(one)] for one in numbers]), bounds[:-1])
 
     @cached_property
     def beginnings(self) -> tuple[_Numbers, list[npt.NDArray[np.int64]], _Taken]:
@@ -131,14 +134,6 @@ class Sweep:
         return heard, ends, _slots(points("".join(one.sounds + _BETWEEN for _number, one in heard)), 3)
 
 
-class _Words(NamedTuple):
-    """Words of one length, or the longest ones by how they begin."""
-
-    size: int
-    entries: dict[str, list[_Entry]]
-    taken: _Taken
-
-
 class _Openings(NamedTuple):
     """Openings of one length, as numbers in their order, and for each the patterns that begin so: those between two bounds of all."""
 
@@ -157,6 +152,8 @@ class _Openings(NamedTuple):
     def begin(self, slots: npt.NDArray[np.uint32], exact: npt.NDArray[np.int64], begins: _Taken) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
         """Places at which patterns may begin, and the patterns."""
         places = (self.taken.take(slots) & begins[:len(slots)]).nonzero()[0]
+        if not len(places):
+            return places, places
         rows = self.openings.searchsorted(exact[places])
         rows[rows == len(self.openings)] = 0
         right = self.openings[rows] == exact[places]
@@ -188,14 +185,14 @@ class Scanner:
         self._anywhere = begun.pop("", [])
         taken.pop("", None)
         self._openings = [_Openings.of(size, begun, taken) for size in (1, 2, 3)]
-        sizes: dict[int, dict[str, list[_Entry]]] = defaultdict(lambda: defaultdict(list))
+        self._words: dict[str, list[_Entry]] = defaultdict(list)
         for word, entry in entries.items():
-            sizes[min(len(word), _LONGEST)][word[:_LONGEST]].append(entry)
+            self._words[word[:_LONGEST]].append(entry)
             if len(word) > 1 and not word.isascii():
                 # Swapped characters count in words of three and more, pinyin in words of two as well.
                 self._heard[sound(word)[:3]].append((sound(word), entry))
-        self._words = [_Words(size, dict(group), _table(size, [(word, _AT_EDGE if _latin(word[0]) else _ANYWHERE) for word in group]))
-                       for size, group in sorted(sizes.items())]
+        begin = [(run, _AT_EDGE if _latin(run[0]) else _ANYWHERE) for run in self._words]
+        self._taken = np.concatenate([_table(size, begin) for size in range(1, _LONGEST + 1)])
         self._heard_table = _table(3, [(sounds, _ANYWHERE) for sounds in self._heard])
 
     def weight(self, name: str) -> int:
@@ -239,19 +236,20 @@ class Scanner:
 
     def _said(self, sweep: Sweep, stop: int, wanted: Set[int] | None) -> Iterator[_Match]:
         """The words that stand in the texts."""
-        flat, ends, begins = sweep.flat, sweep.ends, sweep.begins
-        for size, entries, taken in self._words:
-            slots = sweep.numbers[size - 1][:stop]
-            places = (taken.take(slots) & begins[:len(slots)]).nonzero()[0]
-            numbers = ends.searchsorted(places, "right")
-            starts = places - np.where(numbers, ends[numbers - 1], 0)
-            for place, number, start in zip(places.tolist(), numbers.tolist(), starts.tolist(), strict=True):
-                if wanted is not None and number not in wanted:
-                    continue
-                for entry in entries.get(flat[place:place + size], ()):
-                    length = len(entry.word)
-                    if (length <= size or flat.startswith(entry.word, place)) and (not entry.is_latin or entry.stands(flat, place)):
-                        yield number, start, start + length, entry.names
+        slots, begins, bounds = sweep.runs
+        flat, ends, words = sweep.flat, sweep.ends, self._words
+        found = (self._taken.take(slots) & begins).nonzero()[0]
+        sizes = bounds.searchsorted(found, "right")
+        places = found - bounds[sizes - 1]
+        numbers = ends.searchsorted(places, "right")
+        starts = places - np.where(numbers, ends[numbers - 1], 0)
+        for place, size, number, start in zip(places.tolist(), sizes.tolist(), numbers.tolist(), starts.tolist(), strict=True):
+            if place >= stop or (wanted is not None and number not in wanted):
+                continue
+            for entry in words.get(flat[place:place + size], ()):
+                length = len(entry.word)
+                if (length <= size or flat.startswith(entry.word, place)) and (not entry.is_latin or entry.stands(flat, place)):
+                    yield number, start, start + length, entry.names
 
     def _matched(self, sweep: Sweep, stop: int, wanted: Set[int] | None) -> Iterator[_Match]:
         """The patterns that match in the texts."""
@@ -261,6 +259,8 @@ class Scanner:
         begun = [known.begin(*one, begins) for known, one in zip(self._openings, zip(slots, exact, strict=True), strict=True) if len(known.openings)]
         begun += [(np.arange(stop), np.full(stop, pattern)) for pattern in self._anywhere]
         places, patterns = np.concatenate([one for one, _patterns in begun]), np.concatenate([one for _places, one in begun])
+        if not len(places):
+            return
         numbers = sweep.ends.searchsorted(places, "right")
         rows = numbers * len(self._patterns) + patterns
         order = np.lexsort((places, rows))
