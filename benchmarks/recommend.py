@@ -71,9 +71,11 @@ def read_table(path: Path) -> pa.Table:
 
 
 def as_times(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Seconds or milliseconds since 1970 as times, days as days; anything else as it is."""
+    """Seconds or milliseconds since 1970 and texts of times as times; anything else as it is."""
     if pa.types.is_temporal(column.type):
         return column
+    if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
+        return pc.cast(column, pa.timestamp("us"))
     middle = pc.quantile(column, 0.5)[0].as_py()
     unit = "s" if 1e8 < middle < 1e11 else "ms" if 1e11 < middle < 1e14 else None
     return pc.cast(pc.cast(column, pa.int64()), pa.timestamp(unit)) if unit else column

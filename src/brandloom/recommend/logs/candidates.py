@@ -31,7 +31,7 @@ class Source(NamedTuple):
 SOURCES = (Source("follows_soon", "follows", 0.5, True), Source("follows", "follows", 0.8, True), Source("surely", "surely", 0.7, True),
            Source("rarely", "rarely", 0.7, True), Source("before", "before", 0.7, True), Source("later", "later", 0.8, False),
            Source("next", "next", 1e-6, False), Source("alike_soon", "alike", 0.5, True), Source("alike", "alike", 0.9, True),
-           Source("told_soon", "told", 0.5, True), Source("told", "told", 0.9, True))
+           Source("weighed", "weighed", 0.9, True), Source("told_soon", "told", 0.5, True), Source("told", "told", 0.9, True))
 
 
 @dataclass(frozen=True, repr=False)

@@ -12,6 +12,7 @@ from brandloom.recommend.logs.log import MOST_LINES, Log
 
 STRONGEST = 200  # links kept per product
 NEAR, FAR = 10, 50  # visits after which a product still counts as following
+EXACT, RIDGE, LEAST = 6_000, 5.0, 1e-4  # products up to which EASE is exact, its penalty in mean buyers of a product, its least weight
 HEEDED = 100  # lines that all those of a person with too many (`MOST_LINES`) count as
 _PAIRS = 60_000_000  # of lines that are looked at; beyond it the window shrinks
 _CELLS = 30_000_000  # of a block of products x products, at most
@@ -27,6 +28,7 @@ def find_links(log: Log) -> dict[str, Any]:
     rarely   `follows` by the square root of how many take what follows
     before   `follows`, turned round
     alike    taken by the same people (cosine), a person counting less the more they took
+    weighed  weights of a linear auto-encoder (EASE, Steck 2019): what a product adds to what the others say; for up to `EXACT` products
     """
     visits = sparse.csr_matrix((np.ones(len(log.codes), dtype=np.float32), (log.visit, log.codes)), shape=(len(log.visitor), len(log.products)))
     size = np.asarray(visits.sum(axis=1)).ravel()
@@ -42,13 +44,14 @@ def find_links(log: Log) -> dict[str, Any]:
     heard = np.asarray(follows.sum(axis=1)).ravel()
     length = np.sqrt(np.asarray(people.multiply(people).sum(axis=0)).ravel())
     shares = (people @ sparse.diags((1 / np.where(length > 0, length, 1)).astype(np.float32))).tocsr()
+    exact = {"weighed": _autoencoder(log)} if len(log.products) <= EXACT else {}
     return {"follows": follows,
             "next": strongest_links(turned, _after(log.visitor, np.ones(1), heed) @ visits),
             "later": strongest_links(turned, _after(log.visitor, np.ones(far), heed) @ visits),
             "surely": (sparse.diags((1 / np.where(heard > 0, heard, 1)).astype(np.float32)) @ follows).tocsr(),
             "rarely": (follows @ sparse.diags((1 / np.sqrt(np.maximum(buyers, 1))).astype(np.float32))).tocsr(),
             "before": follows.T.tocsr(),
-            "alike": strongest_links(shares.T.tocsr(), shares)}
+            "alike": strongest_links(shares.T.tocsr(), shares)} | exact
 
 
 def strongest_links(left: Any, right: Any, *, least: float = 0.0) -> Any:
@@ -56,6 +59,17 @@ def strongest_links(left: Any, right: Any, *, least: float = 0.0) -> Any:
     n = left.shape[0]
     step = max(1, _CELLS // max(right.shape[1], 1))
     return sparse.vstack([_cut((left[start:start + step] @ right).tocsr(), start, least) for start in range(0, n, step)], format="csr")
+
+
+def _autoencoder(log: Log) -> Any:
+    """EASE: of all weights from products to products, none to itself, those that rebuild what people took best, small ones preferred."""
+    taken = log.taken().astype(np.float64)
+    together = (taken.T @ taken).toarray()
+    together[np.diag_indices_from(together)] += RIDGE * max(together.diagonal().mean(), 1.0)
+    inverse = np.linalg.inv(together)
+    weights = -inverse / np.diag(inverse)
+    np.fill_diagonal(weights, 0)
+    return _cut(sparse.csr_matrix(np.where(weights > LEAST, weights, 0).astype(np.float32)), 0, LEAST)
 
 
 def _after(visitor: Ints, weight: Any, heed: Floats) -> Any:

@@ -19,7 +19,7 @@ REASONS = {  # English templates, shown with `say`
     "told": _("By its description like something this person took."),
     "popular": _("Taken by many people."),
 }
-_KIND = {source.name: {"alike": "alike", "told": "told"}.get(source.links, "follows") for source in SOURCES}
+_KIND = {source.name: {"alike": "alike", "weighed": "alike", "told": "told"}.get(source.links, "follows") for source in SOURCES}
 _HABIT = ("times", "share_of_visits", "age", "skipped", "interval", "interval_left", "repeats")
 
 
