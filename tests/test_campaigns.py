@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import datetime, timedelta
 from email import message_from_bytes, policy
@@ -12,6 +13,7 @@ import pytest
 from brandloom.campaigns import Shop, create
 from brandloom.campaigns.plans import insert_plan, read_plan
 from brandloom.content import Brief, read_brief
+from brandloom.content.brief import Fact
 from brandloom.deliver import LoopbackSmtp, OutboxChannel, SmtpChannel, status
 from brandloom.engine import scalar
 from brandloom.errors import ConfigError, DataError, NotFittedError, StateError
@@ -213,6 +215,20 @@ def test_an_offer_that_is_over_is_refused(shop: Shop, shop_files: Path) -> None:
         {"name": "x", "offer": {"kind": "free_shipping", "until": "2024-05-31"}}).offer})
     with pytest.raises(ConfigError, match="ended on 2024-05-31"):
         shop.plan(brief)
+
+
+@pytest.mark.parametrize(("fact", "named"), [("The Brass Lamp costs 25 GBP.", "price: 39"), ("The Brass Lamp is in stock.", "stock: 0"),
+                                             ("Free delivery until 1 January 2020.", "2020-01-01")])
+def test_a_fact_that_the_catalogue_contradicts_is_refused(shop: Shop, shop_files: Path, fact: str, named: str) -> None:
+    shop.learn(AS_OF)
+    shop.engine.replace("products", "SELECT product, CASE WHEN product = (SELECT min(product) FROM products) THEN 'Brass Lamp' ELSE name END AS name, "
+                        "category, CAST(39 AS DECIMAL(18, 4)) AS price, description, CAST(0 AS DOUBLE) AS stock, image, attributes, "
+                        "'catalogue' AS origin FROM products")
+    brief = read_brief(shop_files / "brief.yaml")
+    with pytest.raises(ConfigError, match=re.escape(fact[:-1])) as refused:
+        shop.plan(brief.model_copy(update={"facts": (Fact(text=fact),)}))
+    assert named in str(refused.value)
+    assert isinstance(shop.model, ScriptedTextModel) and not shop.model.calls
 
 
 def test_a_finished_plan_cannot_be_approved_again(shop: Shop, shop_files: Path) -> None:

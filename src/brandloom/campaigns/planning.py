@@ -25,6 +25,7 @@ from brandloom.content import Brief, Product, ProductGroup, Request, Variant, ch
 from brandloom.content.brand import BrandKit, brand_seal, speaking_brand
 from brandloom.content.desk import taught_kit
 from brandloom.content.response import ResponseModel
+from brandloom.content.studio.contradictions import contradictions
 from brandloom.decide import REASONS, Audience, DecisionSummary, Economics, Products, Terms, decide, texts_worth_writing
 from brandloom.engine import Engine
 from brandloom.errors import ConfigError, DataError, NotFittedError
@@ -55,7 +56,7 @@ def make_plan(shop: Shop, brief: Brief, *, as_of: datetime | None = None, by: st
     tell = progress or (lambda stage, done: None)
     engine, now = shop.engine, shop.clock()
     moment, horizon = _learned(shop, as_of, progress)
-    _require_usable(brief, shop.workspace.config, now)
+    _require_usable(shop.engine, brief, shop.workspace.config, now)
     plan_id = _plan_id(brief, moment, now)
     choosing = _("Choosing people")
     tell(choosing, 0.0)
@@ -90,12 +91,24 @@ def _learned(shop: Shop, as_of: datetime | None, progress: Progress | None) -> t
     return state
 
 
-def _require_usable(brief: Brief, config: ShopConfig, now: datetime) -> None:
-    brief.require_current(now.astimezone(config.zone).date())
+def _require_usable(engine: Engine, brief: Brief, config: ShopConfig, now: datetime) -> None:
+    today = now.astimezone(config.zone).date()
+    brief.require_current(today)
     for objection in check_brief(brief, jurisdictions=config.jurisdictions):
         if objection.blocks:
             raise ConfigError(_("The brief's {place} cannot be used: {reason} Change it, or give the fact a proof."), place=objection.place,
                               reason=objection.text())
+    for fact in brief.facts:
+        wrong = next(contradictions([fact.text], _named_in(engine, fact.text), today), None)
+        if wrong is not None:
+            raise ConfigError(_("The brief cannot be used: {what}"), what=wrong)
+
+
+def _named_in(engine: Engine, text: str) -> list[dict[str, Any]]:
+    """The products of the shop's catalogue whose names stand in a text."""
+    rows = engine.query("SELECT name, price, stock FROM products WHERE origin = 'catalogue' AND length(name) > 2 "
+                        "AND lower($text) LIKE '%' || lower(name) || '%' ORDER BY product", text=text)
+    return [{name: str(value) for name, value in row.items() if value is not None} for row in rows.to_pylist()]
 
 
 @dataclass(frozen=True)
