@@ -42,6 +42,21 @@ def test_from_draft_to_retired(ledger: Ledger) -> None:
     assert all(len(json.loads(row.detail)["digest"]) == 64 for row in rows)
 
 
+def test_cautions_are_on_record_with_who_approved_in_spite_of_them(ledger: Ledger) -> None:
+    at = opened(ledger)
+    hard = "出门前灌满一杯热水，放进包里，氤氲熹微时踯躅徘徊，啜饮一口。云杉保温杯用316不锈钢做成，129元。"
+    piece = kept(at)
+    assert at.cautions(piece.id) == []
+    at.edit(piece.id, {"text": hard}, base=1, by="Ana", now=NOW)
+    (caution,) = at.cautions(piece.id)
+    at.submit(piece.id, by="Ana", people=10, now=NOW)
+    at.approve(piece.id, by="Li Lei", now=NOW)
+    with ledger.read() as connection:
+        rows = connection.execute(select(schema.audit.c.actor, schema.audit.c.detail).where(schema.audit.c.action == "copy.approved")).all()
+    assert [(row.actor, json.loads(row.detail)["cautions"]) for row in rows] == [("Li Lei", [caution.rule])]
+    assert "踯躅" not in rows[0].detail
+
+
 def test_an_edit_that_a_check_objects_to_is_kept_but_not_in_force(ledger: Ledger) -> None:
     at = opened(ledger)
     piece = kept(at)

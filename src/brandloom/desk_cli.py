@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,6 +21,7 @@ from brandloom.terminal import bars, command, copy_kind, err, opened, out, put
 
 if TYPE_CHECKING:
     from brandloom.campaigns import Shop
+    from brandloom.content.checks import Finding
     from brandloom.content.desk import Comparison, Desk, Piece, Version
 
 Dir = Annotated[Path, typer.Argument(metavar="DIR", help=say("The workspace's folder."), show_default=False)]
@@ -163,7 +164,17 @@ def submit(directory: Dir, text: TextId, by: By,
 def approve(directory: Dir, text: TextId, by: By,
             version: Annotated[int | None, typer.Option(min=1, show_default=False, help=say(
                 "Version that was read; refused if another is in force by now."))] = None, as_json: AsJson = False) -> None:
-    _step(directory, as_json, lambda desk: desk.approve(text, by=by, version=version, now=datetime.now(UTC)))
+    told: list[Finding] = []
+
+    def act(desk: Desk) -> Piece:
+        told.extend(desk.cautions(text))
+        return desk.approve(text, by=by, version=version, now=datetime.now(UTC))
+
+    _step(directory, as_json, act, cautions=told)
+    if told and not as_json:
+        out.print(say(_("Approved in spite of these cautions, which are on record with your name:")), highlight=False)
+        for item in told:
+            out.print(f"{item.place}: {item.text()}", markup=False, highlight=False, soft_wrap=True)
 
 
 def reject(directory: Dir, text: TextId, by: By, reason: Annotated[str, typer.Option(metavar="TEXT", show_default=False, help=say("Why."))],
@@ -279,11 +290,12 @@ def _opened(directory: Path) -> Shop:
     return open_shop(directory)
 
 
-def _step(directory: Path, as_json: bool, act: Callable[[Desk], Piece]) -> None:
+def _step(directory: Path, as_json: bool, act: Callable[[Desk], Piece], *, cautions: Sequence[Finding] = ()) -> None:
     from brandloom.content import desk
     with _opened(directory) as at:
         piece = act(at.desk)
-    _print(piece.to_dict(), as_json, say(_("Text {piece}: {state}."), piece=piece.id, state=say(desk.STATES[piece.state])))
+    told = {"cautions": [{"rule": item.rule, "place": item.place, "reason": item.text()} for item in cautions]} if cautions else {}
+    _print({**piece.to_dict(), **told}, as_json, say(_("Text {piece}: {state}."), piece=piece.id, state=say(desk.STATES[piece.state])))
 
 
 def _refuse(made: Version) -> None:

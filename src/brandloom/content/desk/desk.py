@@ -159,7 +159,7 @@ class Desk:
             StateError: not in review, another version, a check that objects now, or a text of this size was last edited, or planned,
                 by the same person.
         """
-        def approve(connection: Connection, found: Piece, person: str) -> None:
+        def approve(connection: Connection, found: Piece, person: str) -> list[Finding]:
             versions = book.read_versions(connection, found)
             current = book.pick(versions, found, None)
             if version is not None:
@@ -172,8 +172,15 @@ class Desk:
                 raise StateError(_("{name} edited version {number} of {piece} last; for {people} persons or a budget of {budget}, another "
                                    "person approves."), name=person, number=current.number, piece=found.id, people=_known(found.people),
                                  budget=_known(found.budget))
-            self._require_passing(found, current)
+            return self._require_passing(found, current)
         return self._step(piece, "approved", by=by, now=now, check=approve)
+
+    def cautions(self, piece: str) -> list[Finding]:
+        """What the checks advise against in the version in force, without blocking it: whoever approves it takes that upon themselves."""
+        with self._ledger.read() as connection:
+            found = book.find_piece(connection, piece)
+            current = book.pick(book.read_versions(connection, found), found, None)
+        return [item for item in self._check(found, current.parts) if not item.blocks]
 
     def sign(self, connection: Connection, plan: str, *, by: str, now: datetime, people: int, budget: float) -> None:
         """Approve every text of a plan exactly as it stands, in the transaction that approves the plan.
@@ -186,15 +193,16 @@ class Desk:
         """
         person = self._person(connection, by)
         pieces = [book.find_piece(connection, one.id, lock=True) for one in book.read_pieces(connection, plan=plan)]
+        told: dict[str, list[Finding]] = {}
         for piece in pieces:
             versions = book.read_versions(connection, piece)
-            current = self._require_usable(connection, piece, versions)
+            current, told[piece.id] = self._require_usable(connection, piece, versions)
             if self.needs_another(people, budget) and any(same_person(person, one.by) for one in (versions[0], current)):
                 raise StateError(_("{name} planned or edited what plan {plan} sends; for {people} persons or a budget of {budget}, another person "
                                    "approves."), name=person, plan=plan, people=_known(people), budget=_known(budget))
         for piece in pieces:
             if piece.state != "approved":
-                self._decide(connection, piece, "approved", by=person, now=now)
+                self._decide(connection, piece, "approved", by=person, now=now, cautions=told[piece.id])
 
     def require_ready(self, plan: str, texts: Mapping[str, Copy]) -> None:
         """Refuse to send a plan a text of which somebody sent back, edited without a new approval, or a check objects to.
@@ -208,7 +216,7 @@ class Desk:
                 versions = book.read_versions(connection, pieces[key]) if key in pieces else []
                 if not versions or book.seal("", book.pick(versions, pieces[key], None).parts) != book.seal("", parts):
                     raise StateError(_("Text '{key}' of plan {plan} does not lie on the desk as the plan has it. Plan again."), key=key, plan=plan)
-                current = self._require_usable(connection, pieces[key], versions)
+                current, _cautions = self._require_usable(connection, pieces[key], versions)
                 if current.origin == "edit" and pieces[key].state != "approved":
                     raise StateError(_("{name} edited text {piece} of plan {plan}, and nobody has approved it since. Run "
                                        "`brandloom approve DIR {plan} --by NAME`."), name=current.by, piece=pieces[key].id, plan=plan)
@@ -297,13 +305,16 @@ class Desk:
             raise StateError(_("Text {piece} belongs to a plan, and no plan can be changed from here. Use `brandloom copy edit`."), piece=piece.id)
         return self.plans
 
-    def _require_passing(self, piece: Piece, version: Version) -> None:
-        wrong = next((item for item in self._check(piece, version.parts) if item.blocks), None)
+    def _require_passing(self, piece: Piece, version: Version) -> list[Finding]:
+        """What is only advised against; a check that objects is an error."""
+        found = self._check(piece, version.parts)
+        wrong = next((item for item in found if item.blocks), None)
         if wrong is not None:
             raise StateError(_("Version {number} of {piece} passes the checks no longer, at {place}: {reason} Send it back and edit it."),
                              number=version.number, piece=piece.id, place=wrong.place, reason=wrong.text())
+        return found
 
-    def _require_usable(self, connection: Connection, piece: Piece, versions: Sequence[Version]) -> Version:
+    def _require_usable(self, connection: Connection, piece: Piece, versions: Sequence[Version]) -> tuple[Version, list[Finding]]:
         """The version of a plan's text that is in force, unless somebody or a check objects to it."""
         current = book.pick(versions, piece, None)
         back = book.sent_back(book.read_decisions(connection, piece), current.number)
@@ -313,8 +324,7 @@ class Desk:
             raise StateError(_("{name} sent text {piece} ({key}) back: {reason} Edit it with `brandloom copy edit`, or have it approved after all "
                                "with `brandloom copy submit` and `copy approve`."), name=back.by, piece=piece.id, key=piece.name,
                              reason=back.reason or "")
-        self._require_passing(piece, current)
-        return current
+        return current, self._require_passing(piece, current)
 
     def _put(self, connection: Connection, entry: _Entry, *, by: str, now: datetime) -> Piece:
         # With a letter before it, no id can be taken for a phone number.
@@ -348,24 +358,25 @@ class Desk:
         return made
 
     def _step(self, piece: str, decision: str, *, by: str, now: datetime, reason: str | None = None,
-              check: Callable[[Connection, Piece, str], None] | None = None) -> Piece:
+              check: Callable[[Connection, Piece, str], list[Finding] | None] | None = None) -> Piece:
         with self._ledger.begin() as connection:
             found, person = book.find_piece(connection, piece, lock=True), self._person(connection, by)
             _require_step(found, decision)
             if found.version == 0 and decision != "retired":
                 raise StateError(_("No version of text {piece} has passed the checks yet. Edit it first."), piece=found.id)
-            if check is not None:
-                check(connection, found, person)
-            return self._decide(connection, found, decision, by=person, now=now, reason=reason)
+            told = check(connection, found, person) if check is not None else None
+            return self._decide(connection, found, decision, by=person, now=now, reason=reason, cautions=told or ())
 
-    def _decide(self, connection: Connection, piece: Piece, decision: str, *, by: str, now: datetime, reason: str | None = None) -> Piece:
+    def _decide(self, connection: Connection, piece: Piece, decision: str, *, by: str, now: datetime, reason: str | None = None,
+                cautions: Sequence[Finding] = ()) -> Piece:
         digest = book.pick(book.read_versions(connection, piece), piece, None).digest
         connection.execute(insert(schema.piece_decisions).values(
             piece=piece.id, version=piece.version, decision=decision, by=by, reason=reason, digest=digest, at=now))
         connection.execute(update(schema.pieces).where(schema.pieces.c.id == piece.id).values(state=_TO[decision]))
         after = book.find_piece(connection, piece.id)
         self._log(connection, decision, piece, by, now, version=piece.version, digest=digest, people=after.people, budget=after.budget,
-                  reason=None if reason is None else book.seal("", {"text": reason}))
+                  reason=None if reason is None else book.seal("", {"text": reason}),
+                  **({"cautions": sorted({item.rule for item in cautions})} if cautions else {}))
         return after
 
     def _person(self, connection: Connection, name: str) -> str:
