@@ -10,6 +10,7 @@ from functools import lru_cache
 
 from brandloom.content.brief import Brief, Offer
 from brandloom.content.checks.adlaw import ALWAYS_ON
+from brandloom.content.checks.batch import Batch
 from brandloom.content.checks.claims import claims
 from brandloom.content.checks.figures import Figure, figures
 from brandloom.content.checks.finding import Finding, Severity, finding
@@ -110,6 +111,7 @@ def _check_law(text: str, place: str, language: str, names: Sequence[str], packs
     if language == "zh":
         return check_law(bare, place, names=names, sectors=kinds)
     # What needs proof is judged by the facts already; the law adds what no fact can excuse.
-    banned = [item for where in JURISDICTIONS[1:] for item in check_law(bare, place, names=names, sectors=kinds, jurisdiction=where)
+    among = Batch([bare])  # read once for all of them
+    banned = [item for where in JURISDICTIONS[1:] for item in check_law(bare, place, names=names, sectors=kinds, jurisdiction=where, among=among)
               if item.severity == "ban"]
     return list({item.span: item for item in reversed(banned)}.values())

@@ -8,6 +8,7 @@ from dataclasses import replace
 from functools import cached_property
 
 from brandloom.content.checks import Finding
+from brandloom.content.checks.batch import Batch
 from brandloom.content.checks.conduct import Conduct, check_conduct
 from brandloom.content.checks.finding import finding, located
 from brandloom.content.checks.form import check_codes, check_forbidden, check_language, check_slots
@@ -55,7 +56,8 @@ class Gate:
     def check(self, copy: object, *, earlier: Sequence[Copy] = ()) -> list[Finding]:
         """Everything wrong with a draft, in order of place; `earlier` are variants it must differ from."""
         texts, shape = self._parts(copy)
-        inside = [item for place, text in texts for item in self.check_part(place, text)]
+        among = Batch(text for place, text in texts if len(text) <= self.longest(self.form.part(place)))
+        inside = [item for place, text in texts for item in self.check_part(place, text, among=among)]
         whole = self._together(texts) + self.asked.voice_cautions("\n".join(text for _place, text in texts), self.form.parts[0].name)
         if earlier and texts and isinstance(copy, Mapping):
             whole += self._alike(copy, earlier)
@@ -103,13 +105,18 @@ class Gate:
             texts += [(part.name, str(item)) for item in items]
         return texts, found
 
-    def check_part(self, place: str, text: str) -> list[Finding]:
-        """What is wrong with one text by itself; one without end is not read at all."""
+    def check_part(self, place: str, text: str, *, among: Batch | None = None) -> list[Finding]:
+        """What is wrong with one text by itself; one without end is not read at all.
+
+        Args:
+            among: texts read side by side, this one among them.
+        """
         part, lang = self.form.part(place), self.asked.lang
         if len(text) > self.longest(part):
             return [located(finding("endless", "ban", place, text, _("The {place} has {length} characters, far more than fit; it was not read."),
                                     length=len(text)), text)]
-        found = self._length(part, text) + self._form(part, text) + check_slots(text, place, ())
+        among = among or Batch([text])
+        found = self._length(part, text) + self._form(part, text, among) + check_slots(text, place, ())
         found += check_codes(text, place, (*self.asked.facts, *self.asked.must_say))
         found += check_language(text, place, lang, self._wording)
         found += [finding("repeat", "ban", place, said, _("'{excerpt}' stands twice.")) for said in said_twice(text)]
@@ -131,16 +138,16 @@ class Gate:
         if self._shown is not None:
             found += check_goods(text, place, lang, self._shown)
         for jurisdiction in self.jurisdictions:
-            found += check_law(text, place, names=self.asked.names, sectors=self.sectors, jurisdiction=jurisdiction)
+            found += check_law(text, place, names=self.asked.names, sectors=self.sectors, jurisdiction=jurisdiction, among=among)
         return [located(replace(item, place=place), text) for item in found]
 
-    def _form(self, part: Part, text: str) -> list[Finding]:
+    def _form(self, part: Part, text: str, among: Batch) -> list[Finding]:
         """What never belongs in copy, and what it must not do to others; a link is judged by the brief's list where there is one."""
         stated = [value for _key, value in self.ground.fields]
         barred = [item for item in check_forbidden(text, "body" if part.high > 100 else part.name, stated)
                   if item.rule != "link" or not self.asked.links]
         named = any(item.rule in ("email", "phone") for item in barred)
-        conduct = check_conduct(text, self.asked.lang, self._conduct, place=part.name)
+        conduct = check_conduct(text, self.asked.lang, self._conduct, place=part.name, among=among)
         return barred + [item for item in conduct if not (named and item.rule == "personal")]
 
     def _length(self, part: Part, text: str) -> list[Finding]:
