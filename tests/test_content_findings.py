@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from brandloom.content.checks import Finding, check_against
+from brandloom.content.checks.batch import Batch
 from brandloom.content.checks.normalise import read
 from brandloom.content.checks.scan import Scanner
 from brandloom.content.checks.sentences import STRETCH, stretches
@@ -118,9 +119,9 @@ def test_numbers_and_edges_of_words_hide_nothing(words: list[str], patterns: lis
 class CountingGate(Gate):
     """A gate that counts the characters it is made to read."""
 
-    def check_part(self, place: str, text: str) -> list[Finding]:
+    def check_part(self, place: str, text: str, *, among: Batch | None = None) -> list[Finding]:
         self.read = getattr(self, "read", 0) + min(len(text), self.longest(self.form.part(place)) + 1)
-        return super().check_part(place, text)
+        return super().check_part(place, text, among=among)
 
 
 @pytest.mark.parametrize("reply", ["It is a blue mug of stoneware. ", "一二三四五", "a", "£14.00 "])
