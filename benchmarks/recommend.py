@@ -106,6 +106,11 @@ def own_most(log: Log) -> Scorer:
     return lambda some: dense(some.matrix()) + counts / (counts.max() * 2)
 
 
+def faded(some: Log, keep: float) -> Any:
+    """What people took, each visit counting `keep` times the one after it."""
+    return some.matrix(np.power(keep, some.steps, dtype=np.float64))
+
+
 def neighbours(log: Log, keep: float) -> Scorer:
     """Item-kNN: cosine of who took it, each product of a person counting `keep` times the one after it."""
     taken = log.taken()
@@ -114,13 +119,13 @@ def neighbours(log: Log, keep: float) -> Scorer:
     links = (unit.T @ unit).tolil()
     links.setdiag(0)
     links = links.tocsr()
-    return lambda some: dense((some.faded(keep) if keep < 1 else some.taken()) @ links)
+    return lambda some: dense((faded(some, keep) if keep < 1 else some.taken()) @ links)
 
 
 def markov(log: Log, keep: float) -> Scorer:
     """What was taken within ten steps after, by 1 / steps."""
     links = find_links(log)["follows"]
-    return lambda some: dense(some.faded(keep) @ links)
+    return lambda some: dense(faded(some, keep) @ links)
 
 
 def factors(log: Log) -> Scorer | None:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+from scipy import sparse
+from sparse_dot_topn import sp_matmul, sp_matmul_topn
 
 from brandloom.recommend.history import Floats, Ints
-from brandloom.recommend.logs.links import find_links
+from brandloom.recommend.logs.links import cores, find_links
 from brandloom.recommend.logs.log import Log
 
 PER_SOURCE = 50  # candidates that each source brings
@@ -17,6 +20,9 @@ POPULAR = 30  # and each kind of popularity
 HALF_LIVES = (7.0, 30.0, 120.0)  # days
 WINDOW = 14.0  # days that count in full, those before not at all
 LATEST = 100  # lines of a person that speak for other products; older ones say little and cost time
+FAINT = 0.01  # share of its first weight below which a visit is not heard any more
+_DENSE = 4_000_000  # cells of people x products laid out at once
+_SHARED = 32  # people from which on starting threads pays
 
 
 class Source(NamedTuple):
@@ -44,6 +50,11 @@ class Evidence:
     again: bool  # whether what a person has may be recommended again
     clock: bool
     now: float  # the log's last moment, where there is a clock
+
+    @cached_property
+    def leading(self) -> Ints:
+        """Products among the first `POPULAR` of any popularity, in order."""
+        return np.unique(np.argsort(-self.popular, axis=1, kind="stable")[:, :POPULAR])
 
 
 class Candidates(NamedTuple):
@@ -80,18 +91,21 @@ def names_of(evidence: Evidence) -> tuple[str, ...]:
     return tuple(names)
 
 
-def weigh(evidence: Evidence, log: Log) -> dict[str, Any]:
-    """Sparse (n_people, n_products) of what each source says for the people of `log`."""
+def _heard(evidence: Evidence, log: Log) -> dict[str, tuple[Any, Any]]:
+    """For each source how loud what each person of `log` took speaks, (n_people, some products), and the links of those products."""
     recent = log.where(np.repeat(np.cumsum(np.diff(log.starts)), np.diff(log.starts)) - np.arange(len(log.codes)) <= LATEST)
-    faded: dict[float, Any] = {}
-    found = {}
-    for source in SOURCES:
-        if source.links in evidence.links:
-            if source.keep not in faded:
-                faded[source.keep] = recent.faded(source.keep)
-            found[source.name] = (faded[source.keep] @ evidence.links[source.links]).tocsr()
-            found[source.name].sort_indices()
-    return found
+    sources = [source for source in SOURCES if source.links in evidence.links]
+    spoken = np.unique(recent.codes)  # products x products is read again for every product of matrices: only the rows that are needed
+    place = np.searchsorted(spoken, recent.codes)
+    links = {name: evidence.links[name][spoken] for name in {source.links for source in sources}}
+    loud: dict[float, Any] = {}
+    for keep in {source.keep for source in sources}:
+        weight = np.power(keep, recent.steps, dtype=np.float32)
+        clear = weight >= FAINT
+        ends = np.concatenate([[0], np.cumsum(clear)])[recent.starts]
+        loud[keep] = sparse.csr_matrix((weight[clear], place[clear].astype(np.int32), ends), shape=(len(log.people), len(spoken)))
+        loud[keep].sum_duplicates()
+    return {source.name: (loud[source.keep], links[source.links]) for source in sources}
 
 
 def find(evidence: Evidence, log: Log, *, allowed: npt.NDArray[np.bool_] | None = None) -> Candidates:
@@ -101,11 +115,10 @@ def find(evidence: Evidence, log: Log, *, allowed: npt.NDArray[np.bool_] | None 
         allowed: (n_products,) what may be recommended; None: everything.
     """
     n = len(log.products)
-    weights = weigh(evidence, log)
+    voices = _heard(evidence, log)
     seen = np.unique(log.person * n + log.codes)
-    found = [_best(weights[source.name], PER_SOURCE) for source in SOURCES if source.finds and source.name in weights]
-    popular = np.unique(np.concatenate([np.argsort(-counts, kind="stable")[:POPULAR] for counts in evidence.popular]))
-    found.append((np.arange(len(log.people))[:, None] * n + popular).ravel())
+    found = [_best(*voices[source.name]) for source in SOURCES if source.finds and source.name in voices]
+    found.append((np.arange(len(log.people))[:, None] * n + evidence.leading).ravel())
     if evidence.again:
         found.append(seen)
     keys = np.unique(np.concatenate(found))
@@ -115,8 +128,8 @@ def find(evidence: Evidence, log: Log, *, allowed: npt.NDArray[np.bool_] | None 
         keys = keys[allowed[keys % n]]
     person, code = np.divmod(keys, n)
     columns: list[Any] = []
-    for values in weights.values():
-        raw = _cells(values, keys)
+    for voice, links in voices.values():
+        raw = _cells(sp_matmul(voice, links, n_threads=_threads(voice)), keys)
         highest = np.zeros(len(log.people), dtype=np.float32)
         np.maximum.at(highest, person, raw)
         columns += [raw, raw / np.where(highest > 0, highest, 1)[person]]
@@ -162,26 +175,31 @@ def _about_habit(evidence: Evidence, log: Log, keys: Ints, person: Ints, code: I
             evidence.repeats[code]]
 
 
-def _best(values: Any, k: int) -> Ints:
-    """Cells of each row's `k` highest values, as row x columns + column."""
-    n = values.shape[1]
-    parts = []
-    for row, (low, high) in enumerate(zip(values.indptr, values.indptr[1:], strict=False)):
-        column = values.indices[low:high]
-        if high - low > k:
-            column = column[np.argpartition(-values.data[low:high], k - 1)[:k]]
-        parts.append(column.astype(np.int64) + row * n)
-    return np.concatenate(parts) if parts else np.empty(0, dtype=np.int64)
+def _best(voice: Any, links: Any) -> Ints:
+    """Cells of each row's `PER_SOURCE` highest values of `voice` @ `links`, as row x columns + column."""
+    best = sp_matmul_topn(voice, links, top_n=PER_SOURCE, threshold=0.0, n_threads=_threads(voice))
+    cells: Ints = np.repeat(np.arange(best.shape[0], dtype=np.int64) * best.shape[1], np.diff(best.indptr)) + best.indices
+    return cells
+
+
+def _threads(voice: Any) -> int:
+    return cores() if voice.shape[0] >= _SHARED else 1
 
 
 def _cells(values: Any, keys: Ints) -> npt.NDArray[np.float32]:
-    """Values at cells given as row x columns + column, 0 where there is none."""
-    n = values.shape[1]
-    have = np.repeat(np.arange(values.shape[0], dtype=np.int64) * n, np.diff(values.indptr)) + values.indices
-    if not len(have):
-        return np.zeros(len(keys), dtype=np.float32)
-    at = np.minimum(np.searchsorted(have, keys), len(have) - 1)
-    found: npt.NDArray[np.float32] = np.where(have[at] == keys, values.data[at], 0).astype(np.float32)
+    """Values at cells given in order as row x columns + column, 0 where there is none. `values` need not be sorted."""
+    rows, n = values.shape
+    found = np.zeros(len(keys), dtype=np.float32)
+    step = max(1, _DENSE // n)
+    flat = np.zeros(min(step, rows) * n, dtype=np.float32)
+    for low in range(0, rows, step):
+        high = min(low + step, rows)
+        cells = slice(values.indptr[low], values.indptr[high])
+        at = np.repeat(np.arange(high - low, dtype=np.int64) * n, np.diff(values.indptr[low:high + 1])) + values.indices[cells]
+        flat[at] = values.data[cells]
+        wanted = slice(*np.searchsorted(keys, [low * n, high * n]))
+        found[wanted] = flat[keys[wanted] - low * n]
+        flat[at] = 0
     return found
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import numpy as np
 from scipy import sparse
+from sparse_dot_topn import sp_matmul_topn
 
-from brandloom.recommend.history import Floats, Ints
+from brandloom.recommend.history import Floats
 from brandloom.recommend.logs.log import MOST_LINES, Log
 
 STRONGEST = 200  # links kept per product
@@ -15,7 +17,7 @@ NEAR, FAR = 10, 50  # visits after which a product still counts as following
 EXACT, RIDGE, LEAST = 6_000, 5.0, 1e-4  # products up to which EASE is exact, its penalty in mean buyers of a product, its least weight
 HEEDED = 100  # lines that all those of a person with too many (`MOST_LINES`) count as
 _PAIRS = 60_000_000  # of lines that are looked at; beyond it the window shrinks
-_CELLS = 30_000_000  # of a block of products x products, at most
+_BLOCK = 20_000_000  # pairs of a line and a later visit at once
 
 
 def find_links(log: Log) -> dict[str, Any]:
@@ -35,30 +37,77 @@ def find_links(log: Log) -> dict[str, Any]:
     visits = (sparse.diags((1 / np.sqrt(np.maximum(size, 1))).astype(np.float32)) @ visits).tocsr()
     lines = max(len(log.codes), 1)
     near, far = (max(1, min(most, int(_PAIRS * scale / lines))) for most, scale in ((NEAR, 2), (FAR, 4)))
+    steps = _Steps(log, visits)
+    follows = steps.links(1 / np.arange(1, near + 1))
     sizes = np.diff(log.starts)
-    heed = np.where(sizes < MOST_LINES, 1.0, HEEDED / np.maximum(sizes, 1))[log.visitor]  # of each visit
-    turned = visits.T.tocsr()
-    follows = strongest_links(turned, _after(log.visitor, 1 / np.arange(1, near + 1), heed) @ visits)
-    people = log.matrix(1 / np.log1p(1.0 + np.diff(log.starts))[log.person])
+    people = log.matrix(1 / np.log1p(1.0 + sizes)[log.person])
     buyers = np.bincount(np.unique(log.person * len(log.products) + log.codes) % len(log.products), minlength=len(log.products))
     heard = np.asarray(follows.sum(axis=1)).ravel()
     length = np.sqrt(np.asarray(people.multiply(people).sum(axis=0)).ravel())
     shares = (people @ sparse.diags((1 / np.where(length > 0, length, 1)).astype(np.float32))).tocsr()
     exact = {"weighed": _autoencoder(log)} if len(log.products) <= EXACT else {}
     return {"follows": follows,
-            "next": strongest_links(turned, _after(log.visitor, np.ones(1), heed) @ visits),
-            "later": strongest_links(turned, _after(log.visitor, np.ones(far), heed) @ visits),
+            "next": steps.links(np.ones(1)),
+            "later": steps.links(np.ones(far)),
             "surely": (sparse.diags((1 / np.where(heard > 0, heard, 1)).astype(np.float32)) @ follows).tocsr(),
             "rarely": (follows @ sparse.diags((1 / np.sqrt(np.maximum(buyers, 1))).astype(np.float32))).tocsr(),
             "before": follows.T.tocsr(),
             "alike": strongest_links(shares.T.tocsr(), shares)} | exact
 
 
-def strongest_links(left: Any, right: Any, *, least: float = 0.0) -> Any:
-    """`left` @ `right` without the diagonal, cut to each row's strongest `STRONGEST` above `least`; block by block, so that memory stays flat."""
-    n = left.shape[0]
-    step = max(1, _CELLS // max(right.shape[1], 1))
-    return sparse.vstack([_cut((left[start:start + step] @ right).tocsr(), start, least) for start in range(0, n, step)], format="csr")
+def strongest_links(left: Any, right: Any, *, least: float = 0.0, first: int = 0) -> Any:
+    """`left` @ `right` without the diagonal, cut to each row's strongest `STRONGEST` above `least`; memory stays that of the result.
+
+    Args:
+        first: product of the first row, where `left` is a part of the rows.
+    """
+    found = sp_matmul_topn(left, right, top_n=min(STRONGEST + 1, right.shape[1]), threshold=least, sort=True, n_threads=cores())
+    row = np.repeat(np.arange(found.shape[0], dtype=np.int32), np.diff(found.indptr))
+    linked = (found.indices != row + first) & (found.data > least)
+    place = np.cumsum(linked, dtype=np.int32) - 1
+    place -= np.concatenate([[0], np.cumsum(np.bincount(row[linked], minlength=found.shape[0]))])[:-1].astype(np.int32)[row]
+    kept = linked & (place < STRONGEST)
+    ends = np.cumsum(np.bincount(row[kept], minlength=found.shape[0]))
+    cut = sparse.csr_matrix((found.data[kept], found.indices[kept], np.concatenate([[0], ends])), shape=found.shape)
+    cut.sort_indices()
+    return cut
+
+
+class _Steps:
+    """The lines of a log by product, each with the visits of the same person that came after it."""
+
+    def __init__(self, log: Log, visits: Any) -> None:
+        self.visits, self.products = visits, len(log.products)
+        order = np.argsort(log.codes.astype(np.int32), kind="stable")
+        self.starts = np.concatenate([[0], np.cumsum(np.bincount(log.codes, minlength=self.products))])
+        self.visit = log.visit[order].astype(np.int32)
+        person = log.person[order]
+        self.left = (np.searchsorted(log.visitor, np.arange(len(log.people)), side="right") - 1)[person] - self.visit
+        sizes = np.diff(log.starts)
+        heed = np.where(sizes < MOST_LINES, 1.0, HEEDED / np.maximum(sizes, 1))
+        self.worth = (heed[person] / np.sqrt(np.bincount(log.visit, minlength=visits.shape[0]))[self.visit]).astype(np.float32)
+
+    def links(self, weight: Floats) -> Any:
+        """From each product to what was taken at the next visits; each gap has its weight, times what the line is worth."""
+        after = np.minimum(self.left, len(weight))
+        pairs = np.concatenate([[0], np.cumsum(after)])[self.starts]  # before each product
+        parts, low = [], 0
+        while low < self.products:
+            high = max(low + 1, int(np.searchsorted(pairs, pairs[low] + _BLOCK, side="right")) - 1)
+            lines = slice(self.starts[low], self.starts[high])
+            many = after[lines]
+            gap = np.arange(int(many.sum())) - np.repeat(np.cumsum(many) - many, many)
+            value = weight.astype(np.float32)[gap] * np.repeat(self.worth[lines], many)
+            later = (np.repeat(self.visit[lines] + 1, many) + gap).astype(np.int32)
+            left = sparse.csr_matrix((value, later, pairs[low:high + 1] - pairs[low]), shape=(high - low, self.visits.shape[0]))
+            parts.append(strongest_links(left, self.visits, first=low))
+            low = high
+        return sparse.vstack(parts, format="csr")
+
+
+def cores() -> int:
+    """Processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _autoencoder(log: Log) -> Any:
@@ -69,35 +118,10 @@ def _autoencoder(log: Log) -> Any:
     inverse = np.linalg.inv(together)
     weights = -inverse / np.diag(inverse)
     np.fill_diagonal(weights, 0)
-    return _cut(sparse.csr_matrix(np.where(weights > LEAST, weights, 0).astype(np.float32)), 0, LEAST)
-
-
-def _after(visitor: Ints, weight: Any, heed: Floats) -> Any:
-    """Sparse (n_visits, n_visits): weight of each of the same person's next visits, times what the visit is worth."""
-    n = len(visitor)
-    rows, columns, values = [], [], []
-    for gap, value in enumerate(weight, 1):
-        same = np.flatnonzero(visitor[gap:] == visitor[:-gap]) if gap < n else np.empty(0, dtype=np.int64)
-        rows.append(same)
-        columns.append(same + gap)
-        values.append((value * heed[same]).astype(np.float32))
-    return sparse.csr_matrix((np.concatenate(values), (np.concatenate(rows), np.concatenate(columns))), shape=(n, n))
-
-
-def _cut(block: Any, start: int, least: float) -> Any:
-    """One block of rows, cut; equal links go to the product first in order."""
-    block.sort_indices()
-    columns, values, ends = [], [], [0]
-    for row, (low, high) in enumerate(zip(block.indptr, block.indptr[1:], strict=False)):
-        column, value = block.indices[low:high], block.data[low:high]
-        linked = (column != row + start) & (value > least)
-        column, value = column[linked], value[linked]
-        if len(value) > STRONGEST:
-            bar = np.partition(value, -STRONGEST)[-STRONGEST]
-            kept = value > bar
-            kept[np.flatnonzero(value == bar)[:STRONGEST - int(kept.sum())]] = True
-            column, value = column[kept], value[kept]
-        columns.append(column)
-        values.append(value)
-        ends.append(ends[-1] + len(column))
-    return sparse.csr_matrix((np.concatenate(values), np.concatenate(columns), np.array(ends)), shape=block.shape)
+    k = min(STRONGEST, len(weights))
+    best = np.argpartition(-weights, k - 1, axis=1)[:, :k]
+    value = np.take_along_axis(weights, best, axis=1)
+    row, kept = np.arange(len(weights))[:, None] + 0 * best, value > LEAST
+    links = sparse.csr_matrix((value[kept].astype(np.float32), (row[kept], best[kept])), shape=weights.shape)
+    links.sort_indices()
+    return links

@@ -70,10 +70,6 @@ class Log:
         found.sum_duplicates()
         return found
 
-    def faded(self, keep: float) -> Any:
-        """`matrix` with each visit counting `keep` times the one after it."""
-        return self.matrix(np.power(keep, self.steps, dtype=np.float64))
-
     def taken(self) -> Any:
         """`matrix` of 0 and 1."""
         found = self.matrix()
