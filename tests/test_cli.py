@@ -9,8 +9,10 @@ import sys
 import tempfile
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,15 +23,14 @@ CACHE = tempfile.TemporaryDirectory(prefix="brandloom-cache-")
 """What these tests spend and keep is no part of this machine's own book and answers."""
 
 
-class _Endpoint(BaseHTTPRequestHandler):
+class GoodEndpoint(BaseHTTPRequestHandler):
     """An OpenAI-compatible endpoint that always writes the same lawful copy."""
 
     def do_POST(self) -> None:
         asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        chinese = any("\u4e00" <= letter <= "\u9fff" for letter in asked["messages"][0]["content"])
         reply = {"id": "1", "object": "chat.completion", "created": 1, "model": asked["model"],
                  "choices": [{"index": 0, "finish_reason": "stop",
-                              "message": {"role": "assistant", "content": json.dumps(ZH if chinese else EN, ensure_ascii=False)}}],
+                              "message": {"role": "assistant", "content": self.write(asked)}}],
                  "usage": {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2}}
         body = json.dumps(reply).encode()
         self.send_response(200)
@@ -38,19 +39,30 @@ class _Endpoint(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
+    def write(self, asked: dict[str, Any]) -> str:
+        chinese = any("\u4e00" <= letter <= "\u9fff" for letter in asked["messages"][0]["content"])
+        return json.dumps(ZH if chinese else EN, ensure_ascii=False)
+
     def log_message(self, format: str, *args: object) -> None:
         return None
 
 
-@pytest.fixture(scope="module")
-def endpoint() -> Iterator[str]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _Endpoint)
+@contextmanager
+def listening(handler: type[GoodEndpoint]) -> Iterator[str]:
+    """Its address, while a server on loopback answers with `handler`."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     yield f"http://127.0.0.1:{server.server_port}/v1"
     server.shutdown()
     server.server_close()
     thread.join()
+
+
+@pytest.fixture(scope="module")
+def endpoint() -> Iterator[str]:
+    with listening(GoodEndpoint) as url:
+        yield url
 
 
 def run(*words: object, language: str = "en", **environment: str) -> subprocess.CompletedProcess[str]:

@@ -7,9 +7,12 @@ languages (`demo_people`), and the response to the messages, which nobody can kn
 
 from __future__ import annotations
 
+import mailbox
+import shutil
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from importlib.resources import files
@@ -78,12 +81,15 @@ def run_demo(folder: Path, *, settings: Settings, progress: Progress | None = No
     """
     started, meter = time.perf_counter(), Meter()
     said = tell or (lambda line: None)
+    _refuse_anything_but_a_demo(folder)  # before a download
     if model is None and llm.needs_weights(settings):
         said(say(_("Fetching the language model, once (about 1.1 GB) ...")))
         llm.pull(llm.default_name(), settings.cache, progress=fetching(progress))
         started = time.perf_counter()
-    _clear_earlier_demo(folder)
+    if folder.exists():
+        shutil.rmtree(folder)
     workspace = create_workspace(folder, CONFIG)
+    (folder / ".demo").touch()
     with Shop(workspace, settings, model=model) as shop:
         with meter.stage("load"):
             _load(shop, progress)
@@ -121,20 +127,14 @@ class _Clock:
         return self._start + timedelta(seconds=time.monotonic() - self._begun)
 
 
-def _clear_earlier_demo(folder: Path) -> None:
-    """Take an earlier demo away; refuse a folder that is anything else."""
-    import shutil
-    if not folder.exists():
-        return
-    marks = {item.name for item in folder.iterdir()}
-    if marks and not {"brandloom.toml", "report.json"} <= marks and not {"brandloom.toml", ".demo"} <= marks:
+def _refuse_anything_but_a_demo(folder: Path) -> None:
+    """A shop's own workspace may hold a report.json too; only `.demo` says that all of it was made here."""
+    if folder.exists() and not (folder / ".demo").exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise ConfigError(_("{path} is there and is not an earlier demo. Choose another folder: brandloom demo DIR."), path=folder)
-    shutil.rmtree(folder)
 
 
 def _load(shop: Shop, progress: Progress | None) -> None:
     """The real orders, then the invented people."""
-    (shop.workspace.path / ".demo").touch()
     orders = Path(str(DATA / "online_retail.parquet"))
     shop.load(orders, kind="orders", progress=progress)
     column = pq.read_table(orders, columns=["CustomerID"]).column("CustomerID")
@@ -148,14 +148,16 @@ def _load(shop: Shop, progress: Progress | None) -> None:
 
 
 def _send(shop: Shop, plan: Plan, progress: Progress | None) -> tuple[Launch, int, int]:
-    """Send to a real SMTP server on loopback and read the messages back; then one reader uses the unsubscribe link."""
+    """Send to a real SMTP server on loopback and read the messages back into a mailbox that mail programs open; then one reader
+    uses the unsubscribe link."""
     from urllib.request import Request, urlopen
-    with LoopbackSmtp(shop.workspace.path / "mailbox.mbox") as server, \
+    with LoopbackSmtp() as server, closing(mailbox.mbox(shop.workspace.path / "mailbox.mbox")) as box, \
             UnsubscribeServer(shop.ledger, shop.workspace, clock=shop.clock) as page:
         sent = launch(shop, plan, channel=SmtpChannel(server.url), unsubscribe_url=page.url, progress=progress)
         back, first = 0, None
         for message in server.read_back():
             back += 1
+            box.add(message.data)
             first = first or message
         answered = 0
         if first is not None:
