@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import re
+import shutil
 from dataclasses import replace
 from datetime import datetime, timedelta
 from email import message_from_bytes, policy
@@ -10,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from brandloom.campaigns import Shop, create
+from brandloom.campaigns import Shop, create, open_shop
 from brandloom.campaigns.plans import insert_plan, read_plan
 from brandloom.content import Brief, read_brief
 from brandloom.content.brief import Fact
@@ -145,6 +147,52 @@ def test_no_personal_datum_reaches_the_model_or_the_warehouse(shop: Shop, shop_f
         content = path.read_bytes() if path.exists() else b""
         assert b"k1@customers.example" not in content, path
         assert b"Zebedee" not in content, path
+
+
+PRIVATE = {
+    "First Name": ("Quentinella", "欣妍"), "Last Name": ("Featherstonehaugh", "欧阳"), "Email": ("quentinella@private.example", "ouyang@private.example"),
+    "Phone": ("+44 7700 912345", "13812349876"), "Street": ("17 Larkspur Mews", "紫荆花园九号楼"), "身份证号": ("", "11010519491231002X"),
+    "Note": ("call 07700 912345 at dusk", "放在传达室，电话 13812349876"),
+}
+
+
+def test_what_was_loaded_of_a_person_is_in_no_file_and_no_table(learned: Path, tmp_path: Path) -> None:
+    """In no file as it lies on the disk, and in no cell of warehouse or ledger, which a file may hold compressed."""
+    customers, orders = tmp_path / "k.csv", tmp_path / "o.csv"
+    known = {**PRIVATE, "Customer ID": ("K1", "K4"), "Language": ("en", "zh"), "Email Consent": ("yes", "yes")}
+    write_rows(customers, list(known), [[known[head][n] for head in known] for n in (0, 1)])
+    write_rows(orders, ["Order ID", "Customer ID", "Order Date", "SKU", "Quantity", "Unit Price", "Recipient", "Shipping Address"],
+               [["X1", "K1", "2024-05-30", "P1", "1", "12.50", "Quentinella Featherstonehaugh", "17 Larkspur Mews"],
+                ["X2", "K4", "for quentinella@private.example", "P1", "1", "12.50", "欧阳欣妍", "紫荆花园九号楼"]])
+    with open_shop(Path(shutil.copytree(learned, tmp_path / "shop")), model=good_model()) as shop:
+        shop.clock = lambda: NOW
+        shop.load(customers, kind="customers")
+        assert shop.load(orders, kind="orders").rows_refused == 1
+        assert shop.vault.reveal(shop.vault.pseudonyms(["K4"]))[shop.vault.pseudonym("K4")].phone == "13812349876"
+        shop.learn(AS_OF)
+        plan = shop.plan(Brief(name="x"))
+        shop.approve(plan, by="Ana")
+        shop.launch(plan, channel=OutboxChannel())
+        shop.report(plan, html=shop.workspace.path / "report.html")
+        names = [row["table_name"] for row in shop.engine.query("SELECT table_name FROM information_schema.tables WHERE table_type = 'BASE TABLE'").to_pylist()]
+        cells = {name: str(shop.engine.query(f'SELECT * FROM "{name}"').to_pylist()) for name in names}
+        with shop.ledger.read() as connection:
+            kept = [row[0] for row in connection.exec_driver_sql("SELECT name FROM sqlite_master WHERE type = 'table'")]
+            cells |= {name: str(connection.exec_driver_sql(f'SELECT * FROM "{name}"').all()) for name in kept}
+    assert {"events", "customers", "predictions", "loads", "people", "outbox", "audit"} <= set(cells)
+    secrets = {part for values in PRIVATE.values() for value in values for part in (value, value.removeprefix("+44 ").replace(" ", "")) if part}
+    assert [(name, secret) for name, text in cells.items() for secret in secrets if secret.casefold() in text.casefold()] == []
+    files = [path for path in (tmp_path / "shop").rglob("*") if path.is_file()]
+    assert {"warehouse.duckdb", "ledger.sqlite", "report.html"} < {path.name for path in files} and any(path.parent.name == "rejects" for path in files)
+    for path in files:
+        content = path.read_bytes().lower()
+        found = [secret for secret in secrets for code in ("utf-8", "utf-16-le", "gb18030") if secret.lower().encode(code) in content]
+        assert (path.name, found) == (path.name, [])
+
+
+def write_rows(path: Path, head: list[str], rows: list[list[str]]) -> None:
+    with path.open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows([head, *rows])
 
 
 def test_learning_twice_gives_the_same_and_a_later_event_changes_nothing(shop: Shop, shop_files: Path) -> None:
