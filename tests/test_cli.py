@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
+import re
+import shlex
 import subprocess
 import sys
 import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
+from openpyxl import Workbook
 
 from brandloom.deliver import LoopbackSmtp
-from shop_world import EN, ZH, write_shop
+from shop_world import EN, LAST_DAY, ZH, write_shop
 
 CACHE = tempfile.TemporaryDirectory(prefix="brandloom-cache-")
 """What these tests spend and keep is no part of this machine's own book and answers."""
@@ -90,7 +95,7 @@ def refused(*words: object, **environment: str) -> str:
 def test_the_whole_loop_in_eight_commands(tmp_path: Path, endpoint: str) -> None:
     files, shop = write_shop(tmp_path), tmp_path / "shop"
     model = {"BRANDLOOM_MODEL_URL": endpoint, "BRANDLOOM_MODEL_NAME": "local", "BRANDLOOM_MODEL_KEY": "k"}
-    ok("init", shop, "--name", "Candle Shop", "--currency", "GBP")
+    assert json.loads(ok("init", shop, "--name", "Candle Shop", "--currency", "GBP", "--json")) == {"workspace": str(shop)}
     config = shop / "brandloom.toml"
     config.write_text(config.read_text(encoding="utf-8").replace('postal_address = ""', 'postal_address = "1 Wick Lane"').replace(
         'quiet_from = "21:00"', 'quiet_from = "00:00"').replace('quiet_until = "08:00"', 'quiet_until = "00:00"'), encoding="utf-8")
@@ -107,6 +112,7 @@ def test_the_whole_loop_in_eight_commands(tmp_path: Path, endpoint: str) -> None
     shown = ok("preview", shop, plan["plan"])
     assert "Subject: " in shown
     assert "Why:" in shown
+    assert json.loads(ok("preview", shop, plan["plan"], "--json"))["subject"] in shown
     assert "is not approved" in refused("launch", shop, plan["plan"], BRANDLOOM_SMTP_URL="smtp://127.0.0.1:9")
     ok("launch", shop, plan["plan"], "--dry-run")
     assert json.loads(ok("approve", shop, plan["plan"], "--by", "Ana", "--json"))["approved_by"] == "Ana"
@@ -118,6 +124,37 @@ def test_the_whole_loop_in_eight_commands(tmp_path: Path, endpoint: str) -> None
     assert report["delivery"]["sent"] == sent["sent"]
     ok("report", shop, plan["plan"], "--html", tmp_path / "report.html")
     assert "<html" in (tmp_path / "report.html").read_text(encoding="utf-8")
+
+
+def test_the_examples_of_the_help_run_in_their_order(tmp_path: Path, endpoint: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the help prints them, but for the plan's id, in a folder with the files they name."""
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(str(Path(place).resolve()) for place in sys.path if place))
+    monkeypatch.chdir(tmp_path)
+    write_shop(tmp_path)
+    sheet = Workbook(write_only=True)
+    rows = sheet.create_sheet()
+    with (tmp_path / "orders.csv").open(encoding="utf-8", newline="") as file:
+        head, *lines = csv.reader(file)
+    place = head.index("Order Date")
+    rows.append([{"Customer ID": "CustomerID"}.get(name, name) for name in head])
+    for line in lines:  # the days that the examples speak of
+        moment = datetime.fromisoformat(line[place]) - (LAST_DAY - datetime(2011, 12, 9))
+        rows.append([*line[:place], moment, *line[place + 1:]])
+    sheet.save(tmp_path / "orders.xlsx")
+    model, plan = {"BRANDLOOM_MODEL_URL": endpoint, "BRANDLOOM_MODEL_NAME": "local"}, "3f2a9c"
+    for verb in ("init", "load", "learn", "backtest", "plan", "preview", "approve", "launch", "report"):
+        shown = " ".join(run(verb, "--help").stdout.replace("│", " ").split())
+        found = re.search(rf"Example: (brandloom {verb} .*?) ╭", shown)
+        assert found, shown
+        said = ok(*(plan if word == "3f2a9c" else word for word in shlex.split(found[1])[1:]), **model)
+        if verb == "init":
+            config = tmp_path / "my-shop" / "brandloom.toml"
+            config.write_text(config.read_text(encoding="utf-8").replace('postal_address = ""', 'postal_address = "1 Wick Lane"'), encoding="utf-8")
+        elif verb == "load":
+            ok("load", "my-shop", "customers.csv", "--as", "customers")
+        elif verb == "plan":
+            plan = said.partition("Plan ")[2].split()[0]
+    assert list((tmp_path / "my-shop" / "dry-run").rglob("*.eml")) and (tmp_path / "report.html").exists()
 
 
 def test_help_has_an_example_in_both_languages() -> None:
