@@ -171,11 +171,24 @@ def test_each_bad_file_gets_one_clear_line_and_nothing_is_loaded(shop: Shop, nam
     if name == "bomb.xlsx":
         _bomb(path)
     expected = {"bomb.xlsx": "looks like a zip bomb", "absent.csv": "is not there", ".": "is a folder"}.get(name) or BAD[name][1]
+    shop.load(shop.write("earlier.csv", HEAD + ",Email", LINES[0] + ",ann@example.com"))
+    before = everything(shop)
     with pytest.raises(DataError) as caught:
-        shop.load(shop.write("good.csv", HEAD, *LINES), path)
+        shop.load(shop.write("good.csv", HEAD + ",Email", *(line.replace(",7,", ",8,") + ",bo@example.com" for line in LINES)), path)
     assert expected in str(caught.value) and "\n" not in str(caught.value)
+    assert (path.name or str(path)) in str(caught.value)
     assert caught.value.text("zh") != caught.value.text("en")
-    assert scalar(shop.engine, "SELECT count(*) FROM events") == 0
+    assert everything(shop) == before
+
+
+def everything(shop: Shop) -> dict[str, object]:
+    """Every row of warehouse and ledger, and the workspace's files."""
+    names = [row["table_name"] for row in shop.rows("SELECT table_name FROM information_schema.tables WHERE table_type = 'BASE TABLE'")]
+    found: dict[str, object] = {name: sorted(map(str, shop.rows(f'SELECT * FROM "{name}"'))) for name in names}
+    with shop.ledger.read() as connection:
+        for (name,) in connection.exec_driver_sql("SELECT name FROM sqlite_master WHERE type = 'table'").all():
+            found[f"ledger: {name}"] = sorted(map(str, connection.exec_driver_sql(f'SELECT * FROM "{name}"').all()))
+    return found | {"files": sorted(str(path) for path in shop.workspace.path.rglob("*"))}
 
 
 def test_unknown_kind_order_and_no_file(shop: Shop) -> None:
