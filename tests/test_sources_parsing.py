@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import zipfile
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -159,7 +160,8 @@ BAD = {
     "keys.csv": (b"colour,size\nred,1\n", "no column for customer, occurred_at, product, amount"),
     "wide.csv": (b",".join(b"c%d" % i for i in range(2000)) + b"\n1\n", "has 2,000 columns; at most 500"),
     "notes.docx": (b"x", "this kind of file is not known"), "fake.parquet": (b"PAR0", "is not a Parquet file"),
-    "fake.xlsx": (b"PK", "is not an Excel workbook"), "fake.jsonl": (b"[]\n", "holds no JSON objects"), "blank.csv": (b"\n\n", "has no column names"),
+    "cut.csv.gz": (gzip.compress((HEAD + LINES[0] * 50).encode())[:60], "is not a gzip file, or a damaged one"),
+    "fake.csv.gz": (HEAD.encode(), "is not a gzip file, or a damaged one"), "fake.xlsx": (b"PK", "is not an Excel workbook"), "fake.jsonl": (b"[]\n", "holds no JSON objects"), "blank.csv": (b"\n\n", "has no column names"),
 }
 
 

@@ -7,6 +7,7 @@ import csv
 import gzip
 import io
 import zipfile
+import zlib
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -109,8 +110,11 @@ def literal(text: str) -> str:
 
 
 def _open_text(connection: DuckDBPyConnection, path: Path, kind: str, packed: bool, scratch: Path, guessed: str | None) -> Source:
-    with _reading(path, packed) as stream:
-        encoding = guessed or find_encoding(stream, path.name)
+    try:
+        with _reading(path, packed) as stream:
+            encoding = guessed or find_encoding(stream, path.name)
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise DataError(_("{file} is not a gzip file, or a damaged one. Export it again."), file=path.name) from error
     readable = path
     if encoding not in {"utf-8", "utf-8-sig"}:
         readable = scratch / "transcoded.csv"
