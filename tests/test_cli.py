@@ -7,12 +7,13 @@ import json
 import os
 import re
 import shlex
+import sqlite3
 import subprocess
 import sys
 import tempfile
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -22,7 +23,9 @@ import pytest
 from openpyxl import Workbook
 
 from brandloom.deliver import LoopbackSmtp
+from brandloom.engine import DuckEngine
 from shop_world import EN, LAST_DAY, ZH, write_shop
+from test_sources_parsing import BAD, zip_bomb
 
 CACHE = tempfile.TemporaryDirectory(prefix="brandloom-cache-")
 """What these tests spend and keep is no part of this machine's own book and answers."""
@@ -182,6 +185,9 @@ def test_a_mistake_is_one_clear_line(words: list[str], says: str, tmp_path: Path
 def loaded(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("loaded")
     write_shop(folder)
+    for name in ("empty.csv", "broken.csv", "keys.csv", "wide.csv"):
+        (folder / name).write_bytes(BAD[name][0])
+    zip_bomb(folder / "bomb.xlsx")
     ok("init", folder / "shop")
     ok("load", folder / "shop", folder / "orders.csv", "--as", "orders")
     ok("load", folder / "shop", folder / "customers.csv", "--as", "customers")
@@ -191,6 +197,11 @@ def loaded(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize(("words", "says"), [
     (["load", "shop", "orders.csv", "--as", "invoices"], "Unknown kind 'invoices'. Known: "),
     (["load", "shop", "no.csv", "--as", "orders"], "no.csv"),
+    (["load", "shop", "empty.csv", "--as", "orders"], "empty.csv is empty"),
+    (["load", "shop", "broken.csv", "--as", "orders"], "Save it as CSV in UTF-8"),
+    (["load", "shop", "keys.csv", "--as", "orders"], "--map customer=COLUMN"),
+    (["load", "shop", "wide.csv", "--as", "orders"], "2,000 columns; at most 500"),
+    (["load", "shop", "bomb.xlsx", "--as", "orders"], "zip bomb"),
     (["load", "shop", "orders.csv", "--as", "orders", "--map", "customer"], "--map customer is not NAME=COLUMN"),
     (["load", "shop", "orders.csv", "--as", "orders", "--map", "customer=Kunde"], "Kunde"),
     (["load", "shop", "orders.csv", "--as", "orders", "--date-order", "dym"], "dym"),
@@ -203,10 +214,25 @@ def loaded(tmp_path_factory: pytest.TempPathFactory) -> Path:
 ])
 def test_bad_input_changes_nothing_and_says_what_to_do(loaded: Path, words: list[str], says: str) -> None:
     (loaded / "bad.yaml").write_text("name: x\nofer: {}\n", encoding="utf-8")
-    paths = [loaded / word if word == "shop" or word.endswith((".csv", ".yaml")) else word for word in words]
+    paths = [loaded / word if word == "shop" or word.endswith((".csv", ".xlsx", ".yaml")) else word for word in words]
+    before = kept(loaded / "shop")
     assert says in refused(*paths, BRANDLOOM_MODEL_URL="http://127.0.0.1:1/v1", BRANDLOOM_MODEL_NAME="none")
+    assert kept(loaded / "shop") == before
     counts = json.loads(ok("load", loaded / "shop", loaded / "orders.csv", "--as", "orders", "--dry-run", "--json"))
     assert (counts["rows_new"], counts["rows_known"]) == (0, counts["rows_read"] - counts["rows_refused"])
+
+
+def kept(shop: Path) -> dict[str, list[str]]:
+    """Every row of the ledger, what the warehouse holds of loads and plans, and the reject files."""
+    found = {"rejects": sorted(path.name for path in (shop / "rejects").glob("*"))}
+    with closing(sqlite3.connect(shop / "ledger.sqlite")) as ledger:
+        for (table,) in ledger.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
+            found[table] = sorted(map(str, ledger.execute(f'SELECT * FROM "{table}"')))
+    warehouse = DuckEngine(shop / "warehouse.duckdb")
+    for table in ("events", "customers", "products", "decisions", "messages"):
+        found[f"warehouse: {table}"] = sorted(map(str, warehouse.query(f"SELECT * FROM {table}").to_pylist()))
+    warehouse.close()
+    return found
 
 
 def test_errors_are_chinese_for_a_chinese_reader(loaded: Path) -> None:

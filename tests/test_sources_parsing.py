@@ -148,7 +148,7 @@ def test_hidden_characters_go_and_emoji_stay() -> None:
     assert clean("👩\u200d🍳 ❤\ufe0f 茶") == "👩\u200d🍳 ❤\ufe0f 茶"
 
 
-def _bomb(path: Path) -> None:
+def zip_bomb(path: Path) -> None:
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive, archive.open("xl/worksheets/sheet1.xml", "w") as sheet:
         for _ in range(60):
             sheet.write(bytes(1_000_000))
@@ -171,7 +171,7 @@ def test_each_bad_file_gets_one_clear_line_and_nothing_is_loaded(shop: Shop, nam
     if name in BAD:
         path.write_bytes(BAD[name][0])
     if name == "bomb.xlsx":
-        _bomb(path)
+        zip_bomb(path)
     expected = {"bomb.xlsx": "looks like a zip bomb", "absent.csv": "is not there", ".": "is a folder"}.get(name) or BAD[name][1]
     shop.load(shop.write("earlier.csv", HEAD + ",Email", LINES[0] + ",ann@example.com"))
     before = everything(shop)
