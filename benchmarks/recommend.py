@@ -27,7 +27,7 @@ import shlex
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from copy import copy
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -43,7 +43,8 @@ import pyarrow.parquet as pq
 from scipy import sparse
 
 from brandloom.recommend.logs import Log, LogRecommender, describe, fit_log, read_log
-from brandloom.recommend.logs.candidates import SOURCES, find, names_of
+from brandloom.recommend.logs.candidates import SOURCES
+from brandloom.recommend.logs.evidence import popular_names
 from brandloom.recommend.logs.links import find_links
 
 K, DRAWS, SEED, BLOCK = 10, 1000, 0, 500
@@ -51,7 +52,6 @@ TUNED = 3000  # people by whom the peers are tuned, at most
 TEST = 0.2  # share of the lines that a time split keeps back
 RECENT_DAYS = 14
 COLD = 0.1  # share of the products held out to be found by description
-ALONE = {source.name for source in SOURCES} | {"popular", "popular_window", "popular_7d", "popular_30d", "popular_120d", "times"}
 RESULTS = Path(__file__).parent / "results" / "recommend.json"
 KNOWN = {  # under --shared: what they are called with
     "amazon_toys_and_games_sequences/sequences.parquet": "--user user --item item --order position --protocol leave-last-out "
@@ -250,27 +250,33 @@ def lists(scorer: Scorer, some: Log, seen: bool, k: int = 20, *, only_seen: bool
     return np.concatenate(found)
 
 
-def our_lists(model: LogRecommender, some: Log, k: int = 20, *, columns: Sequence[str] = (), new: bool | None = None) -> dict[str, np.ndarray]:
-    """The same of ours, its plain blend and some of its features alone, among what is new to the person or not; -1 where it found fewer."""
-    rng = np.random.default_rng(SEED)
-    simple = replace(model, boosters=())
-    found = {name: np.full((len(some.people), k), -1) for name in ("ours", "plain blend", *columns)}
+def our_lists(model: LogRecommender, some: Log, k: int = 20, *, new: bool | None = None) -> dict[str, np.ndarray]:
+    """The same of ours and of its first look, among what is new to the person or not; -1 where it found fewer."""
+    if new:
+        model = replace(model, sieve=replace(model.sieve, again=False))
+    found = {name: np.full((len(some.people), k), -1) for name in ("ours", "ours, first look only")}
     for start, part in blocks(some):
-        candidates = find(model.evidence, part)
-        if new is not None:
-            n = len(some.products)
-            had = np.isin(candidates.person * n + candidates.code, part.person * n + part.codes)
-            candidates = candidates._make(values[had != new] for values in candidates)
-        lot = rng.random(len(candidates.code))
         for name, lines in found.items():
-            score = (model if name == "ours" else simple).score(candidates) if name in ("ours", "plain blend") else \
-                np.nan_to_num(candidates.x[:, names_of(model.evidence).index(name)].astype(float))
-            order = np.lexsort((lot, -score, candidates.person))
-            person = candidates.person[order]
-            place = np.arange(len(order)) - np.searchsorted(person, person)
+            person, _rank, code, score = model.best(part, k if new is None else 5 * k, quick=name != "ours")
+            if new is not None:
+                n = len(some.products)
+                had = np.isin(person * n + code, part.person * n + part.codes)
+                person, code, score = (values[had != new] for values in (person, code, score))
+            place = np.arange(len(person)) - np.searchsorted(person, person)
             top = place < k
-            lines[start + person[top], place[top]] = candidates.code[order][top]
+            lines[start + person[top], place[top]] = code[top]
     return found
+
+
+def sources_alone(model: LogRecommender, some: Log) -> dict[str, np.ndarray]:
+    """What each source of evidence would show by itself."""
+    seen = model.card.again
+    scorers: dict[str, Scorer] = {
+        source.name: lambda part, source=source: dense(faded(part, source.keep) @ model.evidence.links[source.links])
+        for source in SOURCES if source.links in model.evidence.links}
+    scorers |= {name: lambda part, counts=counts: np.tile(counts, (len(part.people), 1))
+                for name, counts in zip(popular_names(model.evidence), model.evidence.popular, strict=True)}
+    return {name: lists(scorer, some, seen) for name, scorer in scorers.items()}
 
 
 def score_lists(best: np.ndarray, wanted: Wanted, k: int = K) -> dict[str, np.ndarray]:
@@ -328,12 +334,8 @@ def compare(found: dict[str, np.ndarray], wanted: Wanted, groups: dict[str, np.n
     return result
 
 
-def alone(model: LogRecommender) -> list[str]:
-    return [name for name in names_of(model.evidence) if name in ALONE]
-
-
 def ablation(parts: dict[str, np.ndarray], wanted: Wanted) -> dict[str, Any]:
-    """Ours, its plain blend and every source alone; and whether ours loses to any of them."""
+    """Ours, its first look and every source alone; and whether ours loses to any of them."""
     scores = {name: score_lists(best, wanted)["ndcg"] for name, best in parts.items()}
     best = max((name for name in scores if name != "ours"), key=lambda name: scores[name].mean())
     return {"ndcg": {name: round(float(values.mean()), 4) for name, values in scores.items()}, "best_part": best,
@@ -357,7 +359,7 @@ def leave_last_out(log: Log, described: Any, started: float) -> dict[str, Any]:
     fitted = time.perf_counter()
     model = fit_log(train, described=described, again=False)
     seconds = time.perf_counter() - fitted
-    parts = our_lists(model, some, columns=alone(model))
+    parts = our_lists(model, some) | sources_alone(model, some)
     found["ours"] = parts["ours"]
     if described is not None:
         found["ours, without descriptions"] = our_lists(fit_log(train, again=False), some)["ours"]
@@ -405,7 +407,7 @@ def time_split(log: Log, described: Any, started: float) -> dict[str, Any]:
     if seen:
         peers["own most often"] = own_most(train)
     found = {name: lists(scorer, some, seen) for name, scorer in peers.items()}
-    parts = our_lists(model, some, columns=alone(model))
+    parts = our_lists(model, some) | sources_alone(model, some)
     found["ours"] = parts["ours"]
     groups = {"everybody": np.ones(len(wanted.people), dtype=bool)}
     apart = {}

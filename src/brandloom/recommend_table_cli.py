@@ -137,10 +137,10 @@ def _show(model: LogRecommender, answer: dict[str, Any]) -> None:
     if card.crowded:
         table.add_row(say(_("Too many lines for a person")), ", ".join(card.crowded[:5]) + (" ..." if len(card.crowded) > 5 else ""))
     table.add_row(say(_("Order")), say(_("by trees, learned from {people} people"), people=f"{card.taught:,}") if card.ranked
-                  else say(_("by a plain blend: learning an order was not better, or too few people to tell")))
-    parts = {name: value for name, value in card.ndcg.items() if name not in ("trees", "plain")}
+                  else say(_("by weights alone: an order learned by trees was not better, or too few people to tell")))
+    parts = {name: value for name, value in card.ndcg.items() if name not in ("trees", "sieve")}
     if card.ndcg:
-        ours = card.ndcg["trees" if card.ranked else "plain"]
+        ours = card.ndcg["trees" if card.ranked else "sieve"]
         best = max(parts, key=lambda name: parts[name]) if parts else None
         table.add_row(say(_("NDCG at 10 on {people} people held back"), people=f"{card.judged:,}"),
                       f"{ours:.3f}" + (f" ({best}: {parts[best]:.3f})" if best else ""))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,8 +10,10 @@ import numpy as np
 
 from brandloom.i18n import _
 from brandloom.recommend.history import Floats
-from brandloom.recommend.logs.candidates import LATEST, SOURCES, Candidates, Evidence, names_of
+from brandloom.recommend.logs.candidates import SOURCES
+from brandloom.recommend.logs.evidence import LATEST, Evidence
 from brandloom.recommend.logs.log import Log
+from brandloom.recommend.logs.sieve import KEEPS
 
 REASONS = {  # English templates, shown with `say`
     "again": _("Taken before, and due again."),
@@ -19,7 +22,8 @@ REASONS = {  # English templates, shown with `say`
     "told": _("By its description like something this person took."),
     "popular": _("Taken by many people."),
 }
-_KIND = {source.name: {"alike": "alike", "weighed": "alike", "told": "told"}.get(source.links, "follows") for source in SOURCES}
+_LINKS = {"alike": "alike", "weighed": "alike", "told": "told"}  # every other kind of link: follows
+_KIND = {source.name: _LINKS.get(source.links, "follows") for source in SOURCES}
 _HABIT = ("times", "share_of_visits", "age", "skipped", "interval", "interval_left", "repeats")
 
 
@@ -27,7 +31,7 @@ _HABIT = ("times", "share_of_visits", "age", "skipped", "interval", "interval_le
 class Reason:
     """`kind`: key of REASONS. `because`: the product the person took that speaks loudest for it, where the kind has one.
 
-    `parts`: what each kind adds to the score; with `base`, the same for everybody, they add up to it.
+    `parts`: what each kind adds to the score; with `base`, which belongs to none, they add up to it.
     """
 
     kind: str
@@ -38,38 +42,38 @@ class Reason:
 
 
 def kind_of(name: str) -> str | None:
-    """The kind of reason a feature belongs to; None: it only sets the scene (how much the person took)."""
+    """The kind of reason a feature or voice belongs to; None: it only sets the scene (how much the person took)."""
     if name.removesuffix("_share") in _KIND:
         return _KIND[name.removesuffix("_share")]
+    heard = re.fullmatch(rf"(\w+?)_({'|'.join(KEEPS)})(_root)?", name)
+    if heard:
+        return "again" if heard[1] == "own" else _LINKS.get(heard[1], "follows")
     if name in _HABIT:
         return "again"
     return "popular" if name == "trend" or (name.startswith("popular") and name != "popular_last") else None
 
 
-def reason(evidence: Evidence, log: Log, found: Candidates, at: int, contributions: Floats, score: float) -> Reason:
-    """The reason for candidate `at`, from what each feature adds to its score (the last number is the base)."""
-    names = names_of(evidence)
+def reason(evidence: Evidence, log: Log, code: int, added: dict[str, float], score: float) -> Reason:
+    """The reason for a product, from what each feature or voice adds to its score for the one person of `log`."""
     parts: dict[str, float] = {}
-    base = float(contributions[-1])
-    for name, added in zip(names, contributions[:-1], strict=True):
+    base = 0.0
+    for name, value in added.items():
         kind = kind_of(name)
         if kind is None:
-            base += float(added)
+            base += value
         else:
-            parts[kind] = parts.get(kind, 0.0) + float(added)
-    person, code = int(found.person[at]), int(found.code[at])
-    because = {kind: _loudest(evidence, log, person, code, kind) for kind in parts if kind in ("follows", "alike", "told")}
+            parts[kind] = parts.get(kind, 0.0) + value
+    because = {kind: _loudest(evidence, log, code, kind) for kind in parts if kind in ("follows", "alike", "told")}
     told = [kind for kind in parts if kind not in because or because[kind] is not None]
-    if "again" in told and code not in log.codes[log.starts[person]:log.starts[person + 1]]:
+    if "again" in told and code not in log.codes:
         told.remove("again")
     kind = max(told, key=lambda one: parts[one]) if told else "popular"
     product = log.products[code].as_py() if kind == "again" else because.get(kind)
     return Reason(kind, product, parts, base, score)
 
 
-def _loudest(evidence: Evidence, log: Log, person: int, code: int, kind: str) -> str | None:
-    lines = slice(max(int(log.starts[person]), int(log.starts[person + 1]) - LATEST), int(log.starts[person + 1]))
-    taken, steps = log.codes[lines], log.steps[lines]
+def _loudest(evidence: Evidence, log: Log, code: int, kind: str) -> str | None:
+    taken, steps = log.codes[-LATEST:], log.steps[-LATEST:]
     best: tuple[float, int] | None = None
     for source in SOURCES:
         if _KIND[source.name] != kind or source.links not in evidence.links or not len(taken):
