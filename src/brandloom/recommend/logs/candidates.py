@@ -43,7 +43,7 @@ def names_of(evidence: Evidence) -> tuple[str, ...]:
     """Names of the features, in their order."""
     sources = [source.name for source in SOURCES if source.links in evidence.links]
     names = [part for name in sources for part in (name, f"{name}_share")]
-    names += [*popular_names(evidence), *(["trend"] if evidence.clock else [])]
+    names += ["sifted", "behind", *popular_names(evidence), *(["trend"] if evidence.clock else [])]
     names += ["products", "popular_last"]
     if evidence.again:
         names += ["times", "share_of_visits", "age", "skipped", "interval", "interval_left", "repeats"]
@@ -71,6 +71,9 @@ def find(evidence: Evidence, sieve: Sieve, log: Log, most: int = CANDIDATES, *,
         if source.links in links:
             raw = cells(sp_matmul(loud[source.keep], links[source.links], n_threads=threads(len(log.people))), keys)
             columns += [raw, raw / _highest(raw, person, len(log.people))]
+    highest = np.full(len(log.people), -np.inf)
+    np.maximum.at(highest, person, score)
+    columns += [score, score - highest[person]]
     columns += [np.log1p(counts)[code] for counts in evidence.popular]
     if evidence.clock:
         columns.append((evidence.popular[2] / (evidence.popular[-1] + 1))[code])

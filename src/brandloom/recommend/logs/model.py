@@ -25,7 +25,7 @@ from brandloom.recommend.logs.learn import BLOCK, Progress, learn
 from brandloom.recommend.logs.likeness import find_likeness
 from brandloom.recommend.logs.log import Log
 from brandloom.recommend.logs.reasons import Reason, reason
-from brandloom.recommend.logs.sieve import Sieve, listen, make_sieve, voices
+from brandloom.recommend.logs.sieve import Sieve, listen, make_sieve
 from brandloom.recommend.measures import Top
 from brandloom.recommend.ranking import strongest
 
@@ -95,13 +95,17 @@ class LogRecommender:
             return None
         one = Candidates(found.person[at], found.code[at], found.x[at], found.sifted[at])
         score = float(self.score(one)[0])
-        if self.boosters:
-            names, added = names_of(self.evidence), np.mean([tree.predict(one.x, pred_contrib=True)[0] for tree in self._trees], axis=0)
-        else:
-            names = voices(self.evidence)
-            added = np.array([self.sieve.weights[name] for name in names]) * listen(self.evidence, some, one.code)[0]
-            added = np.append(added, score - added.sum())
-        return reason(self.evidence, some, code, dict(zip((*names, "base"), added.tolist(), strict=True)), score)
+        heard = listen(self.evidence, some, one.code)[0].astype(float) * np.array(list(self.sieve.weights.values()))
+        added = dict(zip(self.sieve.weights, heard.tolist(), strict=True))
+        if not self.boosters:
+            return reason(self.evidence, some, code, {**added, "base": score - float(heard.sum())}, score)
+        parts = np.mean([tree.predict(one.x, pred_contrib=True)[0] for tree in self._trees], axis=0)
+        by_tree = dict(zip((*names_of(self.evidence), "base"), parts.tolist(), strict=True))
+        lifted = by_tree.pop("sifted") + by_tree.pop("behind")  # what the trees make of the sieve's score belongs to the voices that speak for it
+        speaking = {name: value for name, value in added.items() if value > 0}
+        said = sum(speaking.values())
+        by_voice = {f"sieve {name}": lifted * value / said for name, value in speaking.items()} if said else {"sieve": lifted}
+        return reason(self.evidence, some, code, {**by_tree, **by_voice}, score)
 
     def similar(self, product: str, k: int = 10) -> list[tuple[str, float]]:
         """What could stand in its place: described alike where products are described, else taken by the same people; nearest first."""

@@ -13,7 +13,7 @@ from brandloom.recommend.history import Floats
 from brandloom.recommend.logs.candidates import SOURCES
 from brandloom.recommend.logs.evidence import LATEST, Evidence
 from brandloom.recommend.logs.log import Log
-from brandloom.recommend.logs.sieve import KEEPS
+from brandloom.recommend.logs.sieve import KEEPS, SHAPES
 
 REASONS = {  # English templates, shown with `say`
     "again": _("Taken before, and due again."),
@@ -43,9 +43,10 @@ class Reason:
 
 def kind_of(name: str) -> str | None:
     """The kind of reason a feature or voice belongs to; None: it only sets the scene (how much the person took)."""
+    name = name.removeprefix("sieve ")
     if name.removesuffix("_share") in _KIND:
         return _KIND[name.removesuffix("_share")]
-    heard = re.fullmatch(rf"(\w+?)_({'|'.join(KEEPS)})(_root)?", name)
+    heard = re.fullmatch(rf"(\w+?)_({'|'.join(KEEPS)})({'|'.join(SHAPES)})", name)
     if heard:
         return "again" if heard[1] == "own" else _LINKS.get(heard[1], "follows")
     if name in _HABIT:

@@ -22,8 +22,8 @@ from brandloom.recommend.logs.evidence import Evidence, hear, popular_names, thr
 from brandloom.recommend.logs.links import STRONGEST, cores
 from brandloom.recommend.logs.log import Log
 
-KEEPS = {"soon": 0.5, "lasting": 0.85}  # a visit counts so many times the one after it
-ROOTS = {"": 1.0, "_root": 0.5}
+KEEPS = {"soon": 0.5, "lasting": 1.0}  # a visit counts so many times the one after it
+SHAPES = ("", "_root", "_rare", "_few")  # of a link: as it is, its root, and that by the root of how many take what it leads to or comes from
 MOST_SIFTED = 4_000  # people whose next purchase teaches the weights
 # What is believed where hardly anybody has shown what they took next, in standard deviations; learning moves away from it, `PULL` holding back.
 BELIEVED = {"follows_lasting_root": 0.5, "alike_lasting_root": 0.5, "told_soon_root": 0.3, "weighed_lasting": 0.5, "own_lasting": 0.5}
@@ -61,7 +61,7 @@ class Sieve:
         """
         n, people = len(self.standing), len(log.people)
         spoken, loud = hear(log, KEEPS.values())
-        voices = [_evened(loud[keep]) for keep in KEEPS.values()]
+        voices = [loud[keep] for keep in KEEPS.values()]
         lead = np.ones((people, 1), dtype=np.float32)
         seen = log.taken() if not self.again else None
         rows = [spoken, spoken + n, np.array([2 * n])]
@@ -103,7 +103,7 @@ class Sieve:
 
 def voices(evidence: Evidence) -> tuple[str, ...]:
     """Names of what the score is a weighted sum of."""
-    linked = [f"{links}_{when}{root}" for when in KEEPS for links in evidence.links for root in ROOTS]
+    linked = [f"{links}_{when}{shape}" for when in KEEPS for links in evidence.links for shape in SHAPES]
     return (*linked, *(f"own_{when}" for when in KEEPS if evidence.again), *popular_names(evidence))
 
 
@@ -113,14 +113,14 @@ def listen(evidence: Evidence, log: Log, keys: Ints) -> npt.NDArray[np.float32]:
     spoken, loud = hear(log, KEEPS.values())
     columns: list[npt.NDArray[np.float32]] = []
     for keep in KEEPS.values():
-        voice = _evened(loud[keep])
+        voice = loud[keep]
         for links in evidence.links.values():
             rows = links[spoken]
-            for power in ROOTS.values():
-                raised = sparse.csr_matrix((rows.data ** np.float32(power), rows.indices, rows.indptr), shape=rows.shape)
-                columns.append(cells(sp_matmul(voice, raised, n_threads=threads(len(log.people))), keys))
+            for data in _shaped(rows, evidence.popular[0], spoken):
+                shaped = sparse.csr_matrix((data, rows.indices, rows.indptr), shape=rows.shape)
+                columns.append(cells(sp_matmul(voice, shaped, n_threads=threads(len(log.people))), keys))
     for keep in KEEPS.values() if evidence.again else ():
-        voice = _evened(loud[keep])
+        voice = loud[keep]
         columns.append(cells(sparse.csr_matrix((voice.data, spoken[voice.indices], voice.indptr), shape=(len(log.people), n)), keys))
     columns += [np.log1p(counts)[keys % n].astype(np.float32) for counts in evidence.popular]
     return np.stack(columns, axis=1)
@@ -186,7 +186,8 @@ def make_sieve(evidence: Evidence, weights: dict[str, float]) -> Sieve:
             total = sparse.csr_matrix((rows.stop - low, n), dtype=np.float32)
             for name, links in evidence.links.items():
                 part = links[rows]
-                data = sum(np.float32(weights[f"{name}_{when}{root}"]) * part.data ** np.float32(power) for root, power in ROOTS.items())
+                shaped = _shaped(part, evidence.popular[0], np.arange(rows.start, rows.stop))
+                data = sum(np.float32(weights[f"{name}_{when}{shape}"]) * data for shape, data in zip(SHAPES, shaped, strict=True))
                 total = total + sparse.csr_matrix((data, part.indices, part.indptr), shape=part.shape)
             if evidence.again:
                 total = total + sparse.eye(rows.stop - low, n, k=low, dtype=np.float32, format="csr") * np.float32(weights[f"own_{when}"])
@@ -213,7 +214,8 @@ def cells(values: Any, keys: Ints) -> npt.NDArray[np.float32]:
     return found
 
 
-def _evened(loud: Any) -> Any:
-    """Each row made to sum to one."""
-    total = np.maximum(np.asarray(loud.sum(axis=1)).ravel(), 1e-9)
-    return sparse.csr_matrix((loud.data / np.repeat(total, np.diff(loud.indptr)).astype(np.float32), loud.indices, loud.indptr), shape=loud.shape)
+def _shaped(links: Any, popular: Floats, rows: Ints) -> list[npt.NDArray[np.float32]]:
+    """The strength of every link in each of `SHAPES`; `rows`: products of the rows."""
+    rare = (1 / np.sqrt(1 + popular)).astype(np.float32)
+    root = np.sqrt(links.data)
+    return [links.data, root, root * rare[links.indices], root * np.repeat(rare[rows], np.diff(links.indptr))]
